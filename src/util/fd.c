@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+
+#ifndef DMA_BUF_MAGIC
+#define DMA_BUF_MAGIC 0x444d4142
+#endif
+
+void fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+int fd_dup(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return copy < 0 ? -errno : copy;
+}
+
+static int size_by_stat(int fd, uint64_t *size)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size <= 0)
+		return -EINVAL;
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+int fd_size(int fd, uint64_t *size)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	if (end < 0)
+		return errno == EBADF ? -EBADF : size_by_stat(fd, size);
+	/* a dma-buf's position means nothing, a memfd's may matter to its owner */
+	lseek(fd, 0, SEEK_SET);
+	if (end == 0)
+		return -EINVAL;
+	*size = (uint64_t)end;
+	return 0;
+}
+
+int fd_kind(int fd, enum fd_kind *kind)
+{
+	struct statfs fs;
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	*kind = FD_OTHER;
+	if (fs.f_type == DMA_BUF_MAGIC)
+		*kind = FD_DMABUF;
+	else if (fcntl(fd, F_GET_SEALS) >= 0)
+		*kind = FD_MEMFD;
+	return 0;
+}
+
+int fd_identify(int fd, struct fd_id *id)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*id = (struct fd_id){.dev = st.st_dev, .ino = st.st_ino};
+	return 0;
+}
+
+int fd_count_free(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return -errno;
+	DIR *dir = opendir("/proc/self/fd");
+	if (!dir)
+		return -errno;
+	long used = -3; /* ".", ".." and the directory itself */
+	while (readdir(dir))
+		used++;
+	closedir(dir);
+	long free_fds = (long)limit.rlim_cur - used;
+	return free_fds < 0 ? 0 : (int)free_fds;
+}

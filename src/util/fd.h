@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef UTIL_FD_H
+#define UTIL_FD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Closes *fd unless it is -1, and makes it -1, so that a second close cannot hit a stranger. */
+void fd_close(int *fd);
+
+/* Duplicates with O_CLOEXEC set atomically. Returns the new fd or a negative errno. */
+int fd_dup(int fd);
+
+/*
+ * The size of the object behind @fd, asked of the kernel and never of the peer: SEEK_END, which
+ * dma-bufs know since Linux 3.12, else fstat. -EBADF, or -EINVAL if the object has no size.
+ */
+int fd_size(int fd, uint64_t *size);
+
+/* What kind of memory is behind a peer's fd. */
+enum fd_kind {
+	FD_OTHER,
+	FD_DMABUF, /* fstatfs says DMA_BUF_MAGIC */
+	FD_MEMFD, /* answers F_GET_SEALS */
+};
+
+/* -EBADF if @fd is not open. */
+int fd_kind(int fd, enum fd_kind *kind);
+
+/* The identity of an open file: two fds of one dma-buf agree in it, whatever their numbers. */
+struct fd_id {
+	uint64_t dev, ino;
+};
+
+int fd_identify(int fd, struct fd_id *id);
+
+static inline bool fd_id_equal(const struct fd_id *a, const struct fd_id *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
+/* The number of fds that can still be opened below RLIMIT_NOFILE, counted from /proc/self/fd. */
+int fd_count_free(void);
+
+#endif
