@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WAYBUF_BUFFER_H
+#define WAYBUF_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <waybuf/constraints.h>
+#include <waybuf/fence.h>
+#include <waybuf/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Buffers: the kernel's dma-buf model, one level up.
+ *
+ *   waybuf_manager     the exporters, the event loop, the worker and the accounts of one process
+ *   waybuf_account     the ledger of one client: what it holds, and how much it may
+ *   waybuf_pool        N interchangeable images under one set of constraints
+ *   waybuf_attachment  one device or program that takes part in a pool, with its constraints
+ *   waybuf_view        one buffer of the pool seen through one attachment: what is mapped
+ *   waybuf_buffer      one image; declared first, backed by memory at its first map
+ *
+ * dma_buf_attach() is waybuf_pool_attach() + waybuf_attachment_commit(); dma_buf_map_attachment()
+ * is waybuf_view_map(); "end of DMA" is waybuf_view_unmap() with the fence that says when the
+ * access is really over.
+ *
+ * Threads: all calls and callbacks of one manager belong to the thread that dispatches its loop.
+ * A callback may run before the call that caused it returns, where this is said.
+ */
+struct waybuf_manager;
+struct waybuf_loop;
+struct waybuf_account;
+struct waybuf_pool;
+struct waybuf_attachment;
+struct waybuf_view;
+struct waybuf_buffer;
+struct waybuf_exporter;
+
+/** Who reads and who writes: DMA_FROM_DEVICE, DMA_TO_DEVICE and DMA_BIDIRECTIONAL, for memory. */
+enum waybuf_direction { WAYBUF_READ = 1, WAYBUF_WRITE = 2, WAYBUF_READ_WRITE = 3 };
+
+/** What a memory fd is. */
+enum waybuf_memory_kind { WAYBUF_MEMORY_DMABUF = 0, WAYBUF_MEMORY_MEMFD = 1 };
+
+#define WAYBUF_MAX_PLANES 4
+
+/** A place in memory that one or more planes share. */
+struct waybuf_memory {
+	/** borrowed from the buffer; dup it to keep it */
+	int fd;
+	enum waybuf_memory_kind kind;
+	/** bytes */
+	uint64_t size;
+};
+
+struct waybuf_plane {
+	/** index into waybuf_layout.memory */
+	uint32_t slot;
+	/** bytes from the start of that memory */
+	uint32_t offset;
+	/** bytes from one row to the next */
+	uint32_t stride;
+	/** rows that exist, padding included */
+	uint32_t rows;
+};
+
+/** Where an image is: the answer of a map. A layout never changes; a migration makes a new one. */
+struct waybuf_layout {
+	/** 1 for the first storage of a buffer, and one more with each migration */
+	uint32_t generation;
+	/** pixels */
+	uint32_t width, height;
+	/** DRM_FORMAT_* */
+	uint32_t format;
+	/** DRM_FORMAT_MOD_* */
+	uint64_t modifier;
+	uint32_t n_planes, n_memory;
+	struct waybuf_plane planes[WAYBUF_MAX_PLANES];
+	struct waybuf_memory memory[WAYBUF_MAX_PLANES];
+	/** name of the exporter; lives as long as the manager */
+	const char *exporter;
+};
+
+/* ---- the manager --------------------------------------------------------------------------- */
+
+/**
+ * Creates a manager without exporters. @loop is the host's event loop (borrowed, must outlive the
+ * manager), or NULL for one of its own, to be driven with waybuf_manager_get_fd() and
+ * waybuf_manager_dispatch(). 0, -ENOMEM, or the errno of epoll_create1(), eventfd().
+ */
+WAYBUF_EXPORT int waybuf_manager_create(struct waybuf_loop *loop, struct waybuf_manager **out);
+
+/** All pools must be gone. Joins the worker thread. NULL is a no-op. */
+WAYBUF_EXPORT void waybuf_manager_destroy(struct waybuf_manager *manager);
+
+/** An fd that polls readable when there is work; borrowed. -EINVAL if the loop is the host's. */
+WAYBUF_EXPORT int waybuf_manager_get_fd(struct waybuf_manager *manager);
+
+/** Waits at most @timeout_ms (-1 for ever). Number of callbacks run, -EINVAL if the loop is the host's. */
+WAYBUF_EXPORT int waybuf_manager_dispatch(struct waybuf_manager *manager, int timeout_ms);
+
+/**
+ * Makes the exporters that work on this machine and registers them: memfd always; udmabuf and heap
+ * where their nodes open; dumb and gbm on @drm_fd (borrowed and duplicated) unless it is -1.
+ * The environment variable WAYBUF_EXPORTERS, a comma-separated list of names, restricts and orders
+ * them. The number of exporters, or -EINVAL if the variable names one that does not exist.
+ */
+WAYBUF_EXPORT int waybuf_manager_add_default_exporters(struct waybuf_manager *manager, int drm_fd);
+
+/**
+ * Registers an exporter of the host's own; taken on success. -EINVAL if a required operation is
+ * missing, -EEXIST if the name is.
+ */
+WAYBUF_EXPORT int waybuf_manager_add_exporter(
+	struct waybuf_manager *manager, struct waybuf_exporter *exporter);
+
+/** Calls @func with each exporter's description, in order of registration. */
+WAYBUF_EXPORT void waybuf_manager_for_each_exporter(struct waybuf_manager *manager,
+	void (*func)(const struct waybuf_exporter_caps *caps, void *data), void *data);
+
+/* ---- accounts ------------------------------------------------------------------------------ */
+
+/** What is counted; the numbers are those of the protocol's `usage` event. */
+enum waybuf_resource {
+	WAYBUF_RESOURCE_KIB = 0,
+	WAYBUF_RESOURCE_BUFFERS,
+	WAYBUF_RESOURCE_FDS,
+	WAYBUF_RESOURCE_POOLS,
+	WAYBUF_RESOURCE_ATTACHMENTS,
+	WAYBUF_RESOURCE_MAPS,
+	WAYBUF_RESOURCE_POINTS,
+	WAYBUF_RESOURCE_COUNT,
+};
+
+/** Most that an account may hold of each resource. */
+struct waybuf_limits {
+	uint32_t max[WAYBUF_RESOURCE_COUNT];
+};
+
+/** Opens an account. @name is copied, @limits too; NULL means generous defaults. NULL: -ENOMEM. */
+WAYBUF_EXPORT struct waybuf_account *waybuf_account_create(struct waybuf_manager *manager,
+	const char *name, const struct waybuf_limits *limits);
+WAYBUF_EXPORT struct waybuf_account *waybuf_account_ref(struct waybuf_account *account);
+/** NULL is a no-op. */
+WAYBUF_EXPORT void waybuf_account_unref(struct waybuf_account *account);
+/** What the account holds now, rounded up to whole KiB for memory. */
+WAYBUF_EXPORT uint32_t waybuf_account_used(
+	const struct waybuf_account *account, enum waybuf_resource what);
+WAYBUF_EXPORT uint32_t waybuf_account_limit(
+	const struct waybuf_account *account, enum waybuf_resource what);
+/** Exact bytes of storage charged to the account. */
+WAYBUF_EXPORT uint64_t waybuf_account_bytes(const struct waybuf_account *account);
+
+/* ---- pools --------------------------------------------------------------------------------- */
+
+/** What to export, as struct dma_buf_export_info is for the kernel. */
+struct waybuf_export_info {
+	/** pixels, 1 to 65536 */
+	uint32_t width, height;
+	/** buffers, 1 to 64 */
+	uint32_t count;
+	/** prefix of each dma-buf's name (DMA_BUF_SET_NAME), copied; NULL: the exporter's */
+	const char *name;
+};
+
+/**
+ * Declares a pool: handles, no memory. Buffers, pool and later the bytes are charged to @account
+ * (referenced). 0, -EINVAL (size or count), -EDQUOT, -ENOMEM.
+ */
+WAYBUF_EXPORT int waybuf_pool_create(struct waybuf_manager *manager,
+	struct waybuf_account *account, const struct waybuf_export_info *info,
+	struct waybuf_pool **out);
+WAYBUF_EXPORT struct waybuf_pool *waybuf_pool_ref(struct waybuf_pool *pool);
+/** The last reference frees the buffers that nobody else refers to. NULL is a no-op. */
+WAYBUF_EXPORT void waybuf_pool_unref(struct waybuf_pool *pool);
+WAYBUF_EXPORT uint32_t waybuf_pool_count(const struct waybuf_pool *pool);
+/** Borrowed; NULL if @index is not below the count. */
+WAYBUF_EXPORT struct waybuf_buffer *waybuf_pool_buffer(struct waybuf_pool *pool, uint32_t index);
+
+/* ---- attachments --------------------------------------------------------------------------- */
+
+/** What became of a commit. The numbers are those of the protocol's `accepted` event. */
+enum waybuf_outcome {
+	/** nothing is backed yet and a solution exists */
+	WAYBUF_DECLARED = 0,
+	/** the storage that exists already fits */
+	WAYBUF_FITS = 1,
+	/** the storage was moved */
+	WAYBUF_MIGRATED = 2,
+};
+
+struct waybuf_attachment_listener {
+	/** answers one commit */
+	void (*accepted)(void *data, enum waybuf_outcome outcome);
+	/**
+	 * answers one commit; the previous set stays in force. @error is a negative errno, @why
+	 * (may be NULL) names the clashing fields, borrowed for the call
+	 */
+	void (*refused)(void *data, int error, const struct waybuf_explanation *why);
+};
+
+/**
+ * Takes part in the pool. @who names the participant in explanations, copied. @listener and @data
+ * are borrowed until detach. 0, -EDQUOT, -ENOMEM.
+ */
+WAYBUF_EXPORT int waybuf_pool_attach(struct waybuf_pool *pool, struct waybuf_account *account,
+	const char *who, const struct waybuf_attachment_listener *listener, void *data,
+	struct waybuf_attachment **out);
+
+/**
+ * Makes @constraints (referenced) the requirements of this participant, replacing the previous
+ * ones as a whole. Answered by the listener exactly once per commit, in order, perhaps before this
+ * returns. 0 or -ENOMEM, which is not answered.
+ */
+WAYBUF_EXPORT int waybuf_attachment_commit(
+	struct waybuf_attachment *attachment, struct waybuf_constraints *constraints);
+
+/** Leaves. -EBUSY while it has views, and then nothing happened. */
+WAYBUF_EXPORT int waybuf_attachment_detach(struct waybuf_attachment *attachment);
+
+/* ---- views: map and unmap ------------------------------------------------------------------ */
+
+enum waybuf_grant_flags {
+	/** never written: reads as zero */
+	WAYBUF_GRANT_FRESH = 1,
+	/** an error fence or a lost device spoiled the contents */
+	WAYBUF_GRANT_UNDEFINED = 2,
+};
+
+struct waybuf_grant {
+	/** borrowed; valid while the view exists or until the generation is retired, whichever is first */
+	const struct waybuf_layout *layout;
+	/** what must signal before the memory is touched, borrowed; NULL: nothing */
+	struct waybuf_fence *fence;
+	/** of the last finished write for a reader; of the coming one for a writer */
+	uint64_t serial;
+	/** enum waybuf_grant_flags */
+	uint32_t flags;
+};
+
+struct waybuf_view_listener {
+	/** the access asked for is given */
+	void (*mapped)(void *data, const struct waybuf_grant *grant);
+	/** it is not; the view still wants its unmap. @error is a negative errno, @why may be NULL */
+	void (*map_failed)(void *data, int error, const struct waybuf_explanation *why);
+	/** please finish and unmap; @deadline_ms 0 means when convenient */
+	void (*revoke)(void *data, uint32_t generation, uint32_t deadline_ms);
+	/** forget fds and imports of this generation and older ones */
+	void (*retired)(void *data, uint32_t generation);
+};
+
+/** One buffer of the pool, seen through @attachment. 0, -EINVAL (index), -EEXIST, -EDQUOT, -ENOMEM. */
+WAYBUF_EXPORT int waybuf_attachment_get_view(struct waybuf_attachment *attachment, uint32_t index,
+	const struct waybuf_view_listener *listener, void *data, struct waybuf_view **out);
+
+/** An open map is ended with an error for a writer. NULL is a no-op. */
+WAYBUF_EXPORT void waybuf_view_destroy(struct waybuf_view *view);
+
+/** Borrowed. */
+WAYBUF_EXPORT struct waybuf_buffer *waybuf_view_buffer(struct waybuf_view *view);
+
+/**
+ * Asks for access and queues behind those who asked before: readers share, a writer is alone, and
+ * a reader behind a queued writer waits. The first grant brings the memory into being. Answered by
+ * exactly one `mapped` or `map_failed`, perhaps before this returns. 0, -EINVAL (a map is open
+ * already, or bad direction), -EACCES (the attachment's ACCESS does not cover it), -EDQUOT, -ENOMEM;
+ * none of these is answered.
+ */
+WAYBUF_EXPORT int waybuf_view_map(struct waybuf_view *view, enum waybuf_direction direction);
+
+/**
+ * Ends the access, which is over when @fence signals (referenced; NULL: over now); before the
+ * grant it cancels, and the map is answered with -ECANCELED. -EINVAL if no map is open.
+ */
+WAYBUF_EXPORT int waybuf_view_unmap(struct waybuf_view *view, struct waybuf_fence *fence);
+
+/* ---- buffers ------------------------------------------------------------------------------- */
+
+/**
+ * Wraps memory that somebody else exported, already backed. Its fds are duplicated, and checked:
+ * -EBADF, -EINVAL (no dma-buf and no sealed memfd, or the layout does not fit into it), -EDQUOT,
+ * -EMFILE, -ENOMEM. If all fds are one of our own exports with this very layout, *out is a new
+ * reference to that buffer.
+ */
+WAYBUF_EXPORT int waybuf_buffer_import(struct waybuf_manager *manager,
+	struct waybuf_account *account, const struct waybuf_layout *layout,
+	struct waybuf_buffer **out);
+WAYBUF_EXPORT struct waybuf_buffer *waybuf_buffer_ref(struct waybuf_buffer *buffer);
+/** NULL is a no-op. */
+WAYBUF_EXPORT void waybuf_buffer_unref(struct waybuf_buffer *buffer);
+
+/** The newest layout, borrowed until the next dispatch; NULL while declared. */
+WAYBUF_EXPORT const struct waybuf_layout *waybuf_buffer_layout(const struct waybuf_buffer *buffer);
+
+/** Bytes of storage: 0 while declared. */
+WAYBUF_EXPORT uint64_t waybuf_buffer_size(const struct waybuf_buffer *buffer);
+
+/**
+ * A duplicate of the fd of memory @slot, for the caller to close. @flags is O_CLOEXEC or 0, as
+ * dma_buf_fd() has it, and takes effect atomically. -ENODATA while declared, -EINVAL, -EMFILE.
+ */
+WAYBUF_EXPORT int waybuf_buffer_fd(struct waybuf_buffer *buffer, uint32_t slot, int flags);
+
+/**
+ * A compositor's hold on what a surface shows: taken when the surface commits, so that no writer
+ * gets in between, and ended by the fence of the flip that replaced it. It passes queued writers:
+ * else committing a buffer again behind one's own queued map would deadlock.
+ */
+struct waybuf_claim;
+
+/**
+ * Takes a read claim. -ENODATA while declared (nothing was ever drawn), -ENOMEM.
+ */
+WAYBUF_EXPORT int waybuf_buffer_claim(struct waybuf_buffer *buffer, struct waybuf_claim **out);
+/**
+ * What to show, at latch: the newest layout into @grant, borrowed until the claim ends; the
+ * grant's fence is what the latch must wait for.
+ */
+WAYBUF_EXPORT void waybuf_claim_latch(struct waybuf_claim *claim, struct waybuf_grant *grant);
+/** Ends it; reading is over when @fence (referenced; NULL: now) signals. NULL claim is a no-op. */
+WAYBUF_EXPORT void waybuf_claim_end(struct waybuf_claim *claim, struct waybuf_fence *fence);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
