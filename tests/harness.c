@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <dirent.h>
+#include <stdarg.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAVE_LSAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAVE_LSAN 1
+#endif
+#endif
+#ifdef HAVE_LSAN
+int __lsan_do_recoverable_leak_check(void);
+#endif
+
+enum { MAX_TESTS = 256, EXIT_SKIPPED = 77 };
+
+/*
+ * Forking by hand inside libcheck's loop would double its work, so each test is one libcheck loop
+ * iteration of one function, which looks its body up here. A skip is recorded in a pipe that the
+ * parent reads, because TAP has it and libcheck has not.
+ */
+static struct {
+	const char *name;
+	harness_func_t func;
+} tests[MAX_TESTS];
+static int n_tests;
+static double timeout = 20;
+
+void harness_register(const char *name, harness_func_t func)
+{
+	assert(n_tests < MAX_TESTS);
+	tests[n_tests].name = name;
+	tests[n_tests++].func = func;
+}
+
+void harness_set_timeout(double seconds)
+{
+	timeout = seconds;
+}
+
+int harness_count_fds(void)
+{
+	int n = 0;
+	DIR *dir = opendir("/proc/self/fd");
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 3;
+}
+
+static void print_open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	while (dir && (entry = readdir(dir))) {
+		char path[64], target[256];
+		snprintf(path, sizeof(path), "/proc/self/fd/%.20s", entry->d_name);
+		ssize_t n = readlink(path, target, sizeof(target) - 1);
+		if (n > 0)
+			fprintf(stderr, "# fd %s: %.*s\n", entry->d_name, (int)n, target);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void harness_skip(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fputs("# skipped: ", stdout);
+	vprintf(format, args);
+	puts("");
+	fflush(stdout);
+	va_end(args);
+	_exit(EXIT_SKIPPED);
+}
+
+uint64_t harness_seed(void)
+{
+	const char *given = getenv("WAYBUF_TEST_SEED");
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	uint64_t seed = given ? strtoull(given, NULL, 0)
+			      : (uint64_t)now.tv_sec * 1000003 ^ (uint64_t)now.tv_nsec;
+	if (seed == 0)
+		seed = 1;
+	printf("# WAYBUF_TEST_SEED=%llu\n", (unsigned long long)seed);
+	fflush(stdout);
+	return seed;
+}
+
+uint64_t harness_random(uint64_t *state)
+{
+	uint64_t x = *state;
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	*state = x;
+	return x * 0x2545F4914F6CDD1DULL;
+}
+
+/* Everything in one stack frame that is gone by the leak check, so that no stale pointer hides a leak. */
+static __attribute__((noinline)) void run_body(int index)
+{
+	tests[index].func();
+}
+
+START_TEST(run_one)
+{
+	int before = harness_count_fds();
+	run_body(_i);
+	int after = harness_count_fds();
+	if (after != before)
+		print_open_fds();
+	ck_assert_msg(after == before, "%d fds open before the test, %d after", before, after);
+#ifdef HAVE_LSAN
+	ck_assert_msg(!__lsan_do_recoverable_leak_check(), "memory leaked");
+#endif
+}
+END_TEST
+
+static TCase *make_case(Suite *suite, int index)
+{
+	TCase *tcase = tcase_create(tests[index].name);
+	tcase_set_timeout(tcase, timeout);
+	tcase_add_loop_test(tcase, run_one, index, index + 1);
+	suite_add_tcase(suite, tcase);
+	return tcase;
+}
+
+enum result { PASSED, FAILED, SKIPPED };
+
+/* libcheck sees an exit of 77 as an early exit: the one failure that is a skip. */
+static enum result classify(TestResult *result)
+{
+	if (tr_rtype(result) == CK_PASS)
+		return PASSED;
+	if (strstr(tr_msg(result), "Early exit with return value 77"))
+		return SKIPPED;
+	return FAILED;
+}
+
+static bool print_result(int number, TestResult *result)
+{
+	enum result kind = classify(result);
+	printf("%s %d - %s%s\n", kind == FAILED ? "not ok" : "ok", number, tr_tcname(result),
+		kind == SKIPPED ? " # SKIP" : "");
+	if (kind == FAILED)
+		printf("# %s:%d: %s\n", tr_lfile(result), tr_lno(result), tr_msg(result));
+	return kind != FAILED;
+}
+
+int harness_main(const char *name)
+{
+	Suite *suite = suite_create(name);
+	const char *only = getenv("WAYBUF_TEST_ONLY");
+	int selected = 0;
+	for (int i = 0; i < n_tests; i++) {
+		if (only && strcmp(only, tests[i].name) != 0)
+			continue;
+		make_case(suite, i);
+		selected++;
+	}
+	printf("1..%d\n", selected);
+	fflush(stdout);
+
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_SILENT);
+	TestResult **results = srunner_results(runner);
+	bool ok = selected > 0;
+	for (int i = 0; i < srunner_ntests_run(runner); i++)
+		ok &= print_result(i + 1, results[i]);
+	free(results);
+	srunner_free(runner);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
