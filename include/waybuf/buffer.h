@@ -46,8 +46,6 @@ enum waybuf_direction { WAYBUF_READ = 1, WAYBUF_WRITE = 2, WAYBUF_READ_WRITE = 3
 /** What a memory fd is. */
 enum waybuf_memory_kind { WAYBUF_MEMORY_DMABUF = 0, WAYBUF_MEMORY_MEMFD = 1 };
 
-#define WAYBUF_MAX_PLANES 4
-
 /** A place in memory that one or more planes share. */
 struct waybuf_memory {
 	/** borrowed from the buffer; dup it to keep it */
@@ -55,17 +53,6 @@ struct waybuf_memory {
 	enum waybuf_memory_kind kind;
 	/** bytes */
 	uint64_t size;
-};
-
-struct waybuf_plane {
-	/** index into waybuf_layout.memory */
-	uint32_t slot;
-	/** bytes from the start of that memory */
-	uint32_t offset;
-	/** bytes from one row to the next */
-	uint32_t stride;
-	/** rows that exist, padding included */
-	uint32_t rows;
 };
 
 /** Where an image is: the answer of a map. A layout never changes; a migration makes a new one. */
