@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WAYBUF_SERVER_H
+#define WAYBUF_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <waybuf/buffer.h>
+#include <waybuf/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * libwaybuf-server: buffers for Wayland compositors, and for services beside them.
+ *
+ *	struct waybuf_server *server;
+ *	waybuf_server_create(display, NULL, &server);
+ *	waybuf_server_dmabuf_create(server, &dmabuf_options, &dmabuf);
+ *	waybuf_server_allocator_create(server, NULL, &allocator);
+ *
+ * and where a surface commits, latches and is displaced:
+ *
+ *	waybuf_use_begin(wl_buffer, &use);
+ *	waybuf_use_latch(use, &grant);		wait for grant.fence, show grant.layout
+ *	waybuf_use_end(use, out_fence);		sends wl_buffer.release when it was the last use
+ *
+ * Threads: every call belongs to the thread that dispatches the display's event loop, and every
+ * callback arrives there. Callbacks must not destroy the object that calls them.
+ *
+ * Order of destruction: globals, then the server, then the display. Clients may still be
+ * connected: what they made becomes inert, and dies with its wl_resource.
+ *
+ * Nothing here aborts or writes to stderr; see waybuf/log.h for where messages go.
+ */
+
+struct wl_client;
+struct wl_display;
+struct wl_global;
+struct wl_resource;
+
+struct waybuf_server;
+struct waybuf_server_dmabuf;
+struct waybuf_server_allocator;
+struct waybuf_server_monitor;
+struct waybuf_report;
+struct waybuf_use;
+
+/* ---- the server ---------------------------------------------------------------------------- */
+
+struct waybuf_server_options {
+	/** for the dumb and gbm exporters; borrowed for the call; 0 and below: none */
+	int drm_fd;
+	/** register no exporters: the host adds its own with waybuf_manager_add_exporter() */
+	bool no_default_exporters;
+	/** what each client may hold, copied; NULL: generous defaults */
+	const struct waybuf_limits *limits;
+	/** passed to the callbacks below, borrowed while the server exists */
+	void *data;
+	/**
+	 * May lower or raise @limits, which start as those above, for a new @client. NULL: all
+	 * clients are equal.
+	 */
+	void (*client_limits)(void *data, struct wl_client *client, struct waybuf_limits *limits);
+	/**
+	 * Whether @client may create this pool. 0, or a negative errno: the pool fails with reason
+	 * denied. NULL: everybody may, within the limits.
+	 */
+	int (*may_create_pool)(
+		void *data, struct wl_client *client, const struct waybuf_export_info *info);
+	/**
+	 * The security context of @client as a string that is equal for connections of one
+	 * sandbox, borrowed for the call; NULL: it is in none. Without this callback
+	 * waybuf_server_monitor_create() refuses, because the library could not tell who is a
+	 * sandboxed program, and tokens are good for everybody.
+	 */
+	const char *(*security_context)(void *data, struct wl_client *client);
+};
+
+/**
+ * Creates the server of @display (borrowed, outlives the server), with a waybuf_manager on its
+ * event loop. @options may be NULL; it is copied, and so is what it points to. 0, -ENOMEM, -EINVAL
+ * (WAYBUF_EXPORTERS names an exporter that does not exist), or the errno of eventfd().
+ */
+WAYBUF_EXPORT int waybuf_server_create(struct wl_display *display,
+	const struct waybuf_server_options *options, struct waybuf_server **out);
+
+/**
+ * The globals and the uses must have been destroyed. What clients hold becomes inert. NULL is a
+ * no-op.
+ */
+WAYBUF_EXPORT void waybuf_server_destroy(struct waybuf_server *server);
+
+/** Borrowed, for exporters and for attachments of the host's own. Never NULL. */
+WAYBUF_EXPORT struct waybuf_manager *waybuf_server_manager(struct waybuf_server *server);
+
+/**
+ * The ledger of @client, made at the first call, named after the process at the other end of the
+ * socket. Borrowed; valid until the client is destroyed. NULL: -ENOMEM.
+ */
+WAYBUF_EXPORT struct waybuf_account *waybuf_server_client_account(
+	struct waybuf_server *server, struct wl_client *client);
+
+/**
+ * For the host's filter, see wl_display_set_global_filter(): false if @global is ours and not for
+ * @client. True for all globals that are not ours.
+ */
+WAYBUF_EXPORT bool waybuf_server_global_visible(struct waybuf_server *server,
+	const struct wl_client *client, const struct wl_global *global);
+
+/* ---- devices ------------------------------------------------------------------------------- */
+
+/** What a device is for. The numbers are those of the protocol's `device` event. */
+enum waybuf_device_kind {
+	WAYBUF_DEVICE_KMS = 0,
+	WAYBUF_DEVICE_RENDER = 1,
+	WAYBUF_DEVICE_CODEC = 2,
+	WAYBUF_DEVICE_OTHER = 3,
+};
+
+struct waybuf_device_ops {
+	/**
+	 * What the device needs of every buffer that it touches: a new reference that the caller
+	 * unrefs, or NULL if memory is short. Required. Called whenever a client attaches it.
+	 */
+	struct waybuf_constraints *(*constraints)(void *data);
+};
+
+struct waybuf_device_info {
+	enum waybuf_device_kind kind;
+	/** for people; copied; at most 128 bytes of UTF-8, cut if longer */
+	const char *name;
+	/** whether `dev` means anything; it is told to clients outside security contexts only */
+	bool has_dev;
+	dev_t dev;
+	/** borrowed while the device is there */
+	const struct waybuf_device_ops *ops;
+	void *data;
+};
+
+/**
+ * Announces a device that clients can attach by id; bound allocators get a new batch. *id is above
+ * 0 and never used again. 0, -EINVAL (no ops), -ENOMEM.
+ */
+WAYBUF_EXPORT int waybuf_server_add_device(
+	struct waybuf_server *server, const struct waybuf_device_info *info, uint32_t *id);
+
+/** The device is gone: its attachments are told, clients get a new batch. Unknown ids are ignored. */
+WAYBUF_EXPORT void waybuf_server_remove_device(struct waybuf_server *server, uint32_t id);
+
+/* ---- zwp_linux_dmabuf_v1 ------------------------------------------------------------------- */
+
+struct waybuf_format_modifier {
+	/** DRM_FORMAT_* */
+	uint32_t format;
+	/** DRM_FORMAT_MOD_* */
+	uint64_t modifier;
+};
+
+/** The protocol's tranche flags; a flag that a client's version does not know is not sent to it. */
+enum waybuf_tranche_flags { WAYBUF_TRANCHE_SCANOUT = 1, WAYBUF_TRANCHE_SAMPLING = 2 };
+
+/** Pairs of equal preference, for one device. */
+struct waybuf_tranche {
+	dev_t target;
+	/** enum waybuf_tranche_flags */
+	uint32_t flags;
+	const struct waybuf_format_modifier *pairs;
+	size_t n_pairs;
+};
+
+/** What clients should allocate: tranches in descending preference. */
+struct waybuf_feedback {
+	/** some tranche should have this target */
+	dev_t main_device;
+	const struct waybuf_tranche *tranches;
+	size_t n_tranches;
+};
+
+/** The protocol's flags of a wl_buffer made from dma-bufs. */
+enum waybuf_dmabuf_flags {
+	WAYBUF_DMABUF_Y_INVERT = 1,
+	WAYBUF_DMABUF_INTERLACED = 2,
+	WAYBUF_DMABUF_BOTTOM_FIRST = 4,
+};
+
+struct waybuf_server_dmabuf_options {
+	/** the default feedback, copied; required, with 1 to 65535 pairs in all */
+	const struct waybuf_feedback *feedback;
+	/** passed to the callbacks, borrowed while the global exists */
+	void *data;
+	/**
+	 * Whether the renderer and the display can take @buffer at all. By then its fds are
+	 * dma-bufs, its layout is valid and lies in them, and its pair was advertised. 0, or a
+	 * negative errno: the client is told `failed` and goes on. @flags are enum
+	 * waybuf_dmabuf_flags. NULL: buffers without flags are taken, others are not.
+	 */
+	int (*import_test)(
+		void *data, struct wl_client *client, struct waybuf_buffer *buffer, uint32_t flags);
+	/** the highest version to offer; 0: the highest there is */
+	uint32_t version;
+};
+
+/**
+ * Offers zwp_linux_dmabuf_v1. 0, -EINVAL (no or bad feedback), -ENOMEM, or the errno of
+ * memfd_create().
+ */
+WAYBUF_EXPORT int waybuf_server_dmabuf_create(struct waybuf_server *server,
+	const struct waybuf_server_dmabuf_options *options, struct waybuf_server_dmabuf **out);
+
+/** Withdraws the global. Buffers stay valid. NULL is a no-op. */
+WAYBUF_EXPORT void waybuf_server_dmabuf_destroy(struct waybuf_server_dmabuf *dmabuf);
+
+/**
+ * Replaces the default feedback (copied), and tells those who listen if it is another one. On
+ * failure the former stays. Errors as for create.
+ */
+WAYBUF_EXPORT int waybuf_server_dmabuf_set_feedback(
+	struct waybuf_server_dmabuf *dmabuf, const struct waybuf_feedback *feedback);
+
+/**
+ * Gives a wl_surface feedback of its own (copied), or with NULL the default again. Kept until the
+ * surface is destroyed, told to its feedback objects of today and tomorrow. Errors as for create.
+ */
+WAYBUF_EXPORT int waybuf_server_dmabuf_set_surface_feedback(struct waybuf_server_dmabuf *dmabuf,
+	struct wl_resource *surface, const struct waybuf_feedback *feedback);
+
+/* ---- waybuf_allocator_v1 ------------------------------------------------------------------- */
+
+struct waybuf_server_allocator_options {
+	/**
+	 * This process is the compositor that shows the buffers, and routes its commits through
+	 * waybuf_use_begin() and its latch through waybuf_use_latch()
+	 */
+	bool integrated;
+	/** passed to the callbacks, borrowed while the global exists */
+	void *data;
+	/**
+	 * What an attachment of kind display must meet, and prefers: renderer and planes. A new
+	 * reference that the caller unrefs, or NULL if memory is short. NULL callback: a display
+	 * attachment adds nothing but its access.
+	 */
+	struct waybuf_constraints *(*display_constraints)(void *data);
+};
+
+/** Offers waybuf_allocator_v1. @options may be NULL: a service that shows nothing. 0 or -ENOMEM. */
+WAYBUF_EXPORT int waybuf_server_allocator_create(struct waybuf_server *server,
+	const struct waybuf_server_allocator_options *options,
+	struct waybuf_server_allocator **out);
+
+/** Withdraws the global; pools go on. NULL is a no-op. */
+WAYBUF_EXPORT void waybuf_server_allocator_destroy(struct waybuf_server_allocator *allocator);
+
+/* ---- waybuf_monitor_v1 --------------------------------------------------------------------- */
+
+struct waybuf_server_monitor_options {
+	/** passed to the callbacks, borrowed while the global exists */
+	void *data;
+	/**
+	 * Adds lines to an `info` report, after those of the library: planes, outputs, whatever
+	 * the host has. NULL: nothing.
+	 */
+	void (*info)(void *data, struct waybuf_report *report);
+};
+
+/**
+ * Offers waybuf_monitor_v1 to connections of our own user outside security contexts. @options may
+ * be NULL. 0, -ENOTSUP (the server has no security_context callback), -ENOMEM.
+ */
+WAYBUF_EXPORT int waybuf_server_monitor_create(struct waybuf_server *server,
+	const struct waybuf_server_monitor_options *options, struct waybuf_server_monitor **out);
+
+/** Withdraws the global. NULL is a no-op. */
+WAYBUF_EXPORT void waybuf_server_monitor_destroy(struct waybuf_server_monitor *monitor);
+
+/**
+ * Adds one line: the text of one JSON object without a newline, copied. By convention its key
+ * "type" says what it describes. 0, -EINVAL (no JSON object), -ENOMEM; the report goes on without
+ * the line.
+ */
+WAYBUF_EXPORT int waybuf_report_add(struct waybuf_report *report, const char *json);
+
+/* ---- wl_buffers ---------------------------------------------------------------------------- */
+
+struct waybuf_server_buffer_info {
+	/** pixels; 0 while nothing was ever drawn, and for a buffer whose creation failed */
+	uint32_t width, height;
+	/** DRM_FORMAT_*; 0 likewise */
+	uint32_t format;
+	/** enum waybuf_dmabuf_flags */
+	uint32_t flags;
+	/** made by create_wl_buffer: follows migrations */
+	bool follows;
+	/** failed: can be attached and committed, has nothing to show */
+	bool inert;
+};
+
+/**
+ * The buffer behind a wl_buffer that came from linux-dmabuf or from create_wl_buffer, borrowed:
+ * with a reference of your own it outlives the resource. NULL for wl_shm and all other kinds, and
+ * for an inert one.
+ */
+WAYBUF_EXPORT struct waybuf_buffer *waybuf_buffer_from_resource(struct wl_resource *wl_buffer);
+
+/** Describes any wl_buffer of ours, inert ones too. 0, or -EINVAL: it is not ours. */
+WAYBUF_EXPORT int waybuf_server_buffer_get_info(
+	struct wl_resource *wl_buffer, struct waybuf_server_buffer_info *info);
+
+/**
+ * A use of a wl_buffer by a surface: from wl_surface.commit until everything that read this frame
+ * is done. Begin it in wl_surface.commit itself, also into the cache of a synchronized subsurface:
+ * the read claim that it takes keeps the client's next write away, in the order of its requests.
+ *
+ * 0, -EINVAL (not a wl_buffer of ours), -ENOMEM. An inert or empty wl_buffer can be used; there is
+ * nothing to latch then.
+ */
+WAYBUF_EXPORT int waybuf_use_begin(struct wl_resource *wl_buffer, struct waybuf_use **out);
+
+/** The buffer, borrowed while the use lasts; NULL if there is none (inert). */
+WAYBUF_EXPORT struct waybuf_buffer *waybuf_use_buffer(struct waybuf_use *use);
+
+/**
+ * What to show now, at latch, into *grant (borrowed until the use ends): grant->fence must signal
+ * before grant->layout is read. Can be called again; a newer generation may have come. 0, or
+ * -ENODATA: nothing to show, keep the last frame.
+ */
+WAYBUF_EXPORT int waybuf_use_latch(struct waybuf_use *use, struct waybuf_grant *grant);
+
+/**
+ * The frame was displaced, or the commit superseded before it was shown. Reading is over when
+ * @fence (referenced; NULL: now) signals. With the last use of the wl_buffer wl_buffer.release is
+ * sent, unless the client has destroyed it. NULL use is a no-op.
+ */
+WAYBUF_EXPORT void waybuf_use_end(struct waybuf_use *use, struct waybuf_fence *fence);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
