@@ -153,7 +153,7 @@ WAYBUF_EXPORT void waybuf_server_remove_device(struct waybuf_server *server, uin
 
 /* ---- zwp_linux_dmabuf_v1 ------------------------------------------------------------------- */
 
-struct waybuf_format_modifier {
+struct waybuf_dmabuf_pair {
 	/** DRM_FORMAT_* */
 	uint32_t format;
 	/** DRM_FORMAT_MOD_* */
@@ -168,7 +168,7 @@ struct waybuf_tranche {
 	dev_t target;
 	/** enum waybuf_tranche_flags */
 	uint32_t flags;
-	const struct waybuf_format_modifier *pairs;
+	const struct waybuf_dmabuf_pair *pairs;
 	size_t n_pairs;
 };
 
