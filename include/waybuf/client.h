@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WAYBUF_CLIENT_H
+#define WAYBUF_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <waybuf/buffer.h>
+#include <waybuf/constraints.h>
+#include <waybuf/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The client library: buffers that fit the compositor, the display and this program, from the
+ * Wayland socket alone. No device node is opened.
+ *
+ *	waybuf_client_connect(NULL, &client);
+ *	waybuf_client_pool_create(client, &(struct waybuf_client_pool_options){
+ *		.width = 1024, .height = 768, .name = "paint", .display = true }, &pool);
+ *	for (;;) {
+ *		waybuf_client_pool_acquire(pool, 1000, &buffer);
+ *		waybuf_client_buffer_begin_cpu(buffer, WAYBUF_WRITE, &image);
+ *		draw(image.planes[0].data, image.planes[0].stride);
+ *		waybuf_client_buffer_end_cpu(buffer);
+ *		waybuf_client_buffer_present(buffer, surface);
+ *	}
+ *
+ * A pool declares images; memory appears with the first acquire, where everybody who takes part can
+ * reach it. An acquired buffer belongs to the caller until present or release. Present hands it to
+ * the surface and asks for it again at once, so that the next acquire finds it when the display is
+ * done with it. Calls in any other order change nothing and return -EINVAL.
+ *
+ * Threads: one client with its pools and buffers is used by one thread at a time. Different clients
+ * are independent. The library has an event queue of its own on the connection, so other threads
+ * may dispatch other queues of the same wl_display meanwhile, as libwayland allows.
+ *
+ * Waits: every call that waits has a limit in milliseconds, and runs none of the program's own
+ * Wayland listeners while it waits.
+ *
+ * Errors are negative errnos. waybuf_client_error() has the sentence that belongs to the last one.
+ * What the server refuses arrives as
+ *
+ *	-EOPNOTSUPP  the constraints cannot be met here, others may; or the server does not do this
+ *	-E2BIG       the search for a layout ran out of budget
+ *	-ENOMEM      no memory              -EDQUOT     over this client's quota
+ *	-EMFILE      no file descriptors    -ETIMEDOUT  another participant was late
+ *	-EACCES      denied                 -ENODEV     the device is gone
+ *	-ESHUTDOWN   the pool has ended     -EIO        any other reason
+ *
+ * and a connection that broke as -EPIPE, or -EPROTO after a protocol error; from then on every call
+ * but the destroy ones fails with that.
+ */
+struct waybuf_client;
+struct waybuf_client_pool;
+struct waybuf_client_buffer;
+struct wl_display;
+struct wl_surface;
+
+/* ---- connection ---------------------------------------------------------------------------- */
+
+/** What the server can do; the numbers are those of the protocol's `capabilities` event. */
+enum waybuf_client_capability {
+	/** fences travel as sync_files */
+	WAYBUF_CLIENT_SYNC_FILE = 1,
+	/** fences travel as timeline points */
+	WAYBUF_CLIENT_TIMELINES = 2,
+	/** the server is the compositor that shows the buffers */
+	WAYBUF_CLIENT_INTEGRATED = 4,
+	/** buffers outlive a restart of the server */
+	WAYBUF_CLIENT_RESTORE = 8,
+};
+
+/**
+ * Opens a connection of the client's own. @name is a socket name or path as for
+ * wl_display_connect(), NULL for WAYLAND_DISPLAY. Waits at most 5 s for the server. 0, the errno of
+ * the connect, -EOPNOTSUPP if the server has no allocator, -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
+ */
+WAYBUF_EXPORT int waybuf_client_connect(const char *name, struct waybuf_client **out);
+
+/**
+ * The same on @display, a connection of the caller's, borrowed: it must outlive the client. Events
+ * of the caller's own queues are read from the socket but not dispatched.
+ */
+WAYBUF_EXPORT int waybuf_client_connect_to_display(
+	struct wl_display *display, struct waybuf_client **out);
+
+/**
+ * Destroys the client with the pools it still has. A connection of its own is closed, so what the
+ * caller made on it (surfaces) must be gone. NULL is a no-op.
+ */
+WAYBUF_EXPORT void waybuf_client_destroy(struct waybuf_client *client);
+
+/** The connection, borrowed, for the caller's own objects. Never NULL. */
+WAYBUF_EXPORT struct wl_display *waybuf_client_get_display(struct waybuf_client *client);
+
+/** An fd that polls readable when there is something to dispatch; borrowed. */
+WAYBUF_EXPORT int waybuf_client_get_fd(const struct waybuf_client *client);
+
+/**
+ * Sends what is pending, waits at most @timeout_ms for events (0: does not wait), and handles those
+ * of the library. On a connection of the client's own this also dispatches the default queue, that
+ * is, the caller's listeners; it must not be called from one. The number of events, 0 when the time
+ * is over, -EINVAL (negative time), -EPIPE, -EPROTO.
+ */
+WAYBUF_EXPORT int waybuf_client_dispatch(struct waybuf_client *client, int timeout_ms);
+
+/** Sends what is pending. 0; -EAGAIN: the socket is full, poll it for POLLOUT; -EPIPE, -EPROTO. */
+WAYBUF_EXPORT int waybuf_client_flush(struct waybuf_client *client);
+
+/** enum waybuf_client_capability bits, as of the last dispatch. */
+WAYBUF_EXPORT uint32_t waybuf_client_get_capabilities(const struct waybuf_client *client);
+
+/**
+ * One line of text for the last call that failed on @client, its pools and buffers, with the
+ * requirements that clash where that is the reason. NULL @client: for the last connect that failed
+ * in this thread. Never NULL; valid until the next call.
+ */
+WAYBUF_EXPORT const char *waybuf_client_error(const struct waybuf_client *client);
+
+/* ---- pools --------------------------------------------------------------------------------- */
+
+struct waybuf_client_pool_options {
+	/** pixels, 1 to 65536 */
+	uint32_t width, height;
+	/** buffers, 1 to 64; 0 means 2. Participants that hold more can raise it */
+	uint32_t count;
+	/** for people, at most 64 bytes of UTF-8; NULL means none */
+	const char *name;
+	/**
+	 * what this program needs, referenced for the call only; NULL means that its CPU reads and
+	 * writes linear DRM_FORMAT_XRGB8888
+	 */
+	struct waybuf_constraints *constraints;
+	/** the buffers are for surfaces: also ask for what the compositor and its display need */
+	bool display;
+};
+
+/**
+ * Declares a pool. Sends requests and waits for nothing: a refusal is the result of an acquire. 0,
+ * -EINVAL (a value out of range; no ACCESS that writes), -EOPNOTSUPP (@display is set, the server
+ * is not the compositor and has no linux-dmabuf either), -ENOMEM, -EPIPE, -EPROTO.
+ */
+WAYBUF_EXPORT int waybuf_client_pool_create(struct waybuf_client *client,
+	const struct waybuf_client_pool_options *options, struct waybuf_client_pool **out);
+
+/**
+ * Gives everything back, acquired buffers included, and closes what is open of them. What is on a
+ * surface stays there. NULL is a no-op.
+ */
+WAYBUF_EXPORT void waybuf_client_pool_destroy(struct waybuf_client_pool *pool);
+
+/** The number of buffers, as of the last dispatch. */
+WAYBUF_EXPORT uint32_t waybuf_client_pool_get_count(const struct waybuf_client_pool *pool);
+
+/**
+ * Takes a buffer for writing. Prefers one that is ready; else asks for one that was never used,
+ * which makes its memory; else waits for one to come back from the display, at most @timeout_ms.
+ * *out is borrowed from the pool, and the caller's to use until present or release. 0; -EAGAIN if
+ * @timeout_ms is 0 and none is ready: try again after the next dispatch; -ETIMEDOUT; -EINVAL
+ * (negative time); -EBUSY: the caller holds all buffers; or what the server answered, see the top.
+ */
+WAYBUF_EXPORT int waybuf_client_pool_acquire(
+	struct waybuf_client_pool *pool, int timeout_ms, struct waybuf_client_buffer **out);
+
+/**
+ * Asks the server why the storage is as it is: lines of JSON. *out is to be freed with free(). 0,
+ * -EOPNOTSUPP, -ETIMEDOUT, -EINVAL (negative time), -EIO (the answer is no readable file), -ENOMEM,
+ * -EPIPE, -EPROTO.
+ */
+WAYBUF_EXPORT int waybuf_client_pool_explain(
+	struct waybuf_client_pool *pool, int timeout_ms, char **out);
+
+/* ---- buffers ------------------------------------------------------------------------------- */
+
+/** 0 to the count of the pool. */
+WAYBUF_EXPORT uint32_t waybuf_client_buffer_get_index(const struct waybuf_client_buffer *buffer);
+
+/**
+ * Where the image is; the fds in it are borrowed. Valid until the buffer is presented or released;
+ * its generation tells whether it is the same as last time. NULL unless acquired.
+ */
+WAYBUF_EXPORT const struct waybuf_layout *waybuf_client_buffer_get_layout(
+	const struct waybuf_client_buffer *buffer);
+
+/** enum waybuf_grant_flags: what the contents are. 0 unless acquired. */
+WAYBUF_EXPORT uint32_t waybuf_client_buffer_get_flags(const struct waybuf_client_buffer *buffer);
+
+/** The number that the write will have in the buffer's history. 0 unless acquired. */
+WAYBUF_EXPORT uint64_t waybuf_client_buffer_get_serial(const struct waybuf_client_buffer *buffer);
+
+/**
+ * What a device must wait for before it writes: a sync_file, borrowed until the buffer is presented
+ * or released. -1: nothing. begin_cpu waits for it by itself.
+ */
+WAYBUF_EXPORT int waybuf_client_buffer_get_fence(const struct waybuf_client_buffer *buffer);
+
+/** One plane as the CPU sees it. */
+struct waybuf_client_plane {
+	/** first byte of the first row */
+	void *data;
+	/** bytes from one row to the next */
+	uint32_t stride;
+	/** rows that exist, padding included */
+	uint32_t rows;
+};
+
+/** A mapped image. */
+struct waybuf_client_image {
+	/** pixels */
+	uint32_t width, height;
+	/** DRM_FORMAT_* */
+	uint32_t format;
+	uint32_t n_planes;
+	struct waybuf_client_plane planes[WAYBUF_MAX_PLANES];
+};
+
+/**
+ * Opens the buffer to the CPU: waits for the fence (at most 5 s), maps, brackets with
+ * DMA_BUF_IOCTL_SYNC. @image is filled, and valid until end_cpu. A mapping costs once per buffer
+ * and generation. 0; -EINVAL: not acquired, open already, or not linear; -ETIMEDOUT; or the errno
+ * of mmap() or the ioctl; on failure nothing is open.
+ */
+WAYBUF_EXPORT int waybuf_client_buffer_begin_cpu(struct waybuf_client_buffer *buffer,
+	enum waybuf_direction direction, struct waybuf_client_image *image);
+
+/** Closes it again. -EINVAL if it is not open; else 0 or the errno of the ioctl, and it is closed. */
+WAYBUF_EXPORT int waybuf_client_buffer_end_cpu(struct waybuf_client_buffer *buffer);
+
+/**
+ * Shows the buffer: ends the write, attaches the buffer to @surface (borrowed, on the client's
+ * connection), marks all of it as damaged, commits, flushes, and asks for the buffer again. State
+ * that the caller has set on the surface before (a frame callback, a viewport) is part of the
+ * commit. Afterwards the buffer is no longer the caller's.
+ *
+ * 0; -EINVAL: not acquired, open to the CPU, no @surface, or no pool with `display`; otherwise the
+ * buffer stays the caller's: -EOPNOTSUPP: the compositor cannot import it; -ETIMEDOUT: it did not
+ * answer the import within 5 s; -EPIPE, -EPROTO.
+ */
+WAYBUF_EXPORT int waybuf_client_buffer_present(
+	struct waybuf_client_buffer *buffer, struct wl_surface *surface);
+
+/** Gives the buffer back without showing it. -EINVAL: not acquired, or open to the CPU. */
+WAYBUF_EXPORT int waybuf_client_buffer_release(struct waybuf_client_buffer *buffer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
