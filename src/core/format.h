@@ -44,7 +44,7 @@ uint64_t waybuf_format_plane_width(
 #define WAYBUF_FOURCC_LEN 5
 #define WAYBUF_MODIFIER_LEN 24
 
-/** "XR24"; bytes that do not print appear as '?', the big-endian bit as a fifth letter is dropped. */
+/** "XR24", without trailing blanks; bytes that do not print appear as "?". */
 const char *waybuf_fourcc_string(uint32_t format, char out[WAYBUF_FOURCC_LEN]);
 
 /** The fourcc of a four letter name; shorter ones are padded with blanks ("R8"). 0 if it is none. */
