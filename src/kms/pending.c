@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xf86drm.h>
+
+#include "kms/pending.h"
+#include "util/fd.h"
+#include "util/log.h"
+
+struct waybuf_kms_commit *waybuf_kms_pending_create(
+	struct waybuf_kms_device *device, const struct waybuf_kms_commit_options *options)
+{
+	struct waybuf_kms_commit *commit = calloc(1, sizeof(*commit));
+	if (!commit)
+		return NULL;
+	commit->device = device;
+	commit->listener = options->listener;
+	commit->data = options->data;
+	waybuf_list_init(&commit->link);
+	for (int i = 0; i < WAYBUF_KMS_MAX_CRTCS; i++)
+		waybuf_fence_wait_init(&commit->capture[i].wait);
+	return commit;
+}
+
+void waybuf_kms_pending_cancel(struct waybuf_kms_commit *commit)
+{
+	free(commit);
+}
+
+static void forget_crtc(struct waybuf_kms_commit *commit, struct waybuf_kms_crtc *crtc)
+{
+	uint32_t bit = UINT32_C(1) << crtc->index;
+	if (!((commit->flips | commit->captures) & bit) && crtc->pending == commit)
+		crtc->pending = NULL;
+}
+
+static void finish_if_over(struct waybuf_kms_commit *commit)
+{
+	if (commit->flips || commit->captures)
+		return;
+	waybuf_list_remove(&commit->link);
+	free(commit);
+}
+
+void waybuf_kms_pending_start(struct waybuf_kms_commit *commit, uint32_t flips)
+{
+	struct waybuf_kms_resources *res = &commit->device->res;
+	commit->flips = flips;
+	for (uint32_t i = 0; i < res->n_crtcs; i++) {
+		if (flips >> i & 1)
+			res->crtcs[i]->pending = commit;
+	}
+	waybuf_list_append(&commit->device->commits, &commit->link);
+}
+
+static void end_capture(struct waybuf_kms_capture *capture, int error)
+{
+	struct waybuf_kms_commit *commit = capture->commit;
+	commit->captures &= ~(UINT32_C(1) << capture->crtc->index);
+	forget_crtc(commit, capture->crtc);
+	if (commit->listener->captured)
+		commit->listener->captured(commit->data, capture->crtc, error);
+	finish_if_over(commit);
+}
+
+static void handle_captured(struct waybuf_fence_wait *wait, int status)
+{
+	struct waybuf_kms_capture *capture =
+		waybuf_container_of(wait, struct waybuf_kms_capture, wait);
+	end_capture(capture, status < 0 ? status : 0);
+}
+
+/*
+ * Only when memory or fds have run out: the driver finishes a capture within a frame or two, and a
+ * commit before that would be undefined behaviour.
+ */
+static void wait_here(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	while (poll(&poll_fd, 1, 100) < 0 && errno == EINTR)
+		;
+}
+
+void waybuf_kms_pending_capture(
+	struct waybuf_kms_commit *commit, struct waybuf_kms_crtc *crtc, int fd)
+{
+	struct waybuf_kms_capture *capture = &commit->capture[crtc->index];
+	struct waybuf_fence *fence = NULL;
+	capture->commit = commit;
+	capture->crtc = crtc;
+	int spare = fd_dup(fd);
+	int watched = waybuf_fence_from_sync_file(fd, &fence);
+	if (watched == 0)
+		watched = waybuf_fence_wait_add(
+			&capture->wait, fence, commit->device->loop, handle_captured);
+	if (watched == 0) {
+		commit->captures |= UINT32_C(1) << crtc->index;
+		crtc->pending = commit;
+	} else {
+		if (watched < 0) {
+			waybuf_error("a capture cannot be watched: %s", strerror(-watched));
+			wait_here(spare);
+		}
+		if (commit->listener->captured)
+			commit->listener->captured(commit->data, crtc, watched < 0 ? watched : 0);
+	}
+	waybuf_fence_unref(fence);
+	fd_close(&spare);
+}
+
+static struct waybuf_kms_crtc *find_crtc(struct waybuf_kms_device *device, uint32_t id)
+{
+	for (uint32_t i = 0; i < device->res.n_crtcs; i++) {
+		if (device->res.crtcs[i]->id == id)
+			return device->res.crtcs[i];
+	}
+	return NULL;
+}
+
+static void handle_flip(struct waybuf_kms_device *device, const struct drm_event_vblank *event)
+{
+	struct waybuf_kms_crtc *crtc = find_crtc(device, event->crtc_id);
+	struct waybuf_kms_commit *commit = crtc ? crtc->pending : NULL;
+	if (!commit || event->user_data != (uintptr_t)commit ||
+		!(commit->flips >> crtc->index & 1)) {
+		waybuf_debug("a flip event for CRTC %u that nobody waits for", event->crtc_id);
+		return;
+	}
+	struct waybuf_kms_flip flip = {
+		.crtc = crtc,
+		.sequence = event->sequence,
+		.time_ns = (uint64_t)event->tv_sec * 1000000000 + (uint64_t)event->tv_usec * 1000,
+	};
+	commit->flips &= ~(UINT32_C(1) << crtc->index);
+	forget_crtc(commit, crtc);
+	commit->listener->flipped(commit->data, &flip);
+	finish_if_over(commit);
+}
+
+static void handle_events(struct waybuf_kms_device *device, const char *bytes, size_t size)
+{
+	struct drm_event header;
+	for (size_t at = 0; size - at >= sizeof(header); at += header.length) {
+		memcpy(&header, bytes + at, sizeof(header));
+		if (header.length < sizeof(header) || header.length > size - at)
+			return;
+		struct drm_event_vblank event;
+		if (header.type != DRM_EVENT_FLIP_COMPLETE || header.length < sizeof(event))
+			continue;
+		memcpy(&event, bytes + at, sizeof(event));
+		handle_flip(device, &event);
+	}
+}
+
+/* One read a turn: the kernel gives whole events, and what does not fit wakes the loop again. */
+static void handle_readable(int fd, uint32_t mask, void *data)
+{
+	char bytes[2048];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
+	if (n > 0)
+		handle_events(data, bytes, (size_t)n);
+	else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		waybuf_error("reading display events: %s", strerror(errno));
+}
+
+int waybuf_kms_device_watch(struct waybuf_kms_device *device, struct waybuf_loop *loop)
+{
+	int error = 0;
+	waybuf_source_remove(device->source);
+	device->source = waybuf_loop_add_fd(
+		loop, device->fd, WAYBUF_LOOP_READABLE, handle_readable, device, &error);
+	device->loop = device->source ? loop : NULL;
+	return device->source ? 0 : error;
+}
+
+void waybuf_kms_commits_abandon(struct waybuf_kms_device *device)
+{
+	for (uint32_t i = 0; i < device->res.n_crtcs; i++)
+		device->res.crtcs[i]->pending = NULL;
+	struct waybuf_kms_commit *commit, *tmp;
+	waybuf_list_for_each_safe(commit, tmp, &device->commits, link) {
+		for (int i = 0; i < WAYBUF_KMS_MAX_CRTCS; i++)
+			waybuf_fence_wait_finish(&commit->capture[i].wait);
+		waybuf_list_remove(&commit->link);
+		free(commit);
+	}
+}
