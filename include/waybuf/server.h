@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <waybuf/buffer.h>
+#include <waybuf/device.h>
 #include <waybuf/version.h>
 
 #ifdef __cplusplus
@@ -113,23 +114,22 @@ WAYBUF_EXPORT bool waybuf_server_global_visible(struct waybuf_server *server,
 
 /* ---- devices ------------------------------------------------------------------------------- */
 
-/** What a device is for. The numbers are those of the protocol's `device` event. */
-enum waybuf_device_kind {
-	WAYBUF_DEVICE_KMS = 0,
-	WAYBUF_DEVICE_RENDER = 1,
-	WAYBUF_DEVICE_CODEC = 2,
-	WAYBUF_DEVICE_OTHER = 3,
-};
-
-struct waybuf_device_ops {
+struct waybuf_server_device_ops {
 	/**
-	 * What the device needs of every buffer that it touches: a new reference that the caller
-	 * unrefs, or NULL if memory is short. Required. Called whenever a client attaches it.
+	 * Required. What the device needs in order to use images as @access says (enum
+	 * waybuf_access bits): a new reference in *out. 0, -EOPNOTSUPP (it can do no such thing),
+	 * -ENOMEM.
 	 */
-	struct waybuf_constraints *(*constraints)(void *data);
+	int (*constraints)(void *data, uint64_t access, struct waybuf_constraints **out);
+	/**
+	 * Optional. Imports memory of this layout for real, and lets it go again. 0: the device
+	 * takes it. A refusal is the errno that the import gave, and is remembered for all memory
+	 * of that exporter, format and modifier; -ENOMEM, -EMFILE, -ENFILE and -EBUSY are not.
+	 */
+	int (*import_test)(void *data, const struct waybuf_layout *layout);
 };
 
-struct waybuf_device_info {
+struct waybuf_server_device_info {
 	enum waybuf_device_kind kind;
 	/** for people; copied; at most 128 bytes of UTF-8, cut if longer */
 	const char *name;
@@ -137,7 +137,7 @@ struct waybuf_device_info {
 	bool has_dev;
 	dev_t dev;
 	/** borrowed while the device is there */
-	const struct waybuf_device_ops *ops;
+	const struct waybuf_server_device_ops *ops;
 	void *data;
 };
 
@@ -146,7 +146,7 @@ struct waybuf_device_info {
  * 0 and never used again. 0, -EINVAL (no ops), -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_server_add_device(
-	struct waybuf_server *server, const struct waybuf_device_info *info, uint32_t *id);
+	struct waybuf_server *server, const struct waybuf_server_device_info *info, uint32_t *id);
 
 /** The device is gone: its attachments are told, clients get a new batch. Unknown ids are ignored. */
 WAYBUF_EXPORT void waybuf_server_remove_device(struct waybuf_server *server, uint32_t id);
@@ -239,11 +239,11 @@ struct waybuf_server_allocator_options {
 	/** passed to the callbacks, borrowed while the global exists */
 	void *data;
 	/**
-	 * What an attachment of kind display must meet, and prefers: renderer and planes. A new
-	 * reference that the caller unrefs, or NULL if memory is short. NULL callback: a display
-	 * attachment adds nothing but its access.
+	 * What an attachment of kind display must meet, and prefers: renderer and planes; its
+	 * import_test sees what the renderer, the planes, or both get. Borrowed while the global
+	 * exists. NULL: a display attachment adds nothing but its access.
 	 */
-	struct waybuf_constraints *(*display_constraints)(void *data);
+	const struct waybuf_server_device_ops *display;
 };
 
 /** Offers waybuf_allocator_v1. @options may be NULL: a service that shows nothing. 0 or -ENOMEM. */
@@ -325,7 +325,7 @@ WAYBUF_EXPORT struct waybuf_buffer *waybuf_use_buffer(struct waybuf_use *use);
 /**
  * What to show now, at latch, into *grant (borrowed until the use ends): grant->fence must signal
  * before grant->layout is read. Can be called again; a newer generation may have come. 0, or
- * -ENODATA: nothing to show, keep the last frame.
+ * -ENODATA: nothing to show, keep the last frame; -ENOMEM: nothing can be shown now.
  */
 WAYBUF_EXPORT int waybuf_use_latch(struct waybuf_use *use, struct waybuf_grant *grant);
 

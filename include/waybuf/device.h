@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WAYBUF_DEVICE_H
+#define WAYBUF_DEVICE_H
+
+#include <waybuf/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a device is for. The numbers are those of the protocol's `device` event. */
+enum waybuf_device_kind {
+	WAYBUF_DEVICE_KMS = 0,
+	WAYBUF_DEVICE_RENDER = 1,
+	WAYBUF_DEVICE_CODEC = 2,
+	WAYBUF_DEVICE_OTHER = 3,
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
