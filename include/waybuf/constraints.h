@@ -69,7 +69,7 @@ enum waybuf_field {
 	WAYBUF_FIELD_CONTIG = 0x40,
 	/** address bits that the device reaches */
 	WAYBUF_FIELD_ADDR_BITS = 0x41,
-	/** names of allowed heaps, best first, each ended by a NUL */
+	/** names of allowed heaps, best first, with a NUL between them */
 	WAYBUF_FIELD_HEAPS = 0x42,
 	/** enum waybuf_caching */
 	WAYBUF_FIELD_CACHE = 0x43,
@@ -336,6 +336,8 @@ struct waybuf_solution {
 	/** union of ACCESS */
 	uint64_t access;
 	uint64_t cost;
+	/** no solution costs less; false when the budget ended before that was sure */
+	bool proven;
 };
 
 /** Which part of a record. */

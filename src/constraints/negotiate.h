@@ -35,10 +35,11 @@ struct waybuf_exclusion {
 	int32_t who;
 };
 
+/* Each of the search and, after it, the shortening of a refusal may spend this much. */
 struct waybuf_budget {
-	/** steps of the search; 0: 262144 */
+	/** steps of the search; 0: 1048576 */
 	uint32_t nodes;
-	/** of wall time; 0: 5000 */
+	/** of wall time; 0: 10000 */
 	uint32_t usec;
 };
 
