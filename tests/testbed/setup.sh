@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Set-up on first use, and its removal.
+
+# setup: everything that a guest needs. Free when it is all there.
+setup()
+{
+	rootfs_ready && kernel_ready && return
+	say "first set-up in $(cache_dir): about 6 min on 2 cores, once"
+	host_prepare
+	cache_lock
+	rootfs_make '[1/3]'
+	kernel_make '[2/3]' '[3/3]'
+	cache_unlock
+}
+
+command_clean()
+{
+	local dir
+
+	dir=$(cache_dir)
+	[ -d "$dir" ] || return 0
+	cache_lock
+	for dir in "$dir"/{rootfs,kernel,peers,build,clip,logs}*; do
+		[ -e "$dir" ] || continue
+		say "removing $dir"
+		remove_tree "$dir"
+	done
+	cache_unlock
+	rm -f -- "$(cache_dir)/lock"
+	rmdir -- "$(cache_dir)" 2>/dev/null || :
+}
