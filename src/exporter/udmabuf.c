@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/udmabuf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "exporter/exporter.h"
+#include "util/checked.h"
+#include "util/fd.h"
+#include "util/list.h"
+#include "util/log.h"
+
+/*
+ * The pages of a memfd as a dma-buf. The kernel pins them for the life of the dma-buf, which
+ * therefore does not need the memfd any more.
+ */
+struct udmabuf_exporter {
+	struct waybuf_exporter base;
+	int fd;
+};
+
+#define LIMIT_PARAMETER "/sys/module/udmabuf/parameters/size_limit_mb"
+/* the module's default, where the parameter cannot be read */
+#define LIMIT_MB 64
+
+static struct udmabuf_exporter *udmabuf_exporter(struct waybuf_exporter *base)
+{
+	return waybuf_container_of(base, struct udmabuf_exporter, base);
+}
+
+static int wrap(struct waybuf_exporter *base, int memfd, uint64_t size)
+{
+	struct udmabuf_exporter *exporter = udmabuf_exporter(base);
+	struct udmabuf_create create = {
+		.memfd = (uint32_t)memfd,
+		.flags = UDMABUF_FLAGS_CLOEXEC,
+		.size = size,
+	};
+	uint64_t rounded;
+	if (!checked_round_up(size, base->caps.page_size, &rounded) || rounded != size)
+		return -EINVAL;
+	int fd = ioctl(exporter->fd, UDMABUF_CREATE, &create);
+	if (fd >= 0)
+		return fd;
+	int error = -errno;
+	waybuf_error(
+		"UDMABUF_CREATE of %llu bytes: %s", (unsigned long long)size, strerror(-error));
+	return error;
+}
+
+static int create_memory(
+	struct waybuf_exporter *base, uint64_t size, const char *name, struct waybuf_memory *memory)
+{
+	uint64_t rounded;
+	if (!checked_round_up(size, base->caps.page_size, &rounded))
+		return -EINVAL;
+	int memfd = exporter_create_memfd(name, rounded);
+	if (memfd < 0)
+		return memfd;
+	int fd = wrap(base, memfd, rounded);
+	close(memfd);
+	if (fd < 0)
+		return fd;
+	exporter_set_name(fd, name);
+	*memory = (struct waybuf_memory){.fd = fd, .kind = WAYBUF_MEMORY_DMABUF, .size = rounded};
+	return 0;
+}
+
+static int allocate(struct waybuf_exporter *exporter, struct waybuf_allocation *allocation)
+{
+	return exporter_allocate_raw(exporter, allocation, create_memory);
+}
+
+static void destroy(struct waybuf_exporter *base)
+{
+	struct udmabuf_exporter *exporter = udmabuf_exporter(base);
+	fd_close(&exporter->fd);
+	free(exporter);
+}
+
+static const struct waybuf_exporter_ops ops = {
+	.allocate = allocate,
+	.release = exporter_release_nothing,
+	.destroy = destroy,
+	.wrap = wrap,
+};
+
+static uint64_t size_limit(void)
+{
+	unsigned mb = LIMIT_MB;
+	FILE *file = fopen(LIMIT_PARAMETER, "re");
+	if (file) {
+		if (fscanf(file, "%u", &mb) != 1)
+			mb = LIMIT_MB;
+		fclose(file);
+	}
+	return (uint64_t)mb * 1024 * 1024;
+}
+
+int waybuf_udmabuf_exporter_create(struct waybuf_exporter **out)
+{
+	int fd = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	struct udmabuf_exporter *exporter = calloc(1, sizeof(*exporter));
+	if (!exporter) {
+		close(fd);
+		return -ENOMEM;
+	}
+	exporter->fd = fd;
+	exporter->base.ops = &ops;
+	exporter->base.caps = (struct waybuf_exporter_caps){
+		.name = "udmabuf",
+		.kind = WAYBUF_EXPORTER_RAW,
+		.is_dmabuf = true,
+		.cpu_mappable = true,
+		.cache = WAYBUF_CACHED,
+		.max_size = size_limit(),
+		.page_size = (uint64_t)sysconf(_SC_PAGESIZE),
+		.base_cost = EXPORTER_COST_UDMABUF,
+	};
+	*out = &exporter->base;
+	return 0;
+}
