@@ -129,11 +129,13 @@ struct waybuf_limits {
 };
 
 /** Opens an account. @name is copied, @limits too; NULL means generous defaults. NULL: -ENOMEM. */
-WAYBUF_EXPORT struct waybuf_account *waybuf_account_create(struct waybuf_manager *manager,
-	const char *name, const struct waybuf_limits *limits);
+WAYBUF_EXPORT struct waybuf_account *waybuf_account_create(
+	struct waybuf_manager *manager, const char *name, const struct waybuf_limits *limits);
 WAYBUF_EXPORT struct waybuf_account *waybuf_account_ref(struct waybuf_account *account);
 /** NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_account_unref(struct waybuf_account *account);
+/** As given to waybuf_account_create(); borrowed. */
+WAYBUF_EXPORT const char *waybuf_account_name(const struct waybuf_account *account);
 /** What the account holds now, rounded up to whole KiB for memory. */
 WAYBUF_EXPORT uint32_t waybuf_account_used(
 	const struct waybuf_account *account, enum waybuf_resource what);
@@ -158,13 +160,22 @@ struct waybuf_export_info {
  * Declares a pool: handles, no memory. Buffers, pool and later the bytes are charged to @account
  * (referenced). 0, -EINVAL (size or count), -EDQUOT, -ENOMEM.
  */
-WAYBUF_EXPORT int waybuf_pool_create(struct waybuf_manager *manager,
-	struct waybuf_account *account, const struct waybuf_export_info *info,
-	struct waybuf_pool **out);
+WAYBUF_EXPORT int waybuf_pool_create(struct waybuf_manager *manager, struct waybuf_account *account,
+	const struct waybuf_export_info *info, struct waybuf_pool **out);
 WAYBUF_EXPORT struct waybuf_pool *waybuf_pool_ref(struct waybuf_pool *pool);
 /** The last reference frees the buffers that nobody else refers to. NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_pool_unref(struct waybuf_pool *pool);
+/** Never falls; rises when the participants' HOLD records together ask for more buffers. */
 WAYBUF_EXPORT uint32_t waybuf_pool_count(const struct waybuf_pool *pool);
+/** Pixels. */
+WAYBUF_EXPORT uint32_t waybuf_pool_width(const struct waybuf_pool *pool);
+WAYBUF_EXPORT uint32_t waybuf_pool_height(const struct waybuf_pool *pool);
+/**
+ * What the solver says of the sets in force now: a reference in @out, also when there is no
+ * solution (see its reason). 0, -ENOMEM.
+ */
+WAYBUF_EXPORT int waybuf_pool_explain(
+	struct waybuf_pool *pool, const struct waybuf_explanation **out);
 /** Borrowed; NULL if @index is not below the count. */
 WAYBUF_EXPORT struct waybuf_buffer *waybuf_pool_buffer(struct waybuf_pool *pool, uint32_t index);
 
@@ -185,7 +196,10 @@ struct waybuf_attachment_listener {
 	void (*accepted)(void *data, enum waybuf_outcome outcome);
 	/**
 	 * answers one commit; the previous set stays in force. @error is a negative errno, @why
-	 * (may be NULL) names the clashing fields, borrowed for the call
+	 * (may be NULL) names the clashing fields, borrowed for the call; party 0 of its conflicts
+	 * is this attachment. -EDQUOT, -ENOMEM; -ETIME: a writer did not give the memory back in
+	 * time; -EADDRNOTAVAIL: the memory is imported and cannot be moved; else the solver's:
+	 * -EOPNOTSUPP (see @why), -ENODATA (no concrete format), -E2BIG and -ETIMEDOUT (too hard)
 	 */
 	void (*refused)(void *data, int error, const struct waybuf_explanation *why);
 };
@@ -206,7 +220,16 @@ WAYBUF_EXPORT int waybuf_pool_attach(struct waybuf_pool *pool, struct waybuf_acc
 WAYBUF_EXPORT int waybuf_attachment_commit(
 	struct waybuf_attachment *attachment, struct waybuf_constraints *constraints);
 
-/** Leaves. -EBUSY while it has views, and then nothing happened. */
+/** A number for waybuf_conflict.role, 0 at first. */
+WAYBUF_EXPORT void waybuf_attachment_set_role(struct waybuf_attachment *attachment, uint32_t role);
+
+/** Borrowed. */
+WAYBUF_EXPORT struct waybuf_pool *waybuf_attachment_pool(struct waybuf_attachment *attachment);
+
+/**
+ * Leaves; commits without an answer get none, and memory that is being moved for one of them stays
+ * where it is. -EBUSY while it has views, and then nothing happened.
+ */
 WAYBUF_EXPORT int waybuf_attachment_detach(struct waybuf_attachment *attachment);
 
 /* ---- views: map and unmap ------------------------------------------------------------------ */
@@ -232,7 +255,12 @@ struct waybuf_grant {
 struct waybuf_view_listener {
 	/** the access asked for is given */
 	void (*mapped)(void *data, const struct waybuf_grant *grant);
-	/** it is not; the view still wants its unmap. @error is a negative errno, @why may be NULL */
+	/**
+	 * it is not; the view still wants its unmap, unless @error is -ECANCELED, which answers
+	 * one. @why may be NULL. -EOPNOTSUPP: the participants' requirements clash; -ENODATA: no
+	 * set is in force; -ETIME: a fence did not signal in 5 s; -ENOMEM, -EMFILE, -EDQUOT; or
+	 * the errno of the exporter's ioctl
+	 */
 	void (*map_failed)(void *data, int error, const struct waybuf_explanation *why);
 	/** please finish and unmap; @deadline_ms 0 means when convenient */
 	void (*revoke)(void *data, uint32_t generation, uint32_t deadline_ms);
@@ -247,7 +275,7 @@ WAYBUF_EXPORT int waybuf_attachment_get_view(struct waybuf_attachment *attachmen
 /** An open map is ended with an error for a writer. NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_view_destroy(struct waybuf_view *view);
 
-/** Borrowed. */
+/** Borrowed; valid as long as the view. */
 WAYBUF_EXPORT struct waybuf_buffer *waybuf_view_buffer(struct waybuf_view *view);
 
 /**
@@ -280,6 +308,13 @@ WAYBUF_EXPORT struct waybuf_buffer *waybuf_buffer_ref(struct waybuf_buffer *buff
 /** NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_buffer_unref(struct waybuf_buffer *buffer);
 
+/** The pool it belongs to, borrowed; an imported buffer has one of its own. */
+WAYBUF_EXPORT struct waybuf_pool *waybuf_buffer_pool(struct waybuf_buffer *buffer);
+/** Its index in that pool. */
+WAYBUF_EXPORT uint32_t waybuf_buffer_index(const struct waybuf_buffer *buffer);
+/** The account of the participant who holds a write map; borrowed. NULL: nobody does. */
+WAYBUF_EXPORT struct waybuf_account *waybuf_buffer_writer(const struct waybuf_buffer *buffer);
+
 /** The newest layout, borrowed until the next dispatch; NULL while declared. */
 WAYBUF_EXPORT const struct waybuf_layout *waybuf_buffer_layout(const struct waybuf_buffer *buffer);
 
@@ -304,10 +339,14 @@ struct waybuf_claim;
  */
 WAYBUF_EXPORT int waybuf_buffer_claim(struct waybuf_buffer *buffer, struct waybuf_claim **out);
 /**
- * What to show, at latch: the newest layout into @grant, borrowed until the claim ends; the
- * grant's fence is what the latch must wait for.
+ * What to show, at latch: the newest layout into @grant, borrowed until the claim ends or is
+ * latched again; the grant's fence is what the latch must wait for. It knows the fences given to
+ * waybuf_view_unmap(); those that a client put on the dma-buf itself are had from
+ * waybuf_dmabuf_export_fence().
  */
 WAYBUF_EXPORT void waybuf_claim_latch(struct waybuf_claim *claim, struct waybuf_grant *grant);
+/** Borrowed. */
+WAYBUF_EXPORT struct waybuf_buffer *waybuf_claim_buffer(const struct waybuf_claim *claim);
 /** Ends it; reading is over when @fence (referenced; NULL: now) signals. NULL claim is a no-op. */
 WAYBUF_EXPORT void waybuf_claim_end(struct waybuf_claim *claim, struct waybuf_fence *fence);
 
