@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_PRIV_H
+#define CLIENT_PRIV_H
+
+#include <waybuf/client.h>
+#include <waybuf/cpu_access.h>
+
+#include <wayland-client-protocol.h>
+
+#include "linux-dmabuf-v1-client-protocol.h"
+#include "util/list.h"
+#include "waybuf-allocator-v1-client-protocol.h"
+
+/*
+ * Inside of libwaybuf-client.
+ *
+ *   connection.c  the connection: registry, event queue, bounded waits, error text
+ *   pool.c        pools and their attachments; who gets which buffer (acquire)
+ *   buffer.c      one buffer's maps and grants
+ *   storage.c     what a generation consists of, checked: layout, fds, CPU mappings
+ *   present.c     wl_buffers, on servers of ours and on others
+ *   foreign.c     what a compositor that is not ours says through linux-dmabuf, as constraints
+ *   reason.c      refusals as errnos and sentences
+ *   report.c      answers that come as files
+ *
+ * All proxies of the library are on its own event queue. Listeners only note what came: no listener
+ * waits, and none calls back into the program.
+ */
+
+/* The limit of waits for things that a healthy server does at once. */
+#define CLIENT_PATIENCE_MS 5000
+#define CLIENT_ERROR_SIZE 1024
+
+/* A pair that the compositor takes through linux-dmabuf. */
+struct client_pair {
+	uint32_t format;
+	uint64_t modifier;
+};
+
+struct waybuf_client {
+	struct wl_display *display;
+	bool owns_display;
+	struct wl_event_queue *queue;
+	struct wl_registry *registry;
+	struct waybuf_allocator_v1 *allocator;
+	/* capability bits, and whether the batch that carries them has ended once */
+	uint32_t capabilities;
+	bool ready;
+	/* the account that came before a refusal, as text; empty if none did */
+	char account[128];
+
+	/* NULL unless the server is not integrated */
+	struct zwp_linux_dmabuf_v1 *dmabuf;
+	struct client_pair *pairs;
+	size_t n_pairs;
+
+	struct waybuf_list pools; /* waybuf_client_pool.link */
+	/* negative errno of a broken connection, for good */
+	int broken;
+	char error[CLIENT_ERROR_SIZE];
+};
+
+/* A refusal, kept until somebody asks. */
+struct client_refusal {
+	int error;
+	char text[CLIENT_ERROR_SIZE];
+};
+
+/* One waybuf_attachment_v1 of a pool. */
+struct client_attachment {
+	struct waybuf_client_pool *pool;
+	struct waybuf_attachment_v1 *proxy;
+	/* conflict events since the last refusal, as text */
+	char conflicts[512];
+};
+
+struct waybuf_client_pool {
+	struct waybuf_client *client;
+	struct waybuf_list link; /* waybuf_client.pools */
+	struct waybuf_pool_v1 *proxy;
+	/* this program; and who shows the buffers, its proxy NULL without `display` */
+	struct client_attachment writer, display;
+	uint32_t count;
+	struct waybuf_client_buffer *buffers[WAYBUF_POOL_V1_LIMIT_COUNT];
+	/* error 0 as long as the pool is good for something */
+	struct client_refusal refusal;
+};
+
+/* One generation of a buffer. */
+struct client_storage {
+	struct waybuf_layout layout;
+	char exporter[64];
+	/* per memory, made by the first begin_cpu */
+	struct waybuf_cpu *cpu[WAYBUF_MAX_PLANES];
+	/* on other compositors, where a wl_buffer is bound to the storage */
+	struct wl_buffer *wl_buffer;
+};
+
+/*
+ * States of a buffer and what leads from one to the other:
+ *
+ *	IDLE -- acquire --> QUEUED -- mapped --> READY -- acquire --> ACQUIRED
+ *	ACQUIRED -- present, integrated server --> QUEUED
+ *	ACQUIRED -- present, other server --> SHOWN -- wl_buffer.release --> READY
+ *	ACQUIRED -- release --> IDLE
+ *	QUEUED -- map_failed --> FAILED -- acquire reports it --> IDLE
+ *	READY -- revoke --> IDLE
+ *
+ * A map is open in all states but IDLE. In SHOWN the write map is what keeps everybody else from
+ * the memory while a compositor reads it that the service knows nothing of.
+ */
+enum client_buffer_state {
+	CLIENT_BUFFER_IDLE,
+	CLIENT_BUFFER_QUEUED,
+	CLIENT_BUFFER_READY,
+	CLIENT_BUFFER_ACQUIRED,
+	CLIENT_BUFFER_SHOWN,
+	CLIENT_BUFFER_FAILED,
+};
+
+struct waybuf_client_buffer {
+	struct waybuf_client_pool *pool;
+	struct waybuf_buffer_v1 *proxy;
+	uint32_t index;
+	enum client_buffer_state state;
+	/* maps without an answer; all but the last of them are cancelled ones */
+	unsigned int unanswered;
+	/* the newest generation that is known, NULL if none is */
+	struct client_storage *storage;
+	/* the one that layout and memory events are building, NULL between batches */
+	struct client_storage *incoming;
+	/* generations up to this one are of no more use */
+	uint32_t retired;
+	/* of the grant */
+	int fence;
+	uint64_t serial;
+	uint32_t flags;
+	bool revoked;
+	/* QUEUED because somebody waits for it, not ahead of time */
+	bool asked;
+	/* direction of the open CPU scope, 0 if none */
+	uint32_t cpu_direction;
+	/* on integrated servers, where a wl_buffer is bound to the buffer */
+	struct wl_buffer *wl_buffer;
+	/* why the last map, or the wl_buffer, failed */
+	struct client_refusal refusal, wl_buffer_refusal;
+};
+
+/* connection.c */
+
+/* Notes the sentence for @error and returns @error. */
+int client_fail(struct waybuf_client *client, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Notes and returns the error of a refusal. */
+int client_fail_refused(struct waybuf_client *client, const struct client_refusal *refusal);
+/* 0, or the error of the broken connection. */
+int client_check(struct waybuf_client *client);
+/* Milliseconds on a clock that never goes back. */
+int64_t client_now_ms(void);
+/*
+ * Runs the library's own listeners until @done returns true. 0, -ETIMEDOUT when the clock passes
+ * @deadline_ms, or the error of the connection. Only what has arrived is looked at if that is past.
+ */
+int client_wait(
+	struct waybuf_client *client, int64_t deadline_ms, bool (*done)(void *data), void *data);
+
+/* buffer.c */
+int client_buffer_create(
+	struct waybuf_client_pool *pool, uint32_t index, struct waybuf_client_buffer **out);
+void client_buffer_destroy(struct waybuf_client_buffer *buffer);
+/* IDLE or ACQUIRED (whose map was just closed) to QUEUED. */
+void client_buffer_map(struct waybuf_client_buffer *buffer);
+/* Closes the open map, of whatever state, and leaves IDLE. */
+void client_buffer_unmap(struct waybuf_client_buffer *buffer);
+/* The compositor is done with a SHOWN buffer. */
+void client_buffer_displayed(struct waybuf_client_buffer *buffer);
+
+/* storage.c */
+
+/* NULL: -ENOMEM. */
+struct client_storage *client_storage_create(uint32_t generation, const char *exporter);
+/* Closes the fds, unmaps and destroys the wl_buffer. NULL is a no-op. */
+void client_storage_destroy(struct client_storage *storage);
+/* Takes over the planes of a layout event. -EINVAL if they are no planes. */
+int client_storage_set_planes(struct client_storage *storage, const struct wl_array *planes);
+/* Takes @fd, on failure too. -EINVAL if it is not the next slot. */
+int client_storage_add_memory(
+	struct client_storage *storage, uint32_t slot, int fd, uint32_t kind, uint64_t size);
+/*
+ * Whether every plane lies in memory that is really there, and the image in its planes. 0, -EINVAL,
+ * or the errno of fd_size().
+ */
+int client_storage_check(const struct client_storage *storage);
+
+/* foreign.c */
+extern const struct zwp_linux_dmabuf_v1_listener client_foreign_listener;
+/* What the compositor takes, as a set. -EOPNOTSUPP if that is nothing. */
+int client_foreign_constraints(struct waybuf_client *client, struct waybuf_constraints **out);
+
+/* report.c */
+
+/*
+ * Waits for the answer of @report, which is taken, and reads it. *out is to be freed with free().
+ * As waybuf_client_pool_explain().
+ */
+int client_report_read(struct waybuf_client *client, struct waybuf_report_v1 *report,
+	int64_t deadline_ms, char **out);
+
+/* reason.c */
+int client_reason_errno(uint32_t reason);
+/* Fills @refusal: "what: message (reason; conflicts; account)". Forgets the account. */
+void client_refuse(struct waybuf_client *client, struct client_refusal *refusal, uint32_t reason,
+	const char *what, const char *message, const char *conflicts);
+/* Appends one conflict event to the @size bytes at @text. */
+void client_append_conflict(char *text, size_t size, uint32_t role, bool own, uint32_t field,
+	uint32_t plane, uint32_t format, uint64_t modifier, uint64_t value);
+
+static inline uint64_t client_u64(uint32_t hi, uint32_t lo)
+{
+	return (uint64_t)hi << 32 | lo;
+}
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "client_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <drm_fourcc.h>
+
+/*
+ * A compositor that is not ours says through linux-dmabuf which pairs of format and modifier it
+ * takes. The service knows nothing of that compositor, so the client puts the list into the pool
+ * as the constraints of an attachment of kind `other`.
+ *
+ * Formats with the same list of modifiers share a SET: compositors have two or three different
+ * lists for dozens of formats, and the protocol allows 64 SETs.
+ */
+
+/* More than any compositor has; a list that does not end must not fill our memory. */
+#define MAX_PAIRS 4096
+
+static void handle_format(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint32_t format)
+{
+	/* Of version 1: a modifier event says the same and more. */
+}
+
+static void handle_modifier(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint32_t format,
+	uint32_t modifier_hi, uint32_t modifier_lo)
+{
+	struct waybuf_client *client = data;
+	uint64_t modifier = client_u64(modifier_hi, modifier_lo);
+	/* An implicit modifier means what the driver of the exporter chose, and ours have none. */
+	if (modifier == DRM_FORMAT_MOD_INVALID || client->n_pairs >= MAX_PAIRS)
+		return;
+	/* The array doubles at each power of two. */
+	if ((client->n_pairs & (client->n_pairs - 1)) == 0) {
+		size_t room = client->n_pairs ? client->n_pairs * 2 : 1;
+		struct client_pair *pairs =
+			reallocarray(client->pairs, room, sizeof(*client->pairs));
+		if (!pairs)
+			return;
+		client->pairs = pairs;
+	}
+	client->pairs[client->n_pairs++] =
+		(struct client_pair){.format = format, .modifier = modifier};
+}
+
+const struct zwp_linux_dmabuf_v1_listener client_foreign_listener = {
+	.format = handle_format,
+	.modifier = handle_modifier,
+};
+
+/* The modifiers of a format as a sorted list. */
+struct format_list {
+	uint32_t format;
+	bool done;
+	const struct client_pair *pairs;
+	size_t count;
+};
+
+static int compare_pairs(const void *a, const void *b)
+{
+	const struct client_pair *left = a, *right = b;
+	if (left->format != right->format)
+		return left->format < right->format ? -1 : 1;
+	return left->modifier == right->modifier ? 0 : left->modifier < right->modifier ? -1 : 1;
+}
+
+static bool same_modifiers(const struct format_list *a, const struct format_list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->pairs[i].modifier != b->pairs[i].modifier)
+			return false;
+	}
+	return true;
+}
+
+/* Cuts the sorted pairs into one list for each format. The number of lists. */
+static size_t split(const struct client_pair *pairs, size_t count, struct format_list *lists)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (n == 0 || lists[n - 1].format != pairs[i].format)
+			lists[n++] =
+				(struct format_list){.format = pairs[i].format, .pairs = &pairs[i]};
+		lists[n - 1].count++;
+	}
+	return n;
+}
+
+/* One SET for lists[first] and all that are like it. */
+static int add_set(struct waybuf_constraints_builder *builder, struct format_list *lists,
+	size_t count, size_t first, uint32_t *formats, uint64_t *modifiers)
+{
+	size_t n_formats = 0;
+	for (size_t i = first; i < count; i++) {
+		if (lists[i].done || !same_modifiers(&lists[first], &lists[i]))
+			continue;
+		lists[i].done = true;
+		formats[n_formats++] = lists[i].format;
+	}
+	for (size_t i = 0; i < lists[first].count; i++)
+		modifiers[i] = lists[first].pairs[i].modifier;
+	return waybuf_constraints_builder_set(
+		builder, formats, n_formats, modifiers, lists[first].count);
+}
+
+static int add_sets(struct waybuf_constraints_builder *builder, struct client_pair *pairs,
+	size_t count, struct format_list *lists, uint32_t *formats, uint64_t *modifiers)
+{
+	qsort(pairs, count, sizeof(*pairs), compare_pairs);
+	size_t n_lists = split(pairs, count, lists);
+	for (size_t i = 0; i < n_lists; i++) {
+		if (lists[i].done)
+			continue;
+		int ret = add_set(builder, lists, n_lists, i, formats, modifiers);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int build(struct waybuf_constraints_builder *builder, const struct waybuf_client *client,
+	struct waybuf_constraints **out)
+{
+	int ret = -ENOMEM;
+	size_t count = client->n_pairs;
+	struct format_list *lists = calloc(count, sizeof(*lists));
+	uint32_t *formats = calloc(count, sizeof(*formats));
+	uint64_t *modifiers = calloc(count, sizeof(*modifiers));
+	if (lists && formats && modifiers) {
+		waybuf_constraints_builder_access(
+			builder, WAYBUF_ACCESS_SAMPLE | WAYBUF_ACCESS_SCANOUT);
+		ret = add_sets(builder, client->pairs, count, lists, formats, modifiers);
+	}
+	free(modifiers);
+	free(formats);
+	free(lists);
+	return ret < 0 ? ret : waybuf_constraints_builder_finish(builder, out);
+}
+
+int client_foreign_constraints(struct waybuf_client *client, struct waybuf_constraints **out)
+{
+	if (!client->dmabuf || client->n_pairs == 0)
+		return client_fail(client, -EOPNOTSUPP,
+			"pool: the compositor takes no buffers through linux-dmabuf");
+	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
+	if (!builder)
+		return -ENOMEM;
+	int ret = build(builder, client, out);
+	waybuf_constraints_builder_destroy(builder);
+	return ret;
+}

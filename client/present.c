@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "client_priv.h"
+
+#include <errno.h>
+#include <stdint.h>
+
+#include <wayland-client.h>
+
+static bool is_integrated(const struct waybuf_client_buffer *buffer)
+{
+	return buffer->pool->client->capabilities & WAYBUF_CLIENT_INTEGRATED;
+}
+
+/* ---- integrated: the server knows the buffer ----------------------------------------------- */
+
+static void handle_release(void *data, struct wl_buffer *wl_buffer)
+{
+	/* The grant of the next map says it, with the fence. */
+}
+
+static const struct wl_buffer_listener bound_listener = {.release = handle_release};
+
+/* One wl_buffer for all generations. */
+static int bind_wl_buffer(struct waybuf_client_buffer *buffer, struct wl_buffer **out)
+{
+	if (buffer->wl_buffer_refusal.error) {
+		struct client_refusal refusal = buffer->wl_buffer_refusal;
+		buffer->wl_buffer_refusal = (struct client_refusal){0};
+		/* The next one may be better, so the broken one goes. */
+		wl_buffer_destroy(buffer->wl_buffer);
+		buffer->wl_buffer = NULL;
+		return client_fail_refused(buffer->pool->client, &refusal);
+	}
+	if (!buffer->wl_buffer) {
+		buffer->wl_buffer = waybuf_buffer_v1_create_wl_buffer(buffer->proxy);
+		if (!buffer->wl_buffer)
+			return client_fail(buffer->pool->client, -ENOMEM, "present: no memory");
+		wl_buffer_add_listener(buffer->wl_buffer, &bound_listener, NULL);
+	}
+	*out = buffer->wl_buffer;
+	return 0;
+}
+
+/* ---- elsewhere: linux-dmabuf --------------------------------------------------------------- */
+
+static void handle_displayed(void *data, struct wl_buffer *wl_buffer)
+{
+	client_buffer_displayed(data);
+}
+
+static const struct wl_buffer_listener imported_listener = {.release = handle_displayed};
+
+/* The answer to create. */
+struct import {
+	bool answered;
+	struct wl_buffer *wl_buffer;
+};
+
+static void handle_created(
+	void *data, struct zwp_linux_buffer_params_v1 *params, struct wl_buffer *wl_buffer)
+{
+	struct import *import = data;
+	import->answered = true;
+	import->wl_buffer = wl_buffer;
+}
+
+static void handle_failed(void *data, struct zwp_linux_buffer_params_v1 *params)
+{
+	struct import *import = data;
+	import->answered = true;
+}
+
+static const struct zwp_linux_buffer_params_v1_listener params_listener = {
+	.created = handle_created,
+	.failed = handle_failed,
+};
+
+static bool is_answered(void *data)
+{
+	return ((struct import *)data)->answered;
+}
+
+static void add_planes(
+	struct zwp_linux_buffer_params_v1 *params, const struct waybuf_layout *layout)
+{
+	for (uint32_t i = 0; i < layout->n_planes; i++) {
+		const struct waybuf_plane *plane = &layout->planes[i];
+		zwp_linux_buffer_params_v1_add(params, layout->memory[plane->slot].fd, i,
+			plane->offset, plane->stride, (uint32_t)(layout->modifier >> 32),
+			(uint32_t)layout->modifier);
+	}
+}
+
+/*
+ * With create and not create_immed: there a failure may end the connection, and a compositor must
+ * be allowed to say no.
+ */
+static int import_storage(struct waybuf_client_buffer *buffer)
+{
+	struct waybuf_client *client = buffer->pool->client;
+	struct client_storage *storage = buffer->storage;
+	const struct waybuf_layout *layout = &storage->layout;
+	if (layout->memory[0].kind != WAYBUF_MEMORY_DMABUF)
+		return client_fail(client, -EOPNOTSUPP,
+			"present: shared memory of %s cannot go through linux-dmabuf",
+			layout->exporter);
+	struct zwp_linux_buffer_params_v1 *params =
+		zwp_linux_dmabuf_v1_create_params(client->dmabuf);
+	if (!params)
+		return client_fail(client, -ENOMEM, "present: out of memory");
+	struct import import = {0};
+	zwp_linux_buffer_params_v1_add_listener(params, &params_listener, &import);
+	add_planes(params, layout);
+	zwp_linux_buffer_params_v1_create(
+		params, (int32_t)layout->width, (int32_t)layout->height, layout->format, 0);
+	int ret = client_wait(client, client_now_ms() + CLIENT_PATIENCE_MS, is_answered, &import);
+	zwp_linux_buffer_params_v1_destroy(params);
+	if (ret < 0)
+		return ret == -ETIMEDOUT ? client_fail(client, ret,
+						   "present: the compositor did not answer the "
+						   "import")
+					 : ret;
+	if (!import.wl_buffer)
+		return client_fail(client, -EOPNOTSUPP,
+			"present: the compositor does not import memory of %s", layout->exporter);
+	storage->wl_buffer = import.wl_buffer;
+	wl_buffer_add_listener(storage->wl_buffer, &imported_listener, buffer);
+	return 0;
+}
+
+static int import_wl_buffer(struct waybuf_client_buffer *buffer, struct wl_buffer **out)
+{
+	if (!buffer->storage->wl_buffer) {
+		int ret = import_storage(buffer);
+		if (ret < 0)
+			return ret;
+	}
+	*out = buffer->storage->wl_buffer;
+	return 0;
+}
+
+/* ---- present ------------------------------------------------------------------------------- */
+
+static int check(struct waybuf_client_buffer *buffer, struct wl_surface *surface)
+{
+	struct waybuf_client *client = buffer->pool->client;
+	if (buffer->state != CLIENT_BUFFER_ACQUIRED)
+		return client_fail(client, -EINVAL, "present: the buffer is not acquired");
+	if (buffer->cpu_direction)
+		return client_fail(client, -EINVAL, "present: end_cpu comes first");
+	if (!surface)
+		return client_fail(client, -EINVAL, "present: no surface");
+	if (!buffer->pool->display.proxy)
+		return client_fail(client, -EINVAL, "present: the pool was made without display");
+	return client_check(client);
+}
+
+static void commit(struct wl_surface *surface, struct wl_buffer *wl_buffer)
+{
+	wl_surface_attach(surface, wl_buffer, 0, 0);
+	if (wl_surface_get_version(surface) >= WL_SURFACE_DAMAGE_BUFFER_SINCE_VERSION)
+		wl_surface_damage_buffer(surface, 0, 0, INT32_MAX, INT32_MAX);
+	else
+		wl_surface_damage(surface, 0, 0, INT32_MAX, INT32_MAX);
+	wl_surface_commit(surface);
+}
+
+int waybuf_client_buffer_present(struct waybuf_client_buffer *buffer, struct wl_surface *surface)
+{
+	int ret = check(buffer, surface);
+	if (ret < 0)
+		return ret;
+	struct wl_buffer *wl_buffer = NULL;
+	if (is_integrated(buffer)) {
+		ret = bind_wl_buffer(buffer, &wl_buffer);
+		if (ret < 0)
+			return ret;
+		/*
+		 * Over before the commit, whose claim would else find our own writer; and the next
+		 * map behind it, in the place in the queue that the claim leaves.
+		 */
+		client_buffer_unmap(buffer);
+		commit(surface, wl_buffer);
+		client_buffer_map(buffer);
+	} else {
+		ret = import_wl_buffer(buffer, &wl_buffer);
+		if (ret < 0)
+			return ret;
+		commit(surface, wl_buffer);
+		buffer->state = CLIENT_BUFFER_SHOWN;
+	}
+	/* A socket that is full is tried again by the next dispatch or acquire. */
+	wl_display_flush(buffer->pool->client->display);
+	return 0;
+}

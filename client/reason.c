@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "client_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <drm_fourcc.h>
+
+#include "core/format.h"
+
+/* What client.h promises; everything else is -EIO. */
+static const int reason_errno[] = {
+	[WAYBUF_REASON_CONFLICT] = -EOPNOTSUPP,
+	[WAYBUF_REASON_CRITICAL_UNKNOWN] = -EOPNOTSUPP,
+	[WAYBUF_REASON_UNDERSPECIFIED] = -EOPNOTSUPP,
+	[WAYBUF_REASON_UNSUPPORTED] = -EOPNOTSUPP,
+	[WAYBUF_REASON_TOO_HARD] = -E2BIG,
+	[WAYBUF_REASON_NO_MEMORY] = -ENOMEM,
+	[WAYBUF_REASON_QUOTA] = -EDQUOT,
+	[WAYBUF_REASON_NO_FDS] = -EMFILE,
+	[WAYBUF_REASON_DEADLINE] = -ETIMEDOUT,
+	[WAYBUF_REASON_CANCELLED] = -EIO,
+	[WAYBUF_REASON_BAD_TOKEN] = -EACCES,
+	[WAYBUF_REASON_BAD_TICKET] = -EACCES,
+	[WAYBUF_REASON_DEVICE_LOST] = -ENODEV,
+	[WAYBUF_REASON_DENIED] = -EACCES,
+	[WAYBUF_REASON_CLOSED] = -ESHUTDOWN,
+};
+
+int client_reason_errno(uint32_t reason)
+{
+	if (reason >= sizeof(reason_errno) / sizeof(reason_errno[0]) || !reason_errno[reason])
+		return -EIO;
+	return reason_errno[reason];
+}
+
+/* Appends to a text that is cut at @size, never overrun. */
+static void append(char *text, size_t size, const char *separator, const char *more)
+{
+	size_t length = strlen(text);
+	if (more && more[0] && length < size)
+		snprintf(text + length, size - length, "%s%s", separator, more);
+}
+
+void client_refuse(struct waybuf_client *client, struct client_refusal *refusal, uint32_t reason,
+	const char *what, const char *message, const char *conflicts)
+{
+	refusal->error = client_reason_errno(reason);
+	snprintf(refusal->text, sizeof(refusal->text), "%s: %s", what, waybuf_reason_name(reason));
+	append(refusal->text, sizeof(refusal->text), ": ", message);
+	append(refusal->text, sizeof(refusal->text), ": ", conflicts);
+	if (reason == WAYBUF_REASON_QUOTA || reason == WAYBUF_REASON_NO_MEMORY)
+		append(refusal->text, sizeof(refusal->text), "; ", client->account);
+	client->account[0] = '\0';
+}
+
+/* ---- conflict events ----------------------------------------------------------------------- */
+
+static void print_pair(char *text, size_t size, uint32_t format, uint64_t modifier)
+{
+	char name[WAYBUF_FOURCC_LEN], layout[WAYBUF_MODIFIER_LEN];
+	waybuf_fourcc_string(format, name);
+	if (modifier == DRM_FORMAT_MOD_INVALID)
+		snprintf(text, size, " for %s", name);
+	else
+		snprintf(text, size, " for %s %s", name, waybuf_modifier_string(modifier, layout));
+}
+
+void client_append_conflict(char *text, size_t size, uint32_t role, bool own, uint32_t field,
+	uint32_t plane, uint32_t format, uint64_t modifier, uint64_t value)
+{
+	static const char *const roles[] = {"a cpu", "a device", "the display", "another program",
+		"the exporter", "the server"};
+	const char *who = own ? "this client" : "somebody";
+	if (!own && role < sizeof(roles) / sizeof(roles[0]))
+		who = roles[role];
+
+	char line[192], number[32] = "", where[24] = "", pair[64] = "";
+	const char *name = waybuf_field_name(field);
+	if (value)
+		snprintf(number, sizeof(number), " %" PRIu64, value);
+	if (plane != WAYBUF_PLANE_ALL)
+		snprintf(where, sizeof(where), " of plane %" PRIu32, plane);
+	if (format)
+		print_pair(pair, sizeof(pair), format, modifier);
+	snprintf(line, sizeof(line), "%s needs %s%s%s%s", who, name ? name : "an unknown field",
+		number, where, pair);
+	append(text, size, text[0] ? " against " : "", line);
+}
