@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * waybufctl: main.c reads the command line, collect.c gathers one document, print.c shows it as
+ * text, screenshot.c captures an output, image.c writes PNG files, session.c is the connection.
+ *
+ * Every function that can fail prints one line that says what to do, and returns the exit status.
+ */
+struct json_object;
+struct wl_display;
+struct wl_interface;
+
+/* What the manual page promises. */
+enum ctl_status {
+	CTL_OK = 0,
+	/* it was tried and failed */
+	CTL_FAILED = 1,
+	CTL_USAGE = 2,
+	/* no server, or it went away */
+	CTL_NO_SERVER = 3,
+	/* the server does not offer what is needed */
+	CTL_UNSUPPORTED = 4,
+};
+
+/* No wait takes longer. A server that is alive answers in milliseconds; a CI machine is slow. */
+#define CTL_PATIENCE_MS 10000
+
+/* Prints "waybufctl: ..." to stderr. */
+void ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- session.c ----------------------------------------------------------------------------- */
+
+struct ctl_global {
+	char *interface;
+	uint32_t name, version;
+};
+
+/* A connection and the globals that were there when it began. */
+struct ctl_session {
+	struct wl_display *display;
+	struct wl_registry *registry;
+	struct ctl_global *globals;
+	uint32_t n_globals;
+	int64_t deadline_ms;
+};
+
+/* @name as for wl_display_connect(). @quiet: prints nothing, for those who can do without. */
+enum ctl_status ctl_session_open(struct ctl_session *session, const char *name, bool quiet);
+void ctl_session_close(struct ctl_session *session);
+
+/* Binds the first global of @interface. NULL if there is none of at least @min_version. */
+void *ctl_session_bind(struct ctl_session *session, const struct wl_interface *interface,
+	uint32_t min_version, uint32_t max_version);
+
+/* Dispatches until *@done is true or the time is over; prints what went wrong. */
+enum ctl_status ctl_session_wait(struct ctl_session *session, const bool *done, const char *what);
+/* Waits until the server has handled all requests so far. */
+enum ctl_status ctl_session_sync(struct ctl_session *session, const char *what);
+
+/* ---- collect.c and print.c ----------------------------------------------------------------- */
+
+struct ctl_info_options {
+	/* NULL: WAYLAND_DISPLAY, and do without a server if there is none */
+	const char *display;
+	/* look at the machine, not at a server */
+	bool local;
+};
+
+/*
+ * The document {"version", "source", "objects": [...]}, see src/report/info.h for the objects, in
+ * *document, to be given back with json_object_put().
+ */
+enum ctl_status ctl_collect_info(
+	const struct ctl_info_options *options, struct json_object **document);
+
+/* For people, 80 columns. @document may come from a server of another version. */
+void ctl_print_info(struct json_object *document, FILE *out);
+
+/* ---- screenshot.c and image.c -------------------------------------------------------------- */
+
+struct ctl_screenshot_options {
+	const char *display, *output;
+	/* "-" is stdout */
+	const char *path;
+};
+
+enum ctl_status ctl_screenshot(const struct ctl_screenshot_options *options);
+
+/* A file that comes into being as a whole or not at all. */
+struct ctl_image_file {
+	const char *path;
+	char *temporary; /* NULL: stdout */
+	FILE *stream;
+};
+
+enum ctl_status ctl_image_open(struct ctl_image_file *file, const char *path);
+/*
+ * Writes rows of 32-bit pixels of a DRM @format as RGB and puts the file in its place; or with
+ * @pixels NULL drops it. The file is closed in any case.
+ */
+enum ctl_status ctl_image_finish(struct ctl_image_file *file, const void *pixels, uint32_t width,
+	uint32_t height, uint32_t stride, uint32_t format);
+/* Whether ctl_image_finish() takes that DRM format. */
+bool ctl_image_supports(uint32_t format);
+
+#endif

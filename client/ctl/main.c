@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl.h"
+
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+void ctl_error(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fputs("waybufctl: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+static const char usage[] =
+	"usage: waybufctl [--display NAME] info [--json] [--local]\n"
+	"       waybufctl [--display NAME] screenshot [--output NAME] FILE.png\n"
+	"       waybufctl --help | --version\n"
+	"\n"
+	"  info         devices, planes, formats, exporters, and why one does not work\n"
+	"  screenshot   writes what an output shows; FILE.png may be - for stdout\n"
+	"\n"
+	"  -d, --display NAME   Wayland socket of the server; default: WAYLAND_DISPLAY\n"
+	"  -o, --output NAME    which output to capture; default: the first one\n"
+	"  -j, --json           one JSON document instead of text\n"
+	"  -l, --local          look at this machine, not at a server\n"
+	"  -h, --help           print this and exit\n"
+	"  -V, --version        print the version and exit\n"
+	"\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no server, 4 the server does not\n"
+	"offer what is needed.\n";
+
+struct arguments {
+	const char *display, *output;
+	bool json, local;
+};
+
+static enum ctl_status run_info(const struct arguments *arguments, int argc, char **argv)
+{
+	if (argc > 0 || arguments->output) {
+		ctl_error("info takes no %s; see waybufctl --help",
+			argc > 0 ? "file name" : "--output");
+		return CTL_USAGE;
+	}
+	struct ctl_info_options options = {
+		.display = arguments->display,
+		.local = arguments->local,
+	};
+	struct json_object *document = NULL;
+	enum ctl_status status = ctl_collect_info(&options, &document);
+	if (status != CTL_OK)
+		return status;
+	if (arguments->json)
+		puts(json_object_to_json_string_ext(document,
+			JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_PRETTY_TAB |
+				JSON_C_TO_STRING_NOSLASHESCAPE));
+	else
+		ctl_print_info(document, stdout);
+	json_object_put(document);
+	return CTL_OK;
+}
+
+static enum ctl_status run_screenshot(const struct arguments *arguments, int argc, char **argv)
+{
+	if (argc != 1 || arguments->json || arguments->local) {
+		ctl_error("screenshot takes one file name, and of options --output; see waybufctl "
+			  "--help");
+		return CTL_USAGE;
+	}
+	struct ctl_screenshot_options options = {
+		.display = arguments->display,
+		.output = arguments->output,
+		.path = argv[0],
+	};
+	return ctl_screenshot(&options);
+}
+
+static const struct {
+	const char *name;
+	enum ctl_status (*run)(const struct arguments *arguments, int argc, char **argv);
+} commands[] = {
+	{"info", run_info},
+	{"screenshot", run_screenshot},
+};
+
+static enum ctl_status run_command(const struct arguments *arguments, int argc, char **argv)
+{
+	if (argc == 0) {
+		ctl_error("what shall I do? try waybufctl info, or waybufctl --help");
+		return CTL_USAGE;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[0], commands[i].name) == 0)
+			return commands[i].run(arguments, argc - 1, argv + 1);
+	}
+	ctl_error("there is no command '%s'; see waybufctl --help", argv[0]);
+	return CTL_USAGE;
+}
+
+/* True if the program shall go on; else *status is its exit status. */
+static bool parse(int argc, char **argv, struct arguments *arguments, enum ctl_status *status)
+{
+	static const struct option options[] = {
+		{"display", required_argument, NULL, 'd'},
+		{"output", required_argument, NULL, 'o'},
+		{"json", no_argument, NULL, 'j'},
+		{"local", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	*status = CTL_OK;
+	int option;
+	while ((option = getopt_long(argc, argv, "d:o:jlhV", options, NULL)) != -1) {
+		switch (option) {
+		case 'd':
+			arguments->display = optarg;
+			break;
+		case 'o':
+			arguments->output = optarg;
+			break;
+		case 'j':
+			arguments->json = true;
+			break;
+		case 'l':
+			arguments->local = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return false;
+		case 'V':
+			puts("waybufctl " WAYBUF_VERSION_STRING);
+			return false;
+		default:
+			/* getopt has said what is wrong. */
+			*status = CTL_USAGE;
+			return false;
+		}
+	}
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_CTYPE, "");
+	/* A server that goes away is an error return, not a signal. */
+	signal(SIGPIPE, SIG_IGN);
+	struct arguments arguments = {0};
+	enum ctl_status status = CTL_OK;
+	if (parse(argc, argv, &arguments, &status))
+		status = run_command(&arguments, argc - optind, argv + optind);
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CTL_OK) {
+		ctl_error("the output could not be written");
+		status = CTL_FAILED;
+	}
+	return status;
+}
