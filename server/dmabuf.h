@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SERVER_DMABUF_H
+#define SERVER_DMABUF_H
+
+#include "client.h"
+#include "feedback.h"
+
+struct waybuf_report;
+
+struct waybuf_server_dmabuf {
+	struct waybuf_server *server;
+	struct wl_global *global;
+	struct waybuf_server_dmabuf_options options;
+	struct feedback *feedback;
+	/* every pair that was ever advertised, sorted: who saw an older list has made no mistake */
+	struct wl_array advertised; // struct waybuf_dmabuf_pair
+	struct wl_list resources; // of the bound globals
+	struct wl_list params; // dmabuf_params_object.link
+	struct wl_list surfaces; // surface_feedback.link
+	struct wl_list objects; // feedback_object.link
+	/* tries again what could not be sent for want of fds; NULL until then */
+	struct waybuf_source *retry;
+};
+
+/* The pairs as lines of an `info` report. */
+void dmabuf_report(struct waybuf_server_dmabuf *dmabuf, struct waybuf_report *report);
+
+/* ---- dmabuf_params_v1.c -------------------------------------------------------------------- */
+
+/* @dmabuf NULL: the global is gone, and no buffer will come of it. NULL: out of memory. */
+struct dmabuf_params_object *params_object_create(struct waybuf_server_dmabuf *dmabuf,
+	struct server_client *client, uint32_t version, uint32_t id);
+/* The global goes. */
+void params_objects_orphan(struct waybuf_server_dmabuf *dmabuf);
+
+/* ---- dmabuf_feedback_v1.c ------------------------------------------------------------------ */
+
+/* @surface NULL: the default feedback. False: out of memory. */
+bool feedback_object_create(struct waybuf_server_dmabuf *dmabuf, struct wl_client *client,
+	uint32_t version, uint32_t id, struct wl_resource *surface);
+/* Tells everybody whose feedback is another than what was sent. */
+void feedback_objects_update(struct waybuf_server_dmabuf *dmabuf);
+/* @feedback (taken) NULL: the default again. */
+int feedback_set_surface(struct waybuf_server_dmabuf *dmabuf, struct wl_resource *surface,
+	struct feedback *feedback);
+/* The global goes. */
+void feedback_objects_orphan(struct waybuf_server_dmabuf *dmabuf);
+
+#endif

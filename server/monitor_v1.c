@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+
+#include "allocator.h"
+#include "dmabuf.h"
+#include "monitor.h"
+#include "report.h"
+#include "report/info.h"
+#include "report/json.h"
+
+/*
+ * waybuf_monitor_v1: what the server knows, for tools. The registry filter of the host hides it
+ * from those whom it does not concern; whoever binds it all the same gets reports that all fail.
+ *
+ * Reports are made at once, so that there is never a second one under way.
+ */
+#define MONITOR_VERSION 1
+
+struct waybuf_server_monitor {
+	struct waybuf_server *server;
+	struct wl_global *global;
+	struct waybuf_server_monitor_options options;
+	struct wl_list resources;
+};
+
+bool monitor_owns(const struct waybuf_server_monitor *monitor, const struct wl_global *global)
+{
+	return monitor && monitor->global == global;
+}
+
+/* ---- info ---------------------------------------------------------------------------------- */
+
+static void report_exporters_of(struct waybuf_server *server, struct waybuf_report *report)
+{
+	struct json_object *exporters = report_exporters(server->manager, server->drm_fd);
+	if (!exporters) {
+		report_add(report, NULL);
+		return;
+	}
+	for (size_t i = 0; i < json_object_array_length(exporters); i++)
+		report_add(report, json_object_get(json_object_array_get_idx(exporters, i)));
+	json_object_put(exporters);
+}
+
+static void report_device(const struct server_device *device, struct waybuf_report *report)
+{
+	static const char *const kinds[] = {"kms", "render", "codec", "other"};
+	char dev[32];
+	struct json_builder builder;
+	json_begin(&builder);
+	json_add_string(&builder, builder.root, "type", "attachable");
+	json_add_number(&builder, builder.root, "id", device->base.id);
+	json_add_string(&builder, builder.root, "kind", kinds[device->base.kind & 3]);
+	json_add_string(&builder, builder.root, "name", device->name);
+	if (device->has_dev) {
+		snprintf(dev, sizeof(dev), "%u:%u", major(device->base.devnum),
+			minor(device->base.devnum));
+		json_add_string(&builder, builder.root, "dev", dev);
+	}
+	report_add(report, json_finish(&builder));
+}
+
+static void report_info(struct waybuf_server_monitor *monitor, struct waybuf_report *report)
+{
+	struct waybuf_server *server = monitor->server;
+	report_exporters_of(server, report);
+	struct server_device *device;
+	wl_list_for_each(device, &server->devices, link)
+		report_device(device, report);
+	if (server->dmabuf)
+		dmabuf_report(server->dmabuf, report);
+	if (monitor->options.info)
+		monitor->options.info(monitor->options.data, report);
+}
+
+/* ---- top ----------------------------------------------------------------------------------- */
+
+static const char *const resource_names[WAYBUF_RESOURCE_COUNT] = {
+	[WAYBUF_RESOURCE_KIB] = "kib",
+	[WAYBUF_RESOURCE_BUFFERS] = "buffers",
+	[WAYBUF_RESOURCE_FDS] = "fds",
+	[WAYBUF_RESOURCE_POOLS] = "pools",
+	[WAYBUF_RESOURCE_ATTACHMENTS] = "attachments",
+	[WAYBUF_RESOURCE_MAPS] = "maps",
+	[WAYBUF_RESOURCE_POINTS] = "points",
+};
+
+static void report_client(const struct server_client *client, struct waybuf_report *report)
+{
+	struct json_builder builder;
+	json_begin(&builder);
+	json_add_string(&builder, builder.root, "type", "client");
+	json_add_string(&builder, builder.root, "name", client->name);
+	struct json_object *used = json_add_object(&builder, builder.root, "used");
+	struct json_object *limit = json_add_object(&builder, builder.root, "limit");
+	for (int i = 0; i < WAYBUF_RESOURCE_COUNT; i++) {
+		enum waybuf_resource what = (enum waybuf_resource)i;
+		json_add_number(&builder, used, resource_names[i],
+			waybuf_account_used(client->account, what));
+		json_add_number(&builder, limit, resource_names[i],
+			waybuf_account_limit(client->account, what));
+	}
+	report_add(report, json_finish(&builder));
+}
+
+static void report_top(struct waybuf_server *server, struct waybuf_report *report)
+{
+	struct server_client *client;
+	wl_list_for_each(client, &server->clients, link)
+		report_client(client, report);
+	struct server_pool *pool;
+	wl_list_for_each(pool, &server->pools, link)
+		explain_top(pool, report);
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+/* A decimal number and nothing else. */
+static bool parse_id(const char *text, uint32_t *id)
+{
+	char *end;
+	errno = 0;
+	if (*text < '0' || *text > '9')
+		return false;
+	unsigned long value = strtoul(text, &end, 10);
+	if (errno || *end || value > UINT32_MAX)
+		return false;
+	*id = (uint32_t)value;
+	return true;
+}
+
+static void snapshot_explain(
+	struct waybuf_server *server, struct waybuf_report *report, const char *argument)
+{
+	uint32_t id;
+	if (!parse_id(argument, &id)) {
+		report_fail(report, WAYBUF_REASON_UNSUPPORTED, "the argument is the id of a pool");
+		return;
+	}
+	struct server_pool *pool;
+	wl_list_for_each(pool, &server->pools, link) {
+		if (pool->id == id) {
+			explain_pool(pool, report, true);
+			report_send(report);
+			return;
+		}
+	}
+	report_fail(report, WAYBUF_REASON_CLOSED, "there is no such pool");
+}
+
+static void snapshot(struct waybuf_server_monitor *monitor, struct waybuf_report *report,
+	uint32_t what, const char *argument)
+{
+	switch (what) {
+	case WAYBUF_MONITOR_V1_SNAPSHOT_INFO:
+		report_info(monitor, report);
+		report_send(report);
+		break;
+	case WAYBUF_MONITOR_V1_SNAPSHOT_TOP:
+		report_top(monitor->server, report);
+		report_send(report);
+		break;
+	case WAYBUF_MONITOR_V1_SNAPSHOT_EXPLAIN:
+		snapshot_explain(monitor->server, report, argument);
+		break;
+	default:
+		report_fail(report, WAYBUF_REASON_UNSUPPORTED, "no such report here");
+		break;
+	}
+}
+
+static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
+{
+	wl_resource_destroy(resource);
+}
+
+static void handle_snapshot(struct wl_client *client, struct wl_resource *resource, uint32_t id,
+	uint32_t what, const char *argument)
+{
+	struct waybuf_server_monitor *monitor = wl_resource_get_user_data(resource);
+	struct waybuf_report *report =
+		report_create(client, (uint32_t)wl_resource_get_version(resource), id);
+	if (!report)
+		wl_resource_post_no_memory(resource);
+	else if (!monitor)
+		report_fail(report, WAYBUF_REASON_CLOSED, "the server is shutting down");
+	else if (!server_client_trusted(monitor->server, client))
+		report_fail(report, WAYBUF_REASON_DENIED, "not for this connection");
+	else
+		snapshot(monitor, report, what, argument);
+}
+
+static const struct waybuf_monitor_v1_interface monitor_impl = {
+	.destroy = handle_destroy,
+	.snapshot = handle_snapshot,
+};
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static void unlink_resource(struct wl_resource *resource)
+{
+	wl_list_remove(wl_resource_get_link(resource));
+}
+
+static void bind_monitor(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct waybuf_server_monitor *monitor = data;
+	struct wl_resource *resource =
+		wl_resource_create(client, &waybuf_monitor_v1_interface, (int)version, id);
+	if (!resource) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(resource, &monitor_impl, monitor, unlink_resource);
+	wl_list_insert(&monitor->resources, wl_resource_get_link(resource));
+}
+
+int waybuf_server_monitor_create(struct waybuf_server *server,
+	const struct waybuf_server_monitor_options *options, struct waybuf_server_monitor **out)
+{
+	if (!server->options.security_context)
+		return -ENOTSUP;
+	if (server->monitor)
+		return -EEXIST;
+	struct waybuf_server_monitor *monitor = calloc(1, sizeof(*monitor));
+	if (!monitor)
+		return -ENOMEM;
+	monitor->server = server;
+	if (options)
+		monitor->options = *options;
+	wl_list_init(&monitor->resources);
+	monitor->global = wl_global_create(server->display, &waybuf_monitor_v1_interface,
+		MONITOR_VERSION, monitor, bind_monitor);
+	if (!monitor->global) {
+		free(monitor);
+		return -ENOMEM;
+	}
+	server->monitor = monitor;
+	*out = monitor;
+	return 0;
+}
+
+void waybuf_server_monitor_destroy(struct waybuf_server_monitor *monitor)
+{
+	if (!monitor)
+		return;
+	struct wl_resource *resource, *next;
+	wl_resource_for_each_safe(resource, next, &monitor->resources) {
+		wl_resource_set_user_data(resource, NULL);
+		wl_list_remove(wl_resource_get_link(resource));
+		wl_list_init(wl_resource_get_link(resource));
+	}
+	wl_global_destroy(monitor->global);
+	monitor->server->monitor = NULL;
+	free(monitor);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "allocator.h"
+#include "core/account.h"
+#include "report.h"
+#include "util/loop.h"
+
+/* How late every bad token is answered: far above what a look into the table varies by. */
+#define BAD_TOKEN_DELAY_MS 50
+
+/* ---- the logical pool ---------------------------------------------------------------------- */
+
+struct server_pool *server_pool_create(struct waybuf_server *server, struct waybuf_pool *core,
+	const struct waybuf_export_info *info)
+{
+	struct server_pool *pool = calloc(1, sizeof(*pool));
+	char *name = strdup(info->name ? info->name : "");
+	if (!pool || !name) {
+		free(pool);
+		free(name);
+		waybuf_pool_unref(core);
+		return NULL;
+	}
+	pool->server = server;
+	pool->core = core;
+	pool->id = ++server->last_pool;
+	pool->name = name;
+	pool->config = 1;
+	pool->width = info->width;
+	pool->height = info->height;
+	pool->count = waybuf_pool_count(core);
+	wl_list_init(&pool->members);
+	wl_list_insert(server->pools.prev, &pool->link);
+	return pool;
+}
+
+static void pool_destroy(struct server_pool *pool)
+{
+	wl_list_remove(&pool->link);
+	waybuf_pool_unref(pool->core);
+	free(pool->name);
+	free(pool);
+}
+
+static struct pool_member *pool_creator(struct server_pool *pool)
+{
+	struct pool_member *creator = wl_container_of(pool->members.next, creator, link);
+	return creator;
+}
+
+static void send_configured(struct pool_member *member)
+{
+	const struct server_pool *pool = member->pool;
+	waybuf_pool_v1_send_configured(
+		member->resource, pool->config, pool->width, pool->height, pool->count);
+}
+
+void server_pool_check_count(struct server_pool *pool)
+{
+	uint32_t count = waybuf_pool_count(pool->core);
+	if (count == pool->count)
+		return;
+	pool->count = count;
+	struct pool_member *member;
+	wl_list_for_each(member, &pool->members, link)
+		send_configured(member);
+}
+
+/* ---- memberships --------------------------------------------------------------------------- */
+
+void pool_member_enter(struct pool_member *member, struct server_pool *pool)
+{
+	member->pool = pool;
+	wl_list_insert(pool->members.prev, &member->link);
+	send_configured(member);
+}
+
+/* The last one to leave takes the logical pool along. */
+static void leave(struct pool_member *member)
+{
+	struct server_pool *pool = member->pool;
+	if (!pool)
+		return;
+	token_drop(&pool->server->tokens, member);
+	wl_list_remove(&member->link);
+	member->pool = NULL;
+	if (wl_list_empty(&pool->members))
+		pool_destroy(pool);
+	if (member->charged)
+		waybuf_account_discharge(member->client->account, WAYBUF_RESOURCE_POOLS, 1);
+	member->charged = false;
+}
+
+static void make_inert(struct pool_member *member, enum waybuf_reason reason, bool tell)
+{
+	member->reason = reason;
+	struct attachment *attachment;
+	wl_list_for_each(attachment, &member->attachments, link)
+		attachment_sever(attachment, reason, tell);
+	leave(member);
+}
+
+void pool_member_fail(struct pool_member *member, enum waybuf_reason reason, const char *message)
+{
+	if (member->reason)
+		return;
+	make_inert(member, reason, true);
+	waybuf_pool_v1_send_failed(member->resource, reason, message);
+}
+
+static void send_late(void *data)
+{
+	struct pool_member *member = data;
+	waybuf_source_remove(member->delay);
+	member->delay = NULL;
+	waybuf_pool_v1_send_failed(member->resource, member->reason, "no such token");
+}
+
+void pool_member_fail_late(struct pool_member *member, enum waybuf_reason reason)
+{
+	make_inert(member, reason, true);
+	int error;
+	member->delay =
+		waybuf_loop_add_timer(member->client->server->loop, send_late, member, &error);
+	if (!member->delay || waybuf_source_arm(member->delay, BAD_TOKEN_DELAY_MS) < 0)
+		send_late(member);
+}
+
+static void member_destroyed(struct wl_resource *resource)
+{
+	struct pool_member *member = wl_resource_get_user_data(resource);
+	make_inert(member, WAYBUF_REASON_CLOSED, false);
+	struct attachment *attachment, *next;
+	wl_list_for_each_safe(attachment, next, &member->attachments, link)
+		attachment_orphan(attachment);
+	waybuf_source_remove(member->delay);
+	wl_list_remove(&member->client_link);
+	free(member);
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+static void handle_destroy(struct wl_client *wl_client, struct wl_resource *resource)
+{
+	struct pool_member *member = wl_resource_get_user_data(resource);
+	if (!member->reason && !wl_list_empty(&member->attachments)) {
+		wl_resource_post_error(resource, WAYBUF_POOL_V1_ERROR_CHILDREN,
+			"pool destroyed before its attachments");
+		return;
+	}
+	wl_resource_destroy(resource);
+}
+
+static void handle_attach(struct wl_client *wl_client, struct wl_resource *resource, uint32_t id,
+	uint32_t kind, uint32_t device)
+{
+	struct pool_member *member = wl_resource_get_user_data(resource);
+	if (!member->reason && kind > WAYBUF_ATTACHMENT_V1_KIND_OTHER) {
+		wl_resource_post_error(resource, WAYBUF_POOL_V1_ERROR_BAD_KIND,
+			"unknown kind of attachment %u", kind);
+		return;
+	}
+	if (!attachment_create(member, id, kind, device))
+		wl_resource_post_no_memory(resource);
+}
+
+static bool check_token_arguments(struct wl_resource *resource, uint32_t seconds, uint32_t flags)
+{
+	const uint32_t known =
+		WAYBUF_POOL_V1_TOKEN_FLAGS_READ_ONLY | WAYBUF_POOL_V1_TOKEN_FLAGS_CROSS_SANDBOX;
+	if (seconds > WAYBUF_ALLOCATOR_V1_LIMIT_TOKEN_SECONDS) {
+		wl_resource_post_error(resource, WAYBUF_POOL_V1_ERROR_BAD_LIFETIME,
+			"a token for %u seconds", seconds);
+		return false;
+	}
+	if (flags & ~known) {
+		wl_resource_post_error(
+			resource, WAYBUF_POOL_V1_ERROR_BAD_FLAGS, "unknown flags 0x%x", flags);
+		return false;
+	}
+	return true;
+}
+
+static void token_gone(void *owner)
+{
+	struct pool_member *member = owner;
+	waybuf_account_discharge(member->client->account, WAYBUF_RESOURCE_POOLS, 1);
+}
+
+/* False leaves @text empty, which is how a refusal is told. */
+static bool mint(struct pool_member *member, uint32_t uses, uint32_t seconds, uint32_t flags,
+	char text[TOKEN_LENGTH + 1])
+{
+	struct server_client *client = member->client;
+	struct token_table *tokens = &client->server->tokens;
+	struct token_terms terms = {
+		.uses = uses,
+		.expires = server_now_ms() + (uint64_t)(seconds ? seconds : 30) * 1000,
+		.read_only = flags & WAYBUF_POOL_V1_TOKEN_FLAGS_READ_ONLY,
+		.cross_sandbox = flags & WAYBUF_POOL_V1_TOKEN_FLAGS_CROSS_SANDBOX,
+		.context = client->context,
+	};
+	token_expire(tokens, server_now_ms());
+	if (pool_creator(member->pool) != member)
+		return false;
+	if (waybuf_account_charge(client->account, WAYBUF_RESOURCE_POOLS, 1) < 0)
+		return false;
+	if (token_mint(tokens, member, &terms, token_gone, text) < 0) {
+		token_gone(member);
+		return false;
+	}
+	return true;
+}
+
+static void handle_export_token(struct wl_client *wl_client, struct wl_resource *resource,
+	uint32_t uses, uint32_t seconds, uint32_t flags)
+{
+	struct pool_member *member = wl_resource_get_user_data(resource);
+	if (member->reason || !check_token_arguments(resource, seconds, flags))
+		return;
+	char text[TOKEN_LENGTH + 1] = "";
+	bool minted = mint(member, uses, seconds, flags, text);
+	waybuf_pool_v1_send_token(resource, minted ? text : "");
+	explicit_bzero(text, sizeof(text));
+}
+
+/*
+ * New configurations are not made by this server: the present one is repeated, as it is to those
+ * who may not ask for another.
+ */
+static void handle_reconfigure(
+	struct wl_client *wl_client, struct wl_resource *resource, uint32_t width, uint32_t height)
+{
+	struct pool_member *member = wl_resource_get_user_data(resource);
+	if (member->reason)
+		return;
+	if (width == 0 || height == 0 || width > WAYBUF_POOL_V1_LIMIT_SIZE ||
+		height > WAYBUF_POOL_V1_LIMIT_SIZE) {
+		wl_resource_post_error(resource, WAYBUF_POOL_V1_ERROR_BAD_SIZE,
+			"%u x %u is no size of a pool", width, height);
+		return;
+	}
+	send_configured(member);
+}
+
+static void handle_explain(struct wl_client *wl_client, struct wl_resource *resource, uint32_t id)
+{
+	struct pool_member *member = wl_resource_get_user_data(resource);
+	struct waybuf_report *report =
+		report_create(wl_client, (uint32_t)wl_resource_get_version(resource), id);
+	if (!report) {
+		wl_resource_post_no_memory(resource);
+		return;
+	}
+	if (member->reason) {
+		report_fail(report, member->reason, "the pool has failed");
+		return;
+	}
+	explain_pool(member->pool, report, false);
+	report_send(report);
+}
+
+static void handle_restore(struct wl_client *wl_client, struct wl_resource *resource, int32_t fd,
+	struct wl_array *ticket)
+{
+	struct pool_member *member = wl_resource_get_user_data(resource);
+	close(fd);
+	if (!member->reason)
+		waybuf_pool_v1_send_restored(resource, UINT32_MAX, 0, WAYBUF_REASON_BAD_TICKET);
+}
+
+/* Nobody asked: this server uses memory of its own and never sends need. */
+static void handle_provide(struct wl_client *wl_client, struct wl_resource *resource,
+	uint32_t index, uint32_t slot, int32_t fd)
+{
+	close(fd);
+}
+
+static const struct waybuf_pool_v1_interface pool_impl = {
+	.destroy = handle_destroy,
+	.attach = handle_attach,
+	.export_token = handle_export_token,
+	.reconfigure = handle_reconfigure,
+	.explain = handle_explain,
+	.restore = handle_restore,
+	.provide = handle_provide,
+};
+
+struct pool_member *pool_member_create(struct server_client *client, uint32_t version, uint32_t id)
+{
+	struct pool_member *member = calloc(1, sizeof(*member));
+	if (!member)
+		return NULL;
+	member->client = client;
+	member->resource =
+		wl_resource_create(client->client, &waybuf_pool_v1_interface, (int)version, id);
+	if (!member->resource) {
+		free(member);
+		return NULL;
+	}
+	wl_list_init(&member->attachments);
+	wl_list_init(&member->link);
+	wl_list_insert(&client->members, &member->client_link);
+	wl_resource_set_implementation(member->resource, &pool_impl, member, member_destroyed);
+	return member;
+}
