@@ -334,26 +334,33 @@ TEST(merge_keeps_the_first_error_and_waits_for_all)
 	waybuf_timeline_destroy(a);
 }
 
-/* Two timelines fail one after the other; the array takes the earlier error though it is listed last. */
-TEST(array_takes_the_first_error_in_time)
+/* Whichever of its two members fails first gives the array its error, the last one its time. */
+static void check_first_error(int first)
 {
-	struct waybuf_timeline *a = timeline_create(), *b = timeline_create();
-	struct waybuf_fence *a1 = fence_at(a, 1), *b1 = fence_at(b, 1), *all = NULL;
-	ck_assert_int_eq(waybuf_fence_merge((struct waybuf_fence *[]){a1, b1}, 2, &all), 0);
-	ck_assert_int_eq(waybuf_timeline_fail(b, 1, -ENODATA), 0);
+	struct waybuf_timeline *timelines[] = {timeline_create(), timeline_create()};
+	struct waybuf_fence *parts[] = {fence_at(timelines[0], 1), fence_at(timelines[1], 1)};
+	struct waybuf_fence *all = NULL;
+	uint64_t all_ns, last_ns;
+	ck_assert_int_eq(waybuf_fence_merge(parts, 2, &all), 0);
+	ck_assert_int_eq(waybuf_timeline_fail(timelines[first], 1, -ENODATA), 0);
 	ck_assert_int_eq(waybuf_fence_status(all), 0);
 	usleep(1000);
-	ck_assert_int_eq(waybuf_timeline_fail(a, 1, -ETIME), 0);
+	ck_assert_int_eq(waybuf_timeline_fail(timelines[!first], 1, -ETIME), 0);
 	ck_assert_int_eq(waybuf_fence_status(all), -ENODATA);
-	uint64_t all_ns, a_ns;
 	ck_assert_int_eq(waybuf_fence_timestamp(all, &all_ns), 0);
-	ck_assert_int_eq(waybuf_fence_timestamp(a1, &a_ns), 0);
-	ck_assert_uint_eq(all_ns, a_ns);
-	waybuf_fence_unref(a1);
-	waybuf_fence_unref(b1);
+	ck_assert_int_eq(waybuf_fence_timestamp(parts[!first], &last_ns), 0);
+	ck_assert_uint_eq(all_ns, last_ns);
 	waybuf_fence_unref(all);
-	waybuf_timeline_destroy(a);
-	waybuf_timeline_destroy(b);
+	for (int i = 0; i < 2; i++) {
+		waybuf_fence_unref(parts[i]);
+		waybuf_timeline_destroy(timelines[i]);
+	}
+}
+
+TEST(array_takes_the_first_error_in_time)
+{
+	check_first_error(0);
+	check_first_error(1);
 }
 
 TEST(array_wait_fires_with_the_last_member)
