@@ -1,2 +1,91 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the parts share their tb_ variables
+# The test suites. Every case counts: a test program is a TAP stream, and
+# tally.py adds the streams up.
+
+# tests_run WHERE BUILD LOG ARGS...: meson test, whose own verdict is not
+# asked: a log that is missing or short is a failure in the tally.
+tests_run()
+{
+	local where=$1 name=$2 log=$3 dir
+	shift 3
+
+	dir=$(build_root)/$name
+	rm -f -- "$dir/meson-logs/$log.json"
+	tb_binds=("ro:$tb_top" "rw:$(build_root)")
+	tb_cwd=$dir
+	tb_path=/usr/sbin:/usr/bin:/sbin:/bin
+	tb_extra_env=(ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
+	run_child "$where" meson test -C "$dir" --no-rebuild --logbase "$log" "$@" \
+		>"$dir/$log.out" 2>&1 </dev/null
+	tb_extra_env=()
+	tb_logs+=("$name:$log:$dir/meson-logs/$log.json")
+}
+
+tests_native() { rootfs_run "$(rootfs_path)" "$@"; }
+
+# tests_stage TITLE CMD...
+tests_stage()
+{
+	local title=$1 begin=$SECONDS
+	shift
+
+	say "$title"
+	"$@"
+	say "$title: $((SECONDS - begin)) s"
+}
+
+tests_self()
+{
+	bash "$tb_parts/selftest.sh" >"$(build_root)/selftest.tap" 2>"$(build_root)/selftest.err" </dev/null
+	tb_logs+=("testbed:selftest:$(build_root)/selftest.tap")
+}
+
+# tests_tally: prints the failures and the last line; its status is ours.
+tests_tally()
+{
+	local status
+
+	tb_binds=("ro:$tb_top" "ro:$(build_root)")
+	tb_cwd=/
+	rootfs_run "$(rootfs_path)" python3 "$tb_parts/tally.py" "${tb_logs[@]}"
+	status=$?
+	return "$status"
+}
+
+command_test()
+{
+	local tb_logs=() name
+
+	setup
+	for name in asan clang bare; do
+		tests_stage "building: $name" build "$name"
+	done
+	tests_stage 'unit tests: gcc with sanitizers' \
+		tests_run tests_native asan native --no-suite guest --no-suite soak --no-suite bench
+	tests_stage 'guest tests: gcc with sanitizers' \
+		tests_run machine_run asan guest --suite guest
+	if [ "$tb_on_host" = no ]; then
+		tb_variant=plain
+		tests_stage 'guest tests: a kernel without sync objects' \
+			tests_run machine_run asan guest-plain --suite guest
+		tb_variant=syncobj
+	fi
+	tests_stage 'unit tests: clang' \
+		tests_run tests_native clang native --no-suite guest --no-suite soak --no-suite bench
+	tests_stage 'unit tests: without optional features' \
+		tests_run tests_native bare native --no-suite guest --no-suite soak --no-suite bench
+	tests_stage 'tests of the testbed' tests_self
+	tests_tally
+}
+
+command_soak()
+{
+	local tb_logs=()
+
+	setup
+	tests_stage 'building: asan' build asan
+	tests_stage 'soak tests' tests_run machine_run asan soak --suite soak --timeout-multiplier 10
+	tests_tally
+}
