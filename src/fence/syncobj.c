@@ -21,7 +21,7 @@
 struct waybuf_syncobj_device {
 	int refs;
 	int fd;
-	bool point_files; /* HANDLE_TO_FD and FD_TO_HANDLE take a point, Linux 6.16 */
+	bool point_files; /* HANDLE_TO_FD and FD_TO_HANDLE take a point: not in all kernels */
 };
 
 struct waybuf_syncobj {

@@ -5,7 +5,7 @@
 #include "fence/syncobj_ioctl.h"
 
 /*
- * struct drm_syncobj_handle as Linux 6.16 extended it. The DRM core copies what both sides know and
+ * struct drm_syncobj_handle with the point that newer kernels know. The DRM core copies what both sides know and
  * fills up with zeroes, so the longer form is safe with older kernels, which refuse the flag.
  */
 struct handle_with_point {
