@@ -5,8 +5,9 @@
 #include "fence/syncobj_ioctl.h"
 
 /*
- * struct drm_syncobj_handle with the point that newer kernels know. The DRM core copies what both sides know and
- * fills up with zeroes, so the longer form is safe with older kernels, which refuse the flag.
+ * struct drm_syncobj_handle with the point that newer kernels know. The DRM core copies what both
+ * sides know and fills up with zeroes, so the longer form is safe with older kernels, which refuse
+ * the flag.
  */
 struct handle_with_point {
 	uint32_t handle;
