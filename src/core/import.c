@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "core/account.h"
+#include "core/format.h"
 #include "core/pool.h"
 #include "exporter/exporter.h"
 #include "util/fd.h"
