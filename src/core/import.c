@@ -95,6 +95,9 @@ static int check_shape(const struct waybuf_layout *layout)
 		layout->n_memory > WAYBUF_MAX_PLANES || layout->width < 1 ||
 		layout->width > 65536 || layout->height < 1 || layout->height > 65536)
 		return -EINVAL;
+	/* what cannot be checked is not believed */
+	if (!waybuf_format_get(layout->format))
+		return -EINVAL;
 	for (uint32_t i = 0; i < layout->n_planes; i++) {
 		if (layout->planes[i].slot >= layout->n_memory)
 			return -EINVAL;
