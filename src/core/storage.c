@@ -116,7 +116,8 @@ static void release_memory(struct waybuf_storage *storage)
 	forget_ids(storage);
 	exporter_close_memory(&storage->layout, storage->layout.n_memory);
 	storage->layout.n_memory = 0;
-	if (storage->exporter)
+	/* `wrap` gives an fd and nothing else */
+	if (storage->exporter && !storage->shares_pages)
 		storage->exporter->ops->release(storage->exporter, storage->priv);
 	storage->exporter = NULL;
 }
