@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include <time.h>
+
+#include "daemon.h"
+#include "output.h"
+
+/*
+ * Frame callbacks are answered by the flip that shows a surface. Where none is coming they are
+ * answered by time, so that no client hangs: after one refresh if the surface is visible but did
+ * not change, or its scene failed; after a second if it is hidden, which is slow enough to cost
+ * nothing and fast enough not to look dead.
+ */
+#define HIDDEN_MS 1000
+
+uint32_t callbacks_now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+}
+
+static void answer(struct output *output, bool visible)
+{
+	uint32_t now = callbacks_now_ms();
+	struct surface *surface;
+	/* a dirty one has a flip coming */
+	wl_list_for_each(surface, &output->daemon->surfaces, link)
+		if (surface->visible == visible && !(visible && surface->dirty))
+			surface_send_callbacks(&surface->current.callbacks, now);
+}
+
+static void handle_tick(void *data)
+{
+	struct output *output = data;
+	output->tick_armed = false;
+	surface_send_callbacks(&output->orphans, callbacks_now_ms());
+	answer(output, true);
+}
+
+static void handle_hidden(void *data)
+{
+	struct output *output = data;
+	output->hidden_armed = false;
+	answer(output, false);
+}
+
+int callbacks_init(struct output *output)
+{
+	int error = 0;
+	wl_list_init(&output->orphans);
+	output->tick = waybuf_loop_add_timer(output->daemon->loop, handle_tick, output, &error);
+	if (output->tick)
+		output->hidden =
+			waybuf_loop_add_timer(output->daemon->loop, handle_hidden, output, &error);
+	return output->hidden ? 0 : error;
+}
+
+void callbacks_finish(struct output *output)
+{
+	waybuf_source_remove(output->tick);
+	waybuf_source_remove(output->hidden);
+}
+
+static void arm_tick(struct output *output)
+{
+	uint32_t ms = (output_period_ns(output) + 999999) / 1000000;
+	if (!output->tick_armed)
+		output->tick_armed = waybuf_source_arm(output->tick, ms ? ms : 1) == 0;
+}
+
+void callbacks_arm(struct output *output, const struct surface *surface)
+{
+	if (wl_list_empty(&surface->current.callbacks))
+		return;
+	if (surface->visible)
+		arm_tick(output);
+	else if (!output->hidden_armed)
+		output->hidden_armed = waybuf_source_arm(output->hidden, HIDDEN_MS) == 0;
+}
+
+void callbacks_adopt(struct output *output, struct scene *scene)
+{
+	wl_list_insert_list(output->orphans.prev, &scene->callbacks);
+	wl_list_init(&scene->callbacks);
+	if (!wl_list_empty(&output->orphans))
+		arm_tick(output);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <drm_fourcc.h>
+
+#include "capture.h"
+#include "capture_v1.h"
+#include "daemon.h"
+#include "kms/writeback.h"
+#include "output.h"
+#include "util/log.h"
+
+/*
+ * The mechanism of captures; capture_v1.c has the protocol. A capture goes
+ *
+ *	idle --a commit takes it along, or makes one for it--> writing --writeback is over--> copying
+ *	     --the worker has copied for everybody--> idle
+ *
+ * and where there is no writeback connector it goes straight to copying, from the scene's frames.
+ * The scene that is captured stays alive meanwhile: with a writeback because no commit can be made
+ * before it is over, with a copy because the copy holds its frames.
+ */
+
+static bool waiting(const struct capture *capture)
+{
+	const struct capture_frame *frame;
+	wl_list_for_each(frame, &capture->frames, link)
+		if (capture_frame_due(frame))
+			return true;
+	return false;
+}
+
+/* Which frames this capture serves: those that are due when it begins. */
+static void choose(struct capture *capture)
+{
+	struct capture_frame *frame, *tmp;
+	wl_list_for_each_safe(frame, tmp, &capture->frames, link) {
+		if (!capture_frame_due(frame))
+			continue;
+		wl_list_remove(&frame->link);
+		wl_list_insert(capture->served.prev, &frame->link);
+	}
+}
+
+static void unchoose(struct capture *capture)
+{
+	wl_list_insert_list(&capture->frames, &capture->served);
+	wl_list_init(&capture->served);
+}
+
+static bool may_start(const struct output *output)
+{
+	const struct capture *capture = output->capture;
+	return capture && !capture->writing && capture->copies == 0 && waiting(capture);
+}
+
+/* One copy is over; job->data is the capture. */
+static void handle_copied(struct render_job *base, int error)
+{
+	struct capture_copy *copy = waybuf_container_of(base, struct capture_copy, job);
+	struct capture *capture = base->data;
+	capture_copy_finish(copy, error, capture->output->flip_ns);
+	scene_destroy(copy->scene);
+	free(copy);
+	capture->copies--;
+	capture_poke(capture->output);
+}
+
+/* A scene of our own with the frames of what is shown: that one may be replaced during the copy. */
+static struct scene *copy_scene(const struct output *output)
+{
+	struct scene *scene = calloc(1, sizeof(*scene));
+	if (!scene)
+		return NULL;
+	if (output->shown)
+		*scene = *output->shown;
+	scene->width = output->width;
+	scene->height = output->height;
+	wl_list_init(&scene->callbacks);
+	wl_list_init(&scene->feedbacks);
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		frame_ref(scene->layers[i].frame);
+	return scene;
+}
+
+static void start_copy(struct capture *capture, struct capture_frame *frame, bool from_scene)
+{
+	struct capture_copy *copy = calloc(1, sizeof(*copy));
+	if (!copy) {
+		capture_frame_fail(frame);
+		return;
+	}
+	capture_copy_init(copy, frame);
+	copy->job.done = handle_copied;
+	copy->job.data = capture;
+	int ret = 0;
+	if (from_scene) {
+		copy->scene = copy->job.scene = copy_scene(capture->output);
+		ret = copy->scene ? 0 : -ENOMEM;
+	} else {
+		copy->job.source = (struct render_image){
+			.pixels = capture->dumb->pixels,
+			.width = capture->output->width,
+			.height = capture->output->height,
+			.stride = capture->dumb->layout.planes[0].stride,
+			.format = DRM_FORMAT_XRGB8888,
+		};
+	}
+	if (ret == 0)
+		ret = render_start(capture->output->daemon->worker, &copy->job);
+	if (ret == 0) {
+		capture->copies++;
+		return;
+	}
+	capture_copy_finish(copy, ret, 0);
+	scene_destroy(copy->scene);
+	free(copy);
+}
+
+static void start_copies(struct capture *capture, bool from_scene)
+{
+	struct capture_frame *frame, *tmp;
+	wl_list_for_each_safe(frame, tmp, &capture->served, link)
+		start_copy(capture, frame, from_scene);
+}
+
+/* The writeback connector's framebuffer; NULL, once and for all, where there is no such thing. */
+static struct waybuf_kms_dumb *target(struct capture *capture)
+{
+	struct output *output = capture->output;
+	struct waybuf_kms_why why = {.text = ""};
+	if (capture->no_writeback || capture->dumb)
+		return capture->no_writeback ? NULL : capture->dumb;
+	if (!waybuf_kms_writeback_find(output->kms, output->crtc) ||
+		waybuf_kms_dumb_create(output->kms, output->width, output->height,
+			DRM_FORMAT_XRGB8888, &capture->dumb, &why) < 0) {
+		capture->no_writeback = true;
+		waybuf_info("captures are composed: %s",
+			why.text[0] ? why.text : "there is no writeback connector");
+	}
+	return capture->dumb;
+}
+
+bool capture_join(struct output *output, struct waybuf_kms_state *state)
+{
+	struct capture *capture = output->capture;
+	struct waybuf_kms_why why;
+	if (!may_start(output) || !target(capture))
+		return false;
+	if (waybuf_kms_state_capture(state, output->crtc, capture->dumb->fb, &why) < 0)
+		return false;
+	capture->writing = true;
+	choose(capture);
+	return true;
+}
+
+void capture_joined(struct output *output, int error)
+{
+	struct capture *capture = output->capture;
+	if (error == 0)
+		return;
+	capture->writing = false;
+	capture->no_writeback = true;
+	unchoose(capture);
+}
+
+void capture_written(struct output *output, int error)
+{
+	struct capture *capture = output->capture;
+	if (!capture || !capture->writing)
+		return;
+	capture->writing = false;
+	if (error < 0) {
+		waybuf_error("the display's writeback failed: %s", strerror(-error));
+		capture->no_writeback = true;
+	}
+	start_copies(capture, error < 0);
+}
+
+/* A commit that changes nothing but takes a picture. False: the device does not do that. */
+static bool write_now(struct output *output)
+{
+	struct capture *capture = output->capture;
+	struct waybuf_kms_why why = {.text = ""};
+	const struct waybuf_kms_commit_options options = {
+		.listener = &output_kms_listener,
+		.data = output,
+	};
+	if (!target(capture))
+		return false;
+	capture->writing = true;
+	choose(capture);
+	int ret = waybuf_kms_capture(output->crtc, capture->dumb->fb, &options, NULL, &why);
+	capture_joined(output, ret);
+	if (ret == 0)
+		return true;
+	waybuf_info("captures are composed from now on: %s", why.text);
+	return false;
+}
+
+void capture_poke(struct output *output)
+{
+	/* what is on its way to the screen takes the capture along, or its flip comes back here */
+	if (!may_start(output) || output->pending || output->composing ||
+		waybuf_kms_crtc_busy(output->crtc) || output->dirty)
+		return;
+	if (write_now(output))
+		return;
+	choose(output->capture);
+	start_copies(output->capture, true);
+}
+
+void capture_flipped(struct output *output)
+{
+	struct capture *capture = output->capture;
+	if (capture)
+		capture->sequence++;
+}
+
+bool capture_create(struct output *output)
+{
+	struct capture *capture = calloc(1, sizeof(*capture));
+	if (!capture)
+		return false;
+	capture->output = output;
+	wl_list_init(&capture->frames);
+	wl_list_init(&capture->served);
+	output->capture = capture;
+	return capture_globals_create(capture);
+}
+
+void capture_destroy(struct output *output)
+{
+	if (!output->capture)
+		return;
+	waybuf_kms_dumb_destroy(output->capture->dumb);
+	free(output->capture);
+	output->capture = NULL;
+}

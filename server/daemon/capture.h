@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_CAPTURE_H
+#define DAEMON_CAPTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <wayland-server-core.h>
+
+struct output;
+struct waybuf_kms_state;
+
+/*
+ * ext-image-copy-capture of an output, into wl_shm buffers.
+ *
+ * Where the CRTC has a writeback connector the pixels are what the display hardware made of the
+ * frame, which is what a test wants to see; they are then copied into the client's memory. Elsewhere
+ * the worker composes the scene that is shown a second time.
+ *
+ * One capture is under way at a time, and serves everybody who waits when it begins.
+ */
+
+/* Offers both globals. False: no memory. */
+bool capture_create(struct output *output);
+/* Before the output's device goes. */
+void capture_destroy(struct output *output);
+
+/* The picture on the screen has changed. */
+void capture_flipped(struct output *output);
+/* Starts a capture if somebody waits for one and the device is free. */
+void capture_poke(struct output *output);
+
+/* Adds a capture to the commit of @state if somebody waits; then capture_joined() tells how it went. */
+bool capture_join(struct output *output, struct waybuf_kms_state *state);
+void capture_joined(struct output *output, int error);
+/* From the device: the writeback is over. */
+void capture_written(struct output *output, int error);
+
+#endif

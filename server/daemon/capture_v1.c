@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include <drm_fourcc.h>
+#include <ext-image-capture-source-v1-server-protocol.h>
+#include <ext-image-copy-capture-v1-server-protocol.h>
+#include <wayland-server-protocol.h>
+
+#include "capture.h"
+#include "capture_v1.h"
+#include "daemon.h"
+#include "output.h"
+#include "util/list.h"
+
+static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
+{
+	wl_resource_destroy(resource);
+}
+
+/* ---- frames -------------------------------------------------------------------------------- */
+
+static void session_unref(struct capture_session *session)
+{
+	if (--session->refs == 0)
+		free(session);
+}
+
+static void forget_buffer(struct capture_frame *frame)
+{
+	if (frame->buffer)
+		wl_list_remove(&frame->buffer_destroyed.link);
+	frame->buffer = NULL;
+}
+
+static void handle_buffer_destroyed(struct wl_listener *listener, void *data)
+{
+	struct capture_frame *frame = wl_container_of(listener, frame, buffer_destroyed);
+	forget_buffer(frame);
+}
+
+static bool check_not_requested(const struct capture_frame *frame)
+{
+	if (frame->requested)
+		wl_resource_post_error(frame->resource,
+			EXT_IMAGE_COPY_CAPTURE_FRAME_V1_ERROR_ALREADY_CAPTURED,
+			"the capture was asked for already");
+	return !frame->requested;
+}
+
+static void handle_attach_buffer(
+	struct wl_client *client, struct wl_resource *resource, struct wl_resource *buffer)
+{
+	struct capture_frame *frame = wl_resource_get_user_data(resource);
+	if (!check_not_requested(frame))
+		return;
+	forget_buffer(frame);
+	frame->buffer = buffer;
+	frame->buffer_destroyed.notify = handle_buffer_destroyed;
+	wl_resource_add_destroy_listener(buffer, &frame->buffer_destroyed);
+}
+
+/* Everything is copied each time, so that the damage needs only to be valid. */
+static void handle_damage_buffer(struct wl_client *client, struct wl_resource *resource, int32_t x,
+	int32_t y, int32_t width, int32_t height)
+{
+	if (!check_not_requested(wl_resource_get_user_data(resource)))
+		return;
+	if (x < 0 || y < 0 || width <= 0 || height <= 0)
+		wl_resource_post_error(resource,
+			EXT_IMAGE_COPY_CAPTURE_FRAME_V1_ERROR_INVALID_BUFFER_DAMAGE,
+			"a damage of %d x %d at %d,%d", width, height, x, y);
+}
+
+static void fail(struct capture_frame *frame, uint32_t reason)
+{
+	ext_image_copy_capture_frame_v1_send_failed(frame->resource, reason);
+	wl_list_remove(&frame->link);
+	wl_list_init(&frame->link);
+}
+
+void capture_frame_fail(struct capture_frame *frame)
+{
+	fail(frame, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_UNKNOWN);
+}
+
+static bool buffer_fits(const struct capture_frame *frame)
+{
+	const struct output *output = frame->session->capture->output;
+	const struct shm_buffer *buffer =
+		frame->buffer ? shm_buffer_from_resource(frame->buffer) : NULL;
+	return buffer && buffer->width == output->width && buffer->height == output->height &&
+		buffer->mapping->writable && buffer->stride % 4 == 0 && buffer->offset % 4 == 0 &&
+		(buffer->format == DRM_FORMAT_XRGB8888 || buffer->format == DRM_FORMAT_ARGB8888);
+}
+
+static void handle_capture(struct wl_client *client, struct wl_resource *resource)
+{
+	struct capture_frame *frame = wl_resource_get_user_data(resource);
+	struct capture *capture = frame->session->capture;
+	if (!check_not_requested(frame))
+		return;
+	if (!frame->buffer) {
+		wl_resource_post_error(resource, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_ERROR_NO_BUFFER,
+			"no buffer is attached");
+		return;
+	}
+	frame->requested = true;
+	if (frame->session->stopped) {
+		fail(frame, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_STOPPED);
+	} else if (!buffer_fits(frame)) {
+		fail(frame, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_BUFFER_CONSTRAINTS);
+	} else {
+		wl_list_insert(capture->frames.prev, &frame->link);
+		capture_poke(capture->output);
+	}
+}
+
+static const struct ext_image_copy_capture_frame_v1_interface frame_impl = {
+	.destroy = handle_destroy,
+	.attach_buffer = handle_attach_buffer,
+	.damage_buffer = handle_damage_buffer,
+	.capture = handle_capture,
+};
+
+static void frame_destroyed(struct wl_resource *resource)
+{
+	struct capture_frame *frame = wl_resource_get_user_data(resource);
+	if (frame->copy)
+		frame->copy->frame = NULL;
+	forget_buffer(frame);
+	wl_list_remove(&frame->link);
+	frame->session->frame = NULL;
+	session_unref(frame->session);
+	free(frame);
+}
+
+bool capture_frame_due(const struct capture_frame *frame)
+{
+	const struct capture_session *session = frame->session;
+	/* the first one of a session does not wait for a change; 1 is added so that 0 means none */
+	return session->sequence != session->capture->sequence + 1;
+}
+
+void capture_copy_init(struct capture_copy *copy, struct capture_frame *frame)
+{
+	wl_list_remove(&frame->link);
+	wl_list_init(&frame->link);
+	copy->frame = frame;
+	frame->copy = copy;
+	copy->sequence = frame->session->capture->sequence + 1;
+	copy->buffer = frame->buffer ? shm_buffer_from_resource(frame->buffer) : NULL;
+	if (!copy->buffer)
+		return;
+	shm_buffer_ref(copy->buffer);
+	copy->job.target = (struct render_image){
+		.pixels = copy->buffer->mapping->data + copy->buffer->offset,
+		.width = copy->buffer->width,
+		.height = copy->buffer->height,
+		.stride = copy->buffer->stride,
+		.format = copy->buffer->format,
+		.shm = copy->buffer,
+	};
+}
+
+static void send_ready(
+	struct capture_frame *frame, const struct shm_buffer *buffer, uint64_t time_ns)
+{
+	const uint64_t second = 1000000000;
+	struct wl_resource *resource = frame->resource;
+	ext_image_copy_capture_frame_v1_send_transform(resource, WL_OUTPUT_TRANSFORM_NORMAL);
+	ext_image_copy_capture_frame_v1_send_damage(
+		resource, 0, 0, (int32_t)buffer->width, (int32_t)buffer->height);
+	ext_image_copy_capture_frame_v1_send_presentation_time(resource,
+		(uint32_t)(time_ns / second >> 32), (uint32_t)(time_ns / second),
+		(uint32_t)(time_ns % second));
+	ext_image_copy_capture_frame_v1_send_ready(resource);
+}
+
+void capture_copy_finish(struct capture_copy *copy, int error, uint64_t time_ns)
+{
+	struct capture_frame *frame = copy->frame;
+	if (frame) {
+		frame->copy = NULL;
+		if (error < 0) {
+			capture_frame_fail(frame);
+		} else {
+			frame->session->sequence = copy->sequence;
+			send_ready(frame, copy->buffer, time_ns);
+		}
+	}
+	if (copy->buffer)
+		shm_buffer_unref(copy->buffer);
+	copy->buffer = NULL;
+}
+
+/* ---- sessions ------------------------------------------------------------------------------ */
+
+static void handle_create_frame(struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	struct capture_session *session = wl_resource_get_user_data(resource);
+	if (session->frame) {
+		wl_resource_post_error(resource,
+			EXT_IMAGE_COPY_CAPTURE_SESSION_V1_ERROR_DUPLICATE_FRAME,
+			"the former frame is still there");
+		return;
+	}
+	struct capture_frame *frame = calloc(1, sizeof(*frame));
+	if (frame)
+		frame->resource =
+			wl_resource_create(client, &ext_image_copy_capture_frame_v1_interface,
+				wl_resource_get_version(resource), id);
+	if (!frame || !frame->resource) {
+		free(frame);
+		wl_client_post_no_memory(client);
+		return;
+	}
+	frame->session = session;
+	session->frame = frame;
+	session->refs++;
+	wl_list_init(&frame->link);
+	wl_resource_set_implementation(frame->resource, &frame_impl, frame, frame_destroyed);
+}
+
+static const struct ext_image_copy_capture_session_v1_interface session_impl = {
+	.create_frame = handle_create_frame,
+	.destroy = handle_destroy,
+};
+
+static void session_destroyed(struct wl_resource *resource)
+{
+	struct capture_session *session = wl_resource_get_user_data(resource);
+	session->resource = NULL;
+	session_unref(session);
+}
+
+static void send_constraints(struct capture_session *session)
+{
+	const struct output *output = session->capture->output;
+	ext_image_copy_capture_session_v1_send_buffer_size(
+		session->resource, output->width, output->height);
+	ext_image_copy_capture_session_v1_send_shm_format(
+		session->resource, WL_SHM_FORMAT_XRGB8888);
+	ext_image_copy_capture_session_v1_send_shm_format(
+		session->resource, WL_SHM_FORMAT_ARGB8888);
+	ext_image_copy_capture_session_v1_send_done(session->resource);
+}
+
+static struct capture_session *session_create(
+	struct capture *capture, struct wl_client *client, uint32_t version, uint32_t id)
+{
+	struct capture_session *session = calloc(1, sizeof(*session));
+	if (session)
+		session->resource = wl_resource_create(
+			client, &ext_image_copy_capture_session_v1_interface, (int)version, id);
+	if (!session || !session->resource) {
+		free(session);
+		wl_client_post_no_memory(client);
+		return NULL;
+	}
+	session->capture = capture;
+	session->refs = 1;
+	wl_resource_set_implementation(
+		session->resource, &session_impl, session, session_destroyed);
+	return session;
+}
+
+/* ---- cursors: there are none --------------------------------------------------------------- */
+
+struct cursor_session {
+	struct capture *capture;
+	bool asked;
+};
+
+static void handle_get_capture_session(
+	struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	struct cursor_session *cursor = wl_resource_get_user_data(resource);
+	if (cursor->asked) {
+		wl_resource_post_error(resource,
+			EXT_IMAGE_COPY_CAPTURE_CURSOR_SESSION_V1_ERROR_DUPLICATE_SESSION,
+			"the session was asked for already");
+		return;
+	}
+	cursor->asked = true;
+	struct capture_session *session = session_create(
+		cursor->capture, client, (uint32_t)wl_resource_get_version(resource), id);
+	if (!session)
+		return;
+	session->stopped = true;
+	ext_image_copy_capture_session_v1_send_stopped(session->resource);
+}
+
+static const struct ext_image_copy_capture_cursor_session_v1_interface cursor_impl = {
+	.destroy = handle_destroy,
+	.get_capture_session = handle_get_capture_session,
+};
+
+static void cursor_destroyed(struct wl_resource *resource)
+{
+	free(wl_resource_get_user_data(resource));
+}
+
+/* ---- the globals --------------------------------------------------------------------------- */
+
+static void handle_create_session(struct wl_client *client, struct wl_resource *resource,
+	uint32_t id, struct wl_resource *source, uint32_t options)
+{
+	if (options & ~(uint32_t)EXT_IMAGE_COPY_CAPTURE_MANAGER_V1_OPTIONS_PAINT_CURSORS) {
+		wl_resource_post_error(resource,
+			EXT_IMAGE_COPY_CAPTURE_MANAGER_V1_ERROR_INVALID_OPTION,
+			"unknown options 0x%x", options);
+		return;
+	}
+	struct capture_session *session = session_create(wl_resource_get_user_data(resource),
+		client, (uint32_t)wl_resource_get_version(resource), id);
+	if (session)
+		send_constraints(session);
+}
+
+static void handle_create_cursor_session(struct wl_client *client, struct wl_resource *resource,
+	uint32_t id, struct wl_resource *source, struct wl_resource *pointer)
+{
+	struct cursor_session *cursor = calloc(1, sizeof(*cursor));
+	struct wl_resource *made = NULL;
+	if (cursor)
+		made = wl_resource_create(client,
+			&ext_image_copy_capture_cursor_session_v1_interface,
+			wl_resource_get_version(resource), id);
+	if (!made) {
+		free(cursor);
+		wl_client_post_no_memory(client);
+		return;
+	}
+	cursor->capture = wl_resource_get_user_data(resource);
+	wl_resource_set_implementation(made, &cursor_impl, cursor, cursor_destroyed);
+}
+
+static const struct ext_image_copy_capture_manager_v1_interface manager_impl = {
+	.create_session = handle_create_session,
+	.create_pointer_cursor_session = handle_create_cursor_session,
+	.destroy = handle_destroy,
+};
+
+static const struct ext_image_capture_source_v1_interface source_impl = {
+	.destroy = handle_destroy,
+};
+
+/* There is one output, so every source is that one. */
+static void handle_create_source(struct wl_client *client, struct wl_resource *resource,
+	uint32_t id, struct wl_resource *output)
+{
+	struct wl_resource *source = wl_resource_create(client,
+		&ext_image_capture_source_v1_interface, wl_resource_get_version(resource), id);
+	if (!source) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(source, &source_impl, NULL, NULL);
+}
+
+static const struct ext_output_image_capture_source_manager_v1_interface source_manager_impl = {
+	.create_source = handle_create_source,
+	.destroy = handle_destroy,
+};
+
+static void bind_manager(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource = wl_resource_create(
+		client, &ext_image_copy_capture_manager_v1_interface, (int)version, id);
+	if (resource)
+		wl_resource_set_implementation(resource, &manager_impl, data, NULL);
+	else
+		wl_client_post_no_memory(client);
+}
+
+static void bind_source_manager(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource = wl_resource_create(
+		client, &ext_output_image_capture_source_manager_v1_interface, (int)version, id);
+	if (resource)
+		wl_resource_set_implementation(resource, &source_manager_impl, data, NULL);
+	else
+		wl_client_post_no_memory(client);
+}
+
+bool capture_globals_create(struct capture *capture)
+{
+	struct wl_display *display = capture->output->daemon->display;
+	return wl_global_create(display, &ext_image_copy_capture_manager_v1_interface, 1, capture,
+		       bind_manager) &&
+		wl_global_create(display, &ext_output_image_capture_source_manager_v1_interface, 1,
+			capture, bind_source_manager);
+}

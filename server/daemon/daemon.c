@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "capture.h"
+#include "daemon.h"
+#include "info.h"
+#include "loop.h"
+#include "output.h"
+#include "planes.h"
+#include "presentation.h"
+#include "shm.h"
+#include "sigbus.h"
+#include "socket.h"
+#include "surface.h"
+#include "util/log.h"
+#include "xdg.h"
+
+void resource_unlink(struct wl_resource *resource)
+{
+	wl_list_remove(wl_resource_get_link(resource));
+}
+
+static bool failed(const char *what, int error)
+{
+	fprintf(stderr, "waybufd: %s: %s\n", what, strerror(-error));
+	return false;
+}
+
+/* There is no wp_security_context yet, so nobody can be in one. */
+static const char *security_context(void *data, struct wl_client *client)
+{
+	return NULL;
+}
+
+static bool global_filter(
+	const struct wl_client *client, const struct wl_global *global, void *data)
+{
+	const struct daemon *daemon = data;
+	return waybuf_server_global_visible(daemon->server, client, global);
+}
+
+static bool create_server(struct daemon *daemon)
+{
+	const struct waybuf_server_options options = {
+		.drm_fd = daemon->output ? daemon->output->kms->fd : -1,
+		.data = daemon,
+		.security_context = security_context,
+	};
+	int ret = waybuf_server_create(daemon->display, &options, &daemon->server);
+	if (ret < 0)
+		return failed(
+			"the buffer manager cannot be made (is WAYBUF_EXPORTERS right?)", ret);
+	wl_display_set_global_filter(daemon->display, global_filter, daemon);
+	return true;
+}
+
+static int add_device(struct daemon *daemon)
+{
+	uint32_t id;
+	const struct waybuf_server_device_info info = {
+		.kind = WAYBUF_DEVICE_KMS,
+		.name = daemon->output->kms->driver,
+		.has_dev = true,
+		.dev = daemon->output->kms->rdev,
+		.ops = &planes_device_ops,
+		.data = daemon->output,
+	};
+	return waybuf_server_add_device(daemon->server, &info, &id);
+}
+
+/* What allocates: all there is without a display. */
+static bool offer_buffers(struct daemon *daemon)
+{
+	const struct waybuf_server_allocator_options allocator = {
+		.integrated = daemon->output != NULL,
+		.data = daemon->output,
+		.display = daemon->output ? &planes_device_ops : NULL,
+	};
+	const struct waybuf_server_monitor_options monitor = {.data = daemon, .info = info_report};
+	int ret = daemon->output ? add_device(daemon) : 0;
+	if (ret == 0)
+		ret = waybuf_server_allocator_create(
+			daemon->server, &allocator, &daemon->allocator);
+	if (ret == 0)
+		ret = waybuf_server_monitor_create(daemon->server, &monitor, &daemon->monitor);
+	return ret == 0 || failed("the allocation service cannot be offered", ret);
+}
+
+/* What shows. */
+static bool offer_display(struct daemon *daemon)
+{
+	int ret = planes_dmabuf_create(daemon);
+	if (ret < 0)
+		return failed("linux-dmabuf cannot be offered", ret);
+	daemon->output->global = output_global_create(daemon->output);
+	if (!daemon->output->global || !surface_compositor_create(daemon) ||
+		!shm_create(daemon->display) || !xdg_shell_create(daemon) ||
+		!presentation_create(daemon) || !capture_create(daemon->output))
+		return failed("the compositor's globals cannot be offered", -ENOMEM);
+	return true;
+}
+
+static bool create_base(struct daemon *daemon)
+{
+	daemon->display = wl_display_create();
+	if (!daemon->display)
+		return failed("no Wayland display can be made", -ENOMEM);
+	int ret = server_loop_create(wl_display_get_event_loop(daemon->display), &daemon->loop);
+	if (ret == 0)
+		ret = waybuf_worker_create(daemon->loop, &daemon->worker);
+	if (ret == 0)
+		ret = sigbus_init();
+	return ret == 0 || failed("no event loop can be made", ret);
+}
+
+bool daemon_init(struct daemon *daemon, const struct options *options)
+{
+	*daemon = (struct daemon){.options = options};
+	wl_list_init(&daemon->surfaces);
+	wl_list_init(&daemon->toplevels);
+	wl_list_init(&daemon->xdg_surfaces);
+	return create_base(daemon);
+}
+
+bool daemon_start(struct daemon *daemon)
+{
+	if (!daemon->options->no_display) {
+		daemon->output = output_create(daemon);
+		if (!daemon->output)
+			return false;
+	}
+	if (!create_server(daemon) || !offer_buffers(daemon) ||
+		(daemon->output && !offer_display(daemon)))
+		return false;
+	daemon->socket = socket_listen(daemon->display, daemon->options->socket);
+	return daemon->socket != NULL;
+}
+
+static void log_stats(const struct daemon *daemon)
+{
+	const struct daemon_stats *stats = &daemon->stats;
+	if (daemon->output)
+		waybuf_info("shown %" PRIu64 " frames, %" PRIu64 " direct, %" PRIu64
+			    " copied; %" PRIu64 " commits, %" PRIu64 " discarded",
+			stats->direct + stats->copied, stats->direct, stats->copied, stats->commits,
+			stats->discarded);
+}
+
+void daemon_finish(struct daemon *daemon)
+{
+	if (!daemon->display)
+		return;
+	wl_display_destroy_clients(daemon->display);
+	/* ends the jobs, which hold frames */
+	waybuf_worker_destroy(daemon->worker);
+	log_stats(daemon);
+	if (daemon->server) {
+		waybuf_server_monitor_destroy(daemon->monitor);
+		waybuf_server_allocator_destroy(daemon->allocator);
+		waybuf_server_dmabuf_destroy(daemon->dmabuf);
+	}
+	output_destroy(daemon->output);
+	waybuf_server_destroy(daemon->server);
+	for (size_t i = 0; i < sizeof(daemon->signals) / sizeof(daemon->signals[0]); i++)
+		if (daemon->signals[i])
+			wl_event_source_remove(daemon->signals[i]);
+	if (daemon->loop)
+		waybuf_loop_destroy(daemon->loop);
+	wl_display_destroy(daemon->display);
+}

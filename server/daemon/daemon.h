@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <wayland-server-core.h>
+
+#include <waybuf/server.h>
+
+#include "options.h"
+#include "util/loop.h"
+#include "util/worker.h"
+
+struct output;
+struct scanout;
+
+/* What the daemon has done, for `waybufctl info` and the last line of the log. */
+struct daemon_stats {
+	uint64_t commits; /* wl_surface.commit */
+	uint64_t discarded; /* commits whose fence never signalled, or failed */
+	uint64_t direct; /* frames shown from the client's own buffer */
+	uint64_t copied; /* frames composed */
+	uint64_t refused; /* of those, frames of dma-bufs that a plane did not take */
+};
+
+/*
+ * The program: one display connection for clients, at most one display controller. Made in this
+ * order and destroyed in the reverse: display, loop, kms, server, output, globals.
+ */
+struct daemon {
+	const struct options *options;
+	struct wl_display *display;
+	struct waybuf_loop *loop; /* the display's event loop, for the mechanism */
+	struct waybuf_worker *worker; /* composition and captures */
+	struct waybuf_server *server;
+	struct waybuf_server_dmabuf *dmabuf;
+	struct waybuf_server_allocator *allocator;
+	struct waybuf_server_monitor *monitor;
+	struct output *output; /* NULL: an allocation service only */
+	struct wl_list surfaces; // surface.link
+	struct wl_list toplevels; // xdg_toplevel.link, mapped ones, the topmost first
+	struct wl_list xdg_surfaces; // xdg_surface.link
+	const char *socket;
+	struct wl_event_source *signals[3];
+	pid_t child; /* 0: none */
+	int exit_code;
+	struct daemon_stats stats;
+};
+
+/* Display and event loop, so that signals can be watched. False: said why on stderr. */
+bool daemon_init(struct daemon *daemon, const struct options *options);
+/* Takes the display controller, and lets clients connect. False: said why on stderr. */
+bool daemon_start(struct daemon *daemon);
+/* Gives the display back as it was. Also after a failed init or start. */
+void daemon_finish(struct daemon *daemon);
+
+/* For resources that are in a list of their own making by their link. */
+void resource_unlink(struct wl_resource *resource);
+
+#endif

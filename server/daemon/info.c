@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "daemon.h"
+#include "info.h"
+#include "output.h"
+#include "report.h"
+#include "report/info.h"
+#include "report/json.h"
+
+static void report_output(const struct daemon *daemon, struct waybuf_report *report)
+{
+	const struct output *output = daemon->output;
+	const struct daemon_stats *stats = &daemon->stats;
+	struct json_builder builder;
+	json_begin(&builder);
+	json_add_string(&builder, builder.root, "type", "output");
+	json_add_string(&builder, builder.root, "name", output->connector->name);
+	json_add_number(&builder, builder.root, "width", output->width);
+	json_add_number(&builder, builder.root, "height", output->height);
+	json_add_number(&builder, builder.root, "refresh_mhz", output->refresh_mhz);
+	json_add_number(&builder, builder.root, "direct", stats->direct);
+	json_add_number(&builder, builder.root, "copied", stats->copied);
+	json_add_number(&builder, builder.root, "refused", stats->refused);
+	json_add_number(&builder, builder.root, "discarded", stats->discarded);
+	json_add_number(&builder, builder.root, "commits", stats->commits);
+	report_add(report, json_finish(&builder));
+}
+
+static void add_reason(struct json_builder *builder, const struct surface *surface)
+{
+	char text[256];
+	const char *detail = surface->copied_detail.text;
+	if (!surface->copied_because)
+		return;
+	snprintf(text, sizeof(text), "%s%s%s", surface->copied_because, detail[0] ? ": " : "",
+		detail);
+	json_add_string(builder, builder->root, "why", text);
+}
+
+static void report_surface(const struct surface *surface, struct waybuf_report *report)
+{
+	pid_t pid = 0;
+	struct json_builder builder;
+	wl_client_get_credentials(wl_resource_get_client(surface->resource), &pid, NULL, NULL);
+	json_begin(&builder);
+	json_add_string(&builder, builder.root, "type", "surface");
+	json_add_number(&builder, builder.root, "pid", (uint64_t)pid);
+	json_add_number(&builder, builder.root, "id", wl_resource_get_id(surface->resource));
+	json_add_number(&builder, builder.root, "width", surface->width);
+	json_add_number(&builder, builder.root, "height", surface->height);
+	json_add_bool(&builder, builder.root, "visible", surface->visible);
+	json_add_number(&builder, builder.root, "direct", surface->frames_direct);
+	json_add_number(&builder, builder.root, "copied", surface->frames_copied);
+	add_reason(&builder, surface);
+	report_add(report, json_finish(&builder));
+}
+
+void info_report(void *data, struct waybuf_report *report)
+{
+	const struct daemon *daemon = data;
+	const struct surface *surface;
+	if (!daemon->output)
+		return;
+	report_add(report, report_kms_device(daemon->output->kms));
+	report_output(daemon, report);
+	wl_list_for_each(surface, &daemon->surfaces, link)
+		report_surface(surface, report);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_INFO_H
+#define DAEMON_INFO_H
+
+struct waybuf_report;
+
+/*
+ * Adds to an `info` report what the daemon knows beyond the library; @data is the daemon.
+ *
+ *	{"type": "device", ...}, see report/info.h
+ *	{"type": "output", "name": "Virtual-1", "width": 1024, "height": 768, "refresh_mhz": 60000,
+ *	 "direct": 180, "copied": 0, "refused": 0, "discarded": 0, "commits": 181}
+ *	{"type": "surface", "pid": 12, "id": 7, "width": 1024, "height": 768, "visible": true,
+ *	 "direct": 180, "copied": 0, "why": "it is not as large as the output"}
+ */
+void info_report(void *data, struct waybuf_report *report);
+
+#endif

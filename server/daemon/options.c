@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+
+static const char help[] =
+	"usage: waybufd [OPTION...] [-- COMMAND [ARGUMENT...]]\n"
+	"\n"
+	"Buffer manager and kiosk compositor. With COMMAND: runs it as its client, and ends with it.\n"
+	"\n"
+	"  -s, --socket NAME      name of the Wayland socket (default: the next free wayland-N,\n"
+	"                         printed as WAYLAND_DISPLAY=NAME)\n"
+	"  -d, --device PATH      display controller (default: the first that has an output)\n"
+	"  -n, --no-display       allocation service only, needs no display controller\n"
+	"  -m, --mode WxH[@HZ]    display mode (default: the display's preferred one)\n"
+	"  -r, --ready-fd FD      write a newline to FD when clients can connect\n"
+	"  -l, --log LEVEL        silent, error (default), info or debug, to stderr\n"
+	"  -h, --help             this text\n"
+	"  -v, --version          the version\n"
+	"\n"
+	"SIGTERM and SIGINT end it and give the display back as it was.\n"
+	"Exit status: COMMAND's own, or 128 + the signal that ended it; 0 after a signal to waybufd;\n"
+	"1 if something failed, 2 for a bad command line, 126 or 127 if COMMAND cannot be run.\n";
+
+static const struct option long_options[] = {
+	{"socket", required_argument, NULL, 's'},
+	{"device", required_argument, NULL, 'd'},
+	{"no-display", no_argument, NULL, 'n'},
+	{"mode", required_argument, NULL, 'm'},
+	{"ready-fd", required_argument, NULL, 'r'},
+	{"log", required_argument, NULL, 'l'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},
+	{NULL, 0, NULL, 0},
+};
+
+static bool parse_mode(const char *text, struct options *options)
+{
+	unsigned width, height;
+	double hz = 0;
+	int end = 0;
+	if (sscanf(text, "%5ux%5u%n", &width, &height, &end) != 2)
+		return false;
+	if (text[end] == '@') {
+		char *rest;
+		hz = strtod(text + end + 1, &rest);
+		if (rest == text + end + 1 || *rest || !(hz > 0 && hz < 10000))
+			return false;
+	} else if (text[end]) {
+		return false;
+	}
+	if (!width || !height)
+		return false;
+	options->mode_width = width;
+	options->mode_height = height;
+	options->mode_refresh_mhz = (uint32_t)lround(hz * 1000);
+	return true;
+}
+
+static bool parse_log(const char *text, struct options *options)
+{
+	static const char *const names[] = {
+		[WAYBUF_LOG_SILENT] = "silent",
+		[WAYBUF_LOG_ERROR] = "error",
+		[WAYBUF_LOG_INFO] = "info",
+		[WAYBUF_LOG_DEBUG] = "debug",
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			options->log = (enum waybuf_log_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_fd(const char *text, struct options *options)
+{
+	char *rest;
+	errno = 0;
+	long fd = strtol(text, &rest, 10);
+	if (errno || rest == text || *rest || fd < 0 || fd > INT_MAX)
+		return false;
+	options->ready_fd = (int)fd;
+	return fcntl(options->ready_fd, F_GETFD) >= 0;
+}
+
+/* NULL, or what is wrong with the argument. */
+static const char *parse_option(int option, struct options *options)
+{
+	switch (option) {
+	case 's':
+		options->socket = optarg;
+		return *optarg ? NULL : "--socket needs a name";
+	case 'd':
+		options->device = optarg;
+		return *optarg ? NULL : "--device needs the path of a node like /dev/dri/card0";
+	case 'n':
+		options->no_display = true;
+		return NULL;
+	case 'm':
+		return parse_mode(optarg, options) ? NULL
+						   : "--mode wants WxH or WxH@HZ, like 1280x720@60";
+	case 'r':
+		return parse_fd(optarg, options) ? NULL
+						 : "--ready-fd wants the number of an open fd";
+	case 'l':
+		return parse_log(optarg, options) ? NULL
+						  : "--log wants silent, error, info or debug";
+	default:
+		return "";
+	}
+}
+
+static const char *check(const struct options *options)
+{
+	if (options->no_display && (options->device || options->mode_width))
+		return "--no-display leaves no use for --device and --mode";
+	return NULL;
+}
+
+static bool usage(const char *problem, int *status)
+{
+	/* getopt has spoken already about what it does not know */
+	if (*problem)
+		fprintf(stderr, "waybufd: %s\n", problem);
+	fputs("waybufd: see waybufd --help\n", stderr);
+	*status = EXIT_USAGE;
+	return false;
+}
+
+bool options_parse(struct options *options, int argc, char *argv[], int *status)
+{
+	*options = (struct options){.ready_fd = -1, .log = WAYBUF_LOG_ERROR};
+	int option;
+	while ((option = getopt_long(argc, argv, "+s:d:nm:r:l:hv", long_options, NULL)) != -1) {
+		if (option == 'h' || option == 'v') {
+			fputs(option == 'h' ? help : "waybufd " WAYBUFD_VERSION "\n", stdout);
+			*status = EXIT_SUCCESS;
+			return false;
+		}
+		const char *problem = parse_option(option, options);
+		if (problem)
+			return usage(problem, status);
+	}
+	const char *problem = check(options);
+	if (problem)
+		return usage(problem, status);
+	if (optind < argc && strcmp(argv[optind - 1], "--") != 0)
+		return usage("put -- before the COMMAND", status);
+	options->command = optind < argc ? &argv[optind] : NULL;
+	return true;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_OUTPUT_H
+#define DAEMON_OUTPUT_H
+
+#include "kms/commit.h"
+#include "kms/dumb.h"
+#include "kms/restore.h"
+#include "render.h"
+#include "scene.h"
+
+struct capture;
+
+/*
+ * One display: a wl_output, and the loop that keeps its picture right.
+ *
+ *	idle --something visible changed--> repaint: a scene is made
+ *	     scene is one client's buffer that the plane takes --> commit it
+ *	     else --> the worker composes it into one of two slots --> commit that
+ *	commit --flip--> the frames of the former scene are released, callbacks answered --> idle
+ *
+ * There is one scene on its way at most. Changes meanwhile only set `dirty`, and the next repaint
+ * takes them all together. When nothing has changed there is no commit.
+ */
+struct output {
+	struct daemon *daemon;
+	struct wl_global *global;
+	struct wl_list resources; // wl_output, by wl_resource_get_link()
+
+	struct waybuf_kms_device *kms;
+	struct waybuf_kms_restore *restore;
+	struct waybuf_kms_connector *connector;
+	struct waybuf_kms_crtc *crtc;
+	struct waybuf_kms_plane *plane;
+	uint32_t width, height, refresh_mhz;
+
+	/* what is on the screen, what waits for its flip, and what is being composed; or NULL */
+	struct scene *shown, *pending;
+	struct render_job compose;
+	bool composing; /* compose.scene is in use */
+	struct waybuf_kms_dumb *slots[2]; /* the second one is made when it is needed */
+	struct waybuf_kms_dumb *shown_slot; /* of the last commit; NULL: a client's buffer */
+	bool dirty;
+	struct wl_event_source *idle; /* a repaint is due */
+	struct surface *visible[SCENE_MAX_LAYERS]; /* in the scene that was made last */
+	uint32_t n_visible;
+
+	/* frame callbacks that no flip will answer: of what is hidden, and of unchanged surfaces */
+	struct waybuf_source *tick, *hidden;
+	bool tick_armed, hidden_armed;
+	struct wl_list orphans; // wl_callback: of scenes that never made it to the screen
+
+	uint64_t flip_ns;
+	uint32_t flip_sequence;
+	struct capture *capture;
+};
+
+/*
+ * Takes the display and makes it black. NULL: said why on stderr. Destroy gives it back as it was.
+ */
+struct output *output_create(struct daemon *daemon);
+/* After the clients are gone. NULL is a no-op. */
+void output_destroy(struct output *output);
+
+/* The wl_output global. */
+struct wl_global *output_global_create(struct output *output);
+struct output *output_from_resource(struct wl_resource *resource);
+
+/* A surface has a new current state; NULL output: there is no display. */
+void output_surface_applied(struct output *output, struct surface *surface);
+void output_surface_gone(struct output *output, struct surface *surface);
+/* A toplevel came or went. */
+void output_stack_changed(struct output *output);
+
+/* Makes a repaint due, if there can be one now. */
+void output_schedule(struct output *output);
+/* A scene has changed what is to be seen, without a surface's doing. */
+void output_damage(struct output *output);
+
+/* Nanoseconds from one refresh to the next. */
+uint32_t output_period_ns(const struct output *output);
+
+/* output.c: what the device tells about a commit, with the output as data */
+extern const struct waybuf_kms_listener output_kms_listener;
+
+/*
+ * scanout.c: shows @fb, the frames of which @scene holds, with a capture if one waits. Takes
+ * @scene on success.
+ */
+int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_fb *fb,
+	struct waybuf_kms_why *why);
+/* Shows @scene from the client's own buffer. NULL, and @scene is taken; or why not, static. */
+const char *scanout_try(struct output *output, struct scene *scene, struct waybuf_kms_why *why);
+
+/* callbacks.c: frame callbacks that no flip answers */
+int callbacks_init(struct output *output);
+void callbacks_finish(struct output *output);
+/* Sees to it that the callbacks of @surface are answered, though it will not be repainted now. */
+void callbacks_arm(struct output *output, const struct surface *surface);
+/* Takes those of a scene that failed. */
+void callbacks_adopt(struct output *output, struct scene *scene);
+uint32_t callbacks_now_ms(void);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <drm_fourcc.h>
+#include <xf86drmMode.h>
+
+#include "capture.h"
+#include "daemon.h"
+#include "output.h"
+#include "util/log.h"
+
+/* Taking the display, and giving it back. */
+
+static const char advice[] = "use --device PATH for another one, or --no-display";
+
+static bool open_device(struct output *output, const struct options *options)
+{
+	struct waybuf_kms_why why = {.text = ""};
+	int ret = waybuf_kms_device_open(options->device, WAYBUF_KMS_MASTER, &output->kms, &why);
+	if (ret == 0)
+		return true;
+	const char *name = options->device ? options->device : "the display";
+	if (ret == -EBUSY)
+		fprintf(stderr, "waybufd: %s is in use by another program: end that one, %s\n",
+			name, advice);
+	else if (ret == -ENODEV)
+		fprintf(stderr, "waybufd: there is no display controller (KMS device): %s\n",
+			advice);
+	else
+		fprintf(stderr, "waybufd: %s cannot be opened: %s: %s\n", name,
+			why.text[0] ? why.text : strerror(-ret), advice);
+	return false;
+}
+
+static struct waybuf_kms_connector *find_connector(const struct waybuf_kms_device *kms)
+{
+	for (uint32_t i = 0; i < kms->res.n_connectors; i++) {
+		struct waybuf_kms_connector *connector = kms->res.connectors[i];
+		if (connector->connected && !connector->gone && !connector->writeback &&
+			connector->n_modes)
+			return connector;
+	}
+	return NULL;
+}
+
+static bool mode_matches(const struct _drmModeModeInfo *mode, const struct options *options)
+{
+	if (mode->hdisplay != options->mode_width || mode->vdisplay != options->mode_height)
+		return false;
+	/* 59.94 is called 60 by everybody */
+	int64_t off = (int64_t)waybuf_kms_mode_refresh(mode) - options->mode_refresh_mhz;
+	return !options->mode_refresh_mhz || (off > -500 && off < 500);
+}
+
+/* NULL: said why. The list is short and the first match is the kernel's favourite. */
+static const struct _drmModeModeInfo *find_mode(
+	const struct waybuf_kms_connector *connector, const struct options *options)
+{
+	if (!options->mode_width)
+		return waybuf_kms_connector_preferred_mode(connector);
+	for (uint32_t i = 0; i < connector->n_modes; i++)
+		if (mode_matches(&connector->modes[i], options))
+			return &connector->modes[i];
+	const struct _drmModeModeInfo *best = waybuf_kms_connector_preferred_mode(connector);
+	fprintf(stderr,
+		"waybufd: %s has no mode %ux%u like that: leave out --mode for %ux%u, or choose"
+		" another\n",
+		connector->name, options->mode_width, options->mode_height, best->hdisplay,
+		best->vdisplay);
+	return NULL;
+}
+
+static int propose(struct output *output, const struct _drmModeModeInfo *mode,
+	struct waybuf_kms_state *state, struct waybuf_kms_why *why)
+{
+	output->crtc = waybuf_kms_state_pick_crtc(state, output->connector);
+	if (!output->crtc)
+		return -ENODEV;
+	int ret = waybuf_kms_state_enable(state, output->connector, output->crtc, mode, why);
+	if (ret < 0)
+		return ret;
+	output->plane = waybuf_kms_state_pick_plane(state, output->crtc, DRM_PLANE_TYPE_PRIMARY);
+	if (!output->plane)
+		return -ENODEV;
+	struct waybuf_kms_layer layer;
+	waybuf_kms_layer_init(&layer, output->slots[0]->fb);
+	return waybuf_kms_state_set_plane(state, output->plane, output->crtc, &layer, why);
+}
+
+/* Everything off but our connector, which is black. */
+static int light_up(
+	struct output *output, const struct _drmModeModeInfo *mode, struct waybuf_kms_why *why)
+{
+	struct waybuf_kms_state *state;
+	int ret = waybuf_kms_dumb_create(output->kms, output->width, output->height,
+		DRM_FORMAT_XRGB8888, &output->slots[0], why);
+	if (ret < 0)
+		return ret;
+	ret = waybuf_kms_state_create(output->kms, &state);
+	if (ret < 0)
+		return ret;
+	ret = propose(output, mode, state, why);
+	if (ret == 0)
+		ret = waybuf_kms_state_commit(state, NULL, NULL, why);
+	if (ret < 0)
+		waybuf_kms_state_destroy(state);
+	else
+		output->shown_slot = output->slots[0];
+	return ret;
+}
+
+static bool start(struct output *output, const struct options *options)
+{
+	struct waybuf_kms_why why = {.text = ""};
+	output->connector = find_connector(output->kms);
+	if (!output->connector) {
+		fprintf(stderr, "waybufd: no display is connected to %s: %s\n",
+			output->kms->path ? output->kms->path : "the device", advice);
+		return false;
+	}
+	const struct _drmModeModeInfo *mode = find_mode(output->connector, options);
+	if (!mode)
+		return false;
+	output->width = mode->hdisplay;
+	output->height = mode->vdisplay;
+	output->refresh_mhz = waybuf_kms_mode_refresh(mode);
+	int ret = waybuf_kms_restore_save(output->kms, &output->restore);
+	if (ret == 0)
+		ret = waybuf_kms_device_watch(output->kms, output->daemon->loop);
+	if (ret == 0)
+		ret = light_up(output, mode, &why);
+	if (ret < 0)
+		fprintf(stderr, "waybufd: %s cannot be set up: %s\n", output->connector->name,
+			why.text[0] ? why.text : strerror(-ret));
+	return ret == 0;
+}
+
+struct output *output_create(struct daemon *daemon)
+{
+	struct output *output = calloc(1, sizeof(*output));
+	if (!output)
+		return NULL;
+	output->daemon = daemon;
+	wl_list_init(&output->resources);
+	if (callbacks_init(output) < 0 || !open_device(output, daemon->options) ||
+		!start(output, daemon->options)) {
+		output_destroy(output);
+		return NULL;
+	}
+	waybuf_info("%s on %s (%s): %ux%u at %.2f Hz", output->connector->name,
+		output->kms->path ? output->kms->path : "a device", output->kms->driver,
+		output->width, output->height, output->refresh_mhz / 1000.0);
+	return output;
+}
+
+/* The scenes go after the restore, so that nothing is released that is still on the screen. */
+static void restore(struct output *output)
+{
+	struct waybuf_kms_why why = {.text = ""};
+	if (!output->restore)
+		return;
+	waybuf_kms_commits_abandon(output->kms);
+	int ret = waybuf_kms_restore_apply(output->restore, &why);
+	if (ret < 0)
+		waybuf_error("the display could not be restored: %s",
+			why.text[0] ? why.text : strerror(-ret));
+	waybuf_kms_restore_destroy(output->restore);
+}
+
+void output_destroy(struct output *output)
+{
+	if (!output)
+		return;
+	if (output->kms) {
+		capture_destroy(output);
+		restore(output);
+	}
+	if (output->idle)
+		wl_event_source_remove(output->idle);
+	scene_destroy(output->pending);
+	scene_destroy(output->shown);
+	callbacks_finish(output);
+	waybuf_kms_dumb_destroy(output->slots[0]);
+	waybuf_kms_dumb_destroy(output->slots[1]);
+	waybuf_kms_device_destroy(output->kms);
+	free(output);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include <time.h>
+
+#include <presentation-time-server-protocol.h>
+
+#include "daemon.h"
+#include "output.h"
+#include "presentation.h"
+#include "surface.h"
+
+static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
+{
+	wl_resource_destroy(resource);
+}
+
+static void handle_feedback(struct wl_client *client, struct wl_resource *resource,
+	struct wl_resource *surface_resource, uint32_t id)
+{
+	struct surface *surface = surface_from_resource(surface_resource);
+	struct wl_resource *feedback = wl_resource_create(
+		client, &wp_presentation_feedback_interface, wl_resource_get_version(resource), id);
+	if (!feedback) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(feedback, NULL, NULL, resource_unlink);
+	wl_list_insert(surface->pending.feedbacks.prev, wl_resource_get_link(feedback));
+}
+
+static const struct wp_presentation_interface presentation_impl = {
+	.destroy = handle_destroy,
+	.feedback = handle_feedback,
+};
+
+static void bind_presentation(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource =
+		wl_resource_create(client, &wp_presentation_interface, (int)version, id);
+	if (!resource) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(resource, &presentation_impl, data, NULL);
+	wp_presentation_send_clock_id(resource, CLOCK_MONOTONIC);
+}
+
+struct wl_global *presentation_create(struct daemon *daemon)
+{
+	return wl_global_create(
+		daemon->display, &wp_presentation_interface, 2, daemon, bind_presentation);
+}
+
+void presentation_discard(struct wl_list *list)
+{
+	struct wl_resource *resource, *tmp;
+	wl_resource_for_each_safe(resource, tmp, list) {
+		wp_presentation_feedback_send_discarded(resource);
+		wl_resource_destroy(resource);
+	}
+}
+
+static void send_output(struct wl_resource *feedback, struct output *output)
+{
+	struct wl_client *client = wl_resource_get_client(feedback);
+	struct wl_resource *resource;
+	wl_resource_for_each(resource, &output->resources)
+		if (wl_resource_get_client(resource) == client)
+			wp_presentation_feedback_send_sync_output(feedback, resource);
+}
+
+void presentation_show(struct wl_list *list, struct output *output, uint64_t time_ns,
+	uint32_t sequence, bool zero_copy)
+{
+	const uint64_t second = 1000000000;
+	uint32_t flags = WP_PRESENTATION_FEEDBACK_KIND_VSYNC |
+		WP_PRESENTATION_FEEDBACK_KIND_HW_CLOCK |
+		WP_PRESENTATION_FEEDBACK_KIND_HW_COMPLETION |
+		(zero_copy ? (uint32_t)WP_PRESENTATION_FEEDBACK_KIND_ZERO_COPY : 0);
+	struct wl_resource *resource, *tmp;
+	wl_resource_for_each_safe(resource, tmp, list) {
+		send_output(resource, output);
+		wp_presentation_feedback_send_presented(resource,
+			(uint32_t)(time_ns / second >> 32), (uint32_t)(time_ns / second),
+			(uint32_t)(time_ns % second), output_period_ns(output), 0, sequence, flags);
+		wl_resource_destroy(resource);
+	}
+}

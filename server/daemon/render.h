@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_RENDER_H
+#define DAEMON_RENDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "scene.h"
+#include "util/worker.h"
+
+/*
+ * Composition by the CPU, on the worker: of a scene, or of pixels that are there already, into a
+ * picture in memory. Reading a client's buffer can block (DMA_BUF_IOCTL_SYNC), can be slow, and can
+ * raise SIGBUS, so none of it happens in the loop.
+ *
+ * A layer that cannot be read is left out and the rest is drawn: one client's fault is no other
+ * client's black screen.
+ */
+
+/* Pixels in memory. */
+struct render_image {
+	void *pixels;
+	uint32_t width, height, stride;
+	uint32_t format; /* DRM_FORMAT_*, one of pixels.h */
+	struct shm_buffer *shm; /* whose memory it is, so that it may be cut off; NULL: our own */
+};
+
+struct render_job {
+	struct waybuf_job base;
+	/* borrowed until done; NULL: copy @source instead */
+	struct scene *scene;
+	struct render_image source;
+	struct render_image target;
+	/*
+	 * On the loop's thread. @error: the picture is not there (-EIO: the target's memory was cut
+	 * off). Layers that were left out are no error.
+	 */
+	void (*done)(struct render_job *job, int error);
+	void *data;
+
+	/* the worker's, for the loop's thread to look at in the end */
+	int error;
+	uint64_t failed; /* layers that could not be read, a bit each */
+	uint64_t cut; /* of these, shm memory that was cut off */
+};
+
+/* Makes the layers ready for the worker. 0 or a negative errno, and then nothing will be done. */
+int render_start(struct waybuf_worker *worker, struct render_job *job);
+
+/* NULL, or why a frame can never be composed. Static. */
+const char *render_refusal(const struct frame *frame);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <wayland-server-protocol.h>
+
+#include "capture.h"
+#include "daemon.h"
+#include "kms/probe.h"
+#include "output.h"
+
+/*
+ * Direct scanout: the display reads the client's buffer, and nobody copies. What can be told from
+ * the scene alone is asked first, then the device, once for each kind of buffer
+ * (waybuf_kms_probe()) and once for each storage (the framebuffer).
+ */
+
+static const char *scene_refusal(const struct output *output, const struct scene *scene)
+{
+	if (scene->n_layers != 1)
+		return scene->n_layers ? "other surfaces are visible too" : "nothing to show";
+	const struct scene_layer *layer = &scene->layers[0];
+	const struct frame *frame = layer->frame;
+	if (frame->shm)
+		return "its memory is wl_shm, which no plane reads";
+	if (layer->transform != WL_OUTPUT_TRANSFORM_NORMAL)
+		return "its buffer is rotated or mirrored";
+	if (frame->width != output->width || frame->height != output->height || layer->scale != 1)
+		return "it is not as large as the output";
+	return NULL;
+}
+
+static const char *refused(struct frame *frame, enum waybuf_kms_refusal refusal,
+	const struct waybuf_kms_why *detail, struct waybuf_kms_why *why)
+{
+	if (refusal == WAYBUF_KMS_ACCEPTED)
+		refusal = WAYBUF_KMS_EXHAUSTED;
+	frame->backing->refusal = refusal;
+	*why = frame->backing->why = *detail;
+	return waybuf_kms_refusal_name(refusal);
+}
+
+/* NULL, or why the plane does not take this frame. */
+static const char *device_refusal(
+	struct output *output, struct frame *frame, struct waybuf_kms_why *why)
+{
+	struct backing *backing = frame->backing;
+	struct waybuf_kms_why detail = {.text = ""};
+	enum waybuf_kms_refusal refusal = WAYBUF_KMS_ACCEPTED;
+	if (backing->plane_ok)
+		return NULL;
+	if (backing->refusal != WAYBUF_KMS_ACCEPTED && backing->refusal != WAYBUF_KMS_EXHAUSTED)
+		return refused(frame, backing->refusal, &backing->why, why);
+	if (waybuf_kms_probe(output->kms, output->plane, output->crtc, frame->grant.layout,
+		    &refusal, &detail) < 0)
+		return refused(frame, refusal, &detail, why);
+	if (!frame_fb(frame, output->kms))
+		return refused(frame, backing->refusal, &backing->why, why);
+	backing->plane_ok = true;
+	return NULL;
+}
+
+const char *scanout_try(struct output *output, struct scene *scene, struct waybuf_kms_why *why)
+{
+	const char *reason = scene_refusal(output, scene);
+	if (reason)
+		return reason;
+	struct frame *frame = scene->layers[0].frame;
+	reason = device_refusal(output, frame, why);
+	if (reason)
+		return reason;
+	scene->direct = true;
+	int ret = output_commit(output, scene, frame->backing->fb, why);
+	if (ret == 0)
+		return NULL;
+	scene->direct = false;
+	if (ret != -EINVAL && ret != -ENOSPC && ret != -ERANGE)
+		return "the commit failed";
+	/* the test was wrong about this one: do not try it again */
+	frame->backing->plane_ok = false;
+	return refused(frame, WAYBUF_KMS_BAD_STATE, why, why);
+}
+
+static int propose(struct output *output, struct waybuf_kms_fb *fb, struct waybuf_kms_state **out,
+	struct waybuf_kms_why *why)
+{
+	struct waybuf_kms_layer layer;
+	int ret = waybuf_kms_state_duplicate(output->kms, out);
+	if (ret < 0)
+		return ret;
+	waybuf_kms_layer_init(&layer, fb);
+	ret = waybuf_kms_state_set_plane(*out, output->plane, output->crtc, &layer, why);
+	if (ret < 0) {
+		waybuf_kms_state_destroy(*out);
+		return ret;
+	}
+	/* to get a flip also for a framebuffer that is on the screen already */
+	waybuf_kms_state_touch(*out, output->crtc);
+	return 0;
+}
+
+int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_fb *fb,
+	struct waybuf_kms_why *why)
+{
+	struct waybuf_kms_state *state;
+	int ret = propose(output, fb, &state, why);
+	if (ret < 0)
+		return ret;
+	bool capturing = capture_join(output, state);
+	const struct waybuf_kms_commit_options options = {
+		.listener = &output_kms_listener,
+		.data = output,
+	};
+	ret = waybuf_kms_state_commit(state, &options, NULL, why);
+	if (capturing)
+		capture_joined(output, ret);
+	if (ret == 0) {
+		output->pending = scene;
+		return 0;
+	}
+	waybuf_kms_state_destroy(state);
+	/* the capture may have been too much, and is not tried again */
+	return capturing ? output_commit(output, scene, fb, why) : ret;
+}

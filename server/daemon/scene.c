@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "daemon.h"
+#include "output.h"
+#include "presentation.h"
+#include "scene.h"
+#include "xdg.h"
+
+static bool layer_covers(const struct scene *scene, const struct scene_layer *layer)
+{
+	return layer->x <= 0 && layer->y <= 0 && layer->x + (int64_t)layer->width >= scene->width &&
+		layer->y + (int64_t)layer->height >= scene->height;
+}
+
+bool scene_is_covered(const struct scene *scene)
+{
+	if (!scene->n_layers)
+		return false;
+	const struct scene_layer *lowest = &scene->layers[scene->n_layers - 1];
+	return lowest->opaque && layer_covers(scene, lowest);
+}
+
+/* What a surface wants to hear belongs to the first scene that shows it. */
+static void move_list(struct wl_list *to, struct wl_list *from)
+{
+	wl_list_insert_list(to->prev, from);
+	wl_list_init(from);
+}
+
+static void add(struct output *output, struct scene *scene, struct surface *surface)
+{
+	struct scene_layer *layer = &scene->layers[scene->n_layers++];
+	*layer = (struct scene_layer){
+		.frame = frame_ref(surface->current.frame),
+		.surface = surface,
+		/* in the middle, also when it is too large */
+		.x = (int32_t)(((int64_t)scene->width - surface->width) / 2),
+		.y = (int32_t)(((int64_t)scene->height - surface->height) / 2),
+		.width = surface->width,
+		.height = surface->height,
+		.scale = surface->current.scale,
+		.transform = surface->current.transform,
+		.opaque = surface_is_opaque(surface),
+	};
+	move_list(&scene->callbacks, &surface->current.callbacks);
+	move_list(&scene->feedbacks, &surface->current.feedbacks);
+	output->visible[output->n_visible++] = surface;
+	surface->visible = true;
+	surface->dirty = false;
+}
+
+/* Those that are hidden from now on wait for no flip. */
+static void settle_hidden(struct output *output, struct surface *const before[], uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (!before[i]->visible)
+			callbacks_arm(output, before[i]);
+}
+
+struct scene *scene_create(struct output *output)
+{
+	struct scene *scene = calloc(1, sizeof(*scene));
+	if (!scene)
+		return NULL;
+	scene->width = output->width;
+	scene->height = output->height;
+	wl_list_init(&scene->callbacks);
+	wl_list_init(&scene->feedbacks);
+	struct surface *before[SCENE_MAX_LAYERS];
+	uint32_t n_before = output->n_visible;
+	for (uint32_t i = 0; i < n_before; i++) {
+		before[i] = output->visible[i];
+		before[i]->visible = false;
+	}
+	output->n_visible = 0;
+	struct xdg_toplevel *toplevel;
+	wl_list_for_each(toplevel, &output->daemon->toplevels, link) {
+		if (scene->n_layers == SCENE_MAX_LAYERS || scene_is_covered(scene))
+			break;
+		/* smaller than its own scale: there is nothing to see */
+		if (toplevel->xdg->surface->width && toplevel->xdg->surface->height)
+			add(output, scene, toplevel->xdg->surface);
+	}
+	settle_hidden(output, before, n_before);
+	return scene;
+}
+
+void scene_destroy(struct scene *scene)
+{
+	if (!scene)
+		return;
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		frame_unref(scene->layers[i].frame);
+	struct wl_resource *callback, *tmp;
+	wl_resource_for_each_safe(callback, tmp, &scene->callbacks)
+		wl_resource_destroy(callback);
+	presentation_discard(&scene->feedbacks);
+	free(scene);
+}
+
+void scene_surface_gone(struct scene *scene, const struct surface *surface)
+{
+	for (uint32_t i = 0; scene && i < scene->n_layers; i++)
+		if (scene->layers[i].surface == surface)
+			scene->layers[i].surface = NULL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_SCENE_H
+#define DAEMON_SCENE_H
+
+#include "surface.h"
+
+struct output;
+
+/*
+ * One picture of an output, as a value: which frames are where, and who wants to hear when it is on
+ * the screen. A scene holds its frames, so that what it shows can be composed, scanned out and
+ * captured whatever the surfaces do meanwhile. It lives from the repaint until the flip that
+ * replaces it.
+ */
+
+/* Surfaces below so many others are left out of the picture. */
+#define SCENE_MAX_LAYERS 64
+
+struct scene_layer {
+	struct frame *frame;
+	struct surface *surface; /* NULL once it is gone; for its counters */
+	int32_t x, y;
+	uint32_t width, height; /* on the output */
+	int32_t scale, transform;
+	bool opaque;
+};
+
+struct scene {
+	uint32_t width, height;
+	struct scene_layer layers[SCENE_MAX_LAYERS]; /* the topmost first */
+	uint32_t n_layers;
+	struct wl_list callbacks; /* wl_callback, of what is seen for the first time */
+	struct wl_list feedbacks; /* wp_presentation_feedback, likewise */
+	bool direct; /* scanned out from the client's own buffer */
+};
+
+/* What the output has to show now, with the callbacks of its surfaces. NULL: no memory. */
+struct scene *scene_create(struct output *output);
+/* Lets the frames go; discards feedbacks, destroys callbacks. NULL is a no-op. */
+void scene_destroy(struct scene *scene);
+
+/* Whether every pixel is from a surface, so that there is no background to be seen. */
+bool scene_is_covered(const struct scene *scene);
+
+void scene_surface_gone(struct scene *scene, const struct surface *surface);
+
+#endif

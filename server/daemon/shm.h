@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_SHM_H
+#define DAEMON_SHM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct wl_display;
+struct wl_global;
+struct wl_resource;
+
+/*
+ * wl_shm, our own. libwayland's resizes a pool's mapping in place, and counts references to pools
+ * rather than to mappings, which does not go with reading on another thread. Here a mapping never
+ * moves: a resize makes a new one, and the old one lives as long as a buffer in it is in use.
+ */
+struct shm_mapping {
+	unsigned refs;
+	int fd;
+	char *data;
+	size_t size;
+	bool sealed; /* cannot shrink, so that no SIGBUS can come */
+	bool writable;
+};
+
+/* Behind a wl_buffer from wl_shm; lives as long as the resource or a use of it. */
+struct shm_buffer {
+	struct wl_resource *resource; /* NULL once the client has destroyed it */
+	struct shm_mapping *mapping;
+	unsigned uses; /* by commits */
+	unsigned refs; /* by others, who need it but release nothing */
+	uint32_t format; /* DRM_FORMAT_* */
+	uint32_t width, height, stride;
+	size_t offset;
+};
+
+struct wl_global *shm_create(struct wl_display *display);
+
+/* NULL if it is another kind of wl_buffer. */
+struct shm_buffer *shm_buffer_from_resource(struct wl_resource *resource);
+
+/* A use by a commit; the end of the last one sends wl_buffer.release. */
+void shm_buffer_use(struct shm_buffer *buffer);
+void shm_buffer_end_use(struct shm_buffer *buffer);
+
+/* Keeps it without being a use: the target of a capture. */
+void shm_buffer_ref(struct shm_buffer *buffer);
+void shm_buffer_unref(struct shm_buffer *buffer);
+
+/* The client has cut off its own memory while we read it: its error. */
+void shm_buffer_blame(struct shm_buffer *buffer);
+
+#endif

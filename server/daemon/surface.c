@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <wayland-server-protocol.h>
+
+#include "core/format.h"
+#include "daemon.h"
+#include "output.h"
+#include "presentation.h"
+#include "region.h"
+#include "surface_state.h"
+#include "util/log.h"
+
+void surface_log(struct surface *surface, const char *what, ...)
+{
+	char text[256];
+	va_list args;
+	va_start(args, what);
+	vsnprintf(text, sizeof(text), what, args);
+	va_end(args);
+	pid_t pid = 0;
+	wl_client_get_credentials(wl_resource_get_client(surface->resource), &pid, NULL, NULL);
+	waybuf_info(
+		"surface %u of process %d: %s", wl_resource_get_id(surface->resource), pid, text);
+}
+
+static void forget_pending_buffer(struct surface *surface)
+{
+	if (surface->pending_buffer)
+		wl_list_remove(&surface->pending_buffer_destroyed.link);
+	surface->pending_buffer = NULL;
+}
+
+static void handle_pending_buffer_destroyed(struct wl_listener *listener, void *data)
+{
+	struct surface *surface = wl_container_of(listener, surface, pending_buffer_destroyed);
+	forget_pending_buffer(surface);
+}
+
+static void handle_attach(struct wl_client *client, struct wl_resource *resource,
+	struct wl_resource *buffer, int32_t x, int32_t y)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	if (wl_resource_get_version(resource) >= WL_SURFACE_OFFSET_SINCE_VERSION && (x || y)) {
+		wl_resource_post_error(resource, WL_SURFACE_ERROR_INVALID_OFFSET,
+			"attach at %d,%d: since version 5 the offset has a request of its own", x,
+			y);
+		return;
+	}
+	forget_pending_buffer(surface);
+	surface->pending.changes |= SURFACE_BUFFER;
+	surface->pending_buffer = buffer;
+	if (buffer) {
+		surface->pending_buffer_destroyed.notify = handle_pending_buffer_destroyed;
+		wl_resource_add_destroy_listener(buffer, &surface->pending_buffer_destroyed);
+	}
+}
+
+/* Scenes are composed whole, so where the damage is makes no difference. */
+static void handle_damage(struct wl_client *client, struct wl_resource *resource, int32_t x,
+	int32_t y, int32_t width, int32_t height)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	if (width > 0 && height > 0)
+		surface->pending.changes |= SURFACE_DAMAGE;
+}
+
+static void handle_frame(struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	struct wl_resource *callback = wl_resource_create(client, &wl_callback_interface, 1, id);
+	if (!callback) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(callback, NULL, NULL, resource_unlink);
+	wl_list_insert(surface->pending.callbacks.prev, wl_resource_get_link(callback));
+}
+
+static void handle_set_opaque_region(
+	struct wl_client *client, struct wl_resource *resource, struct wl_resource *region)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	if (region)
+		pixman_region32_copy(&surface->pending.opaque, region_from_resource(region));
+	else
+		pixman_region32_clear(&surface->pending.opaque);
+	surface->pending.changes |= SURFACE_OPAQUE;
+}
+
+/* There are no input devices, so nothing is asked of it. */
+static void handle_set_input_region(
+	struct wl_client *client, struct wl_resource *resource, struct wl_resource *region)
+{
+}
+
+static void handle_set_buffer_transform(
+	struct wl_client *client, struct wl_resource *resource, int32_t transform)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	if (transform < WL_OUTPUT_TRANSFORM_NORMAL || transform > WL_OUTPUT_TRANSFORM_FLIPPED_270) {
+		wl_resource_post_error(resource, WL_SURFACE_ERROR_INVALID_TRANSFORM,
+			"%d is no transform", transform);
+		return;
+	}
+	surface->pending.transform = transform;
+	surface->pending.changes |= SURFACE_TRANSFORM;
+}
+
+static void handle_set_buffer_scale(
+	struct wl_client *client, struct wl_resource *resource, int32_t scale)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	if (scale < 1) {
+		wl_resource_post_error(
+			resource, WL_SURFACE_ERROR_INVALID_SCALE, "%d is no scale", scale);
+		return;
+	}
+	surface->pending.scale = scale;
+	surface->pending.changes |= SURFACE_SCALE;
+}
+
+/* Toplevels stand where the output wants them, whatever the client would like. */
+static void handle_offset(
+	struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y)
+{
+}
+
+/* Begins the use of what was attached. False: the client is at fault, or memory is short. */
+static bool take_buffer(struct surface *surface, struct frame **frame)
+{
+	*frame = NULL;
+	struct wl_resource *buffer = surface->pending_buffer;
+	if (!buffer)
+		return true;
+	int ret = frame_create(buffer, frame);
+	if (ret == -EINVAL)
+		wl_resource_post_error(surface->resource, WL_DISPLAY_ERROR_INVALID_OBJECT,
+			"a wl_buffer of an unknown kind");
+	else if (ret < 0)
+		wl_resource_post_no_memory(surface->resource);
+	forget_pending_buffer(surface);
+	return ret == 0;
+}
+
+/* The scale that this commit will have: its own, else that of what waits, else the current one. */
+static int32_t next_scale(const struct surface *surface)
+{
+	if (surface->pending.changes & SURFACE_SCALE)
+		return surface->pending.scale;
+	struct surface_commit *commit;
+	wl_list_for_each_reverse(commit, &surface->queue,
+		link) if (commit->state.changes & SURFACE_SCALE) return commit->state.scale;
+	return surface->current.scale;
+}
+
+static bool size_valid(struct surface *surface, const struct frame *frame)
+{
+	uint32_t scale = (uint32_t)next_scale(surface);
+	if (frame->width % scale == 0 && frame->height % scale == 0)
+		return true;
+	wl_resource_post_error(surface->resource, WL_SURFACE_ERROR_INVALID_SIZE,
+		"%u x %u is not divisible by the scale %u", frame->width, frame->height, scale);
+	return false;
+}
+
+/*
+ * Finds out what the frame has to show. An inert buffer, or one that nobody has drawn into, leaves
+ * the surface as it was, because there is nothing that it could show. False: no commit.
+ */
+static bool latch(struct surface *surface, struct frame *frame, struct waybuf_fence **fence)
+{
+	struct surface_state *pending = &surface->pending;
+	int ret = frame_latch(frame, fence);
+	frame->resource = NULL;
+	if (ret == 0 && size_valid(surface, frame)) {
+		pending->frame = frame;
+		return true;
+	}
+	frame_unref(frame);
+	if (ret < 0 && ret != -ENODATA)
+		wl_resource_post_no_memory(surface->resource);
+	if (ret != -ENODATA)
+		return false;
+	pending->changes &= ~(uint32_t)SURFACE_BUFFER;
+	return true;
+}
+
+static void handle_commit(struct wl_client *client, struct wl_resource *resource)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	struct waybuf_fence *fence = NULL;
+	struct frame *frame;
+	if (surface->role && surface->role->precommit && !surface->role->precommit(surface))
+		return;
+	if (!take_buffer(surface, &frame))
+		return;
+	if (frame && !latch(surface, frame, &fence))
+		return;
+	surface->daemon->stats.commits++;
+	if (surface->role && surface->role->committed)
+		surface->role->committed(surface);
+	surface_enqueue(surface, &surface->pending, fence);
+}
+
+static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	if (surface->role_object && wl_resource_get_version(resource) >= 6) {
+		wl_resource_post_error(resource, WL_SURFACE_ERROR_DEFUNCT_ROLE_OBJECT,
+			"the %s of the surface must be destroyed first", surface->role->name);
+		return;
+	}
+	wl_resource_destroy(resource);
+}
+
+static const struct wl_surface_interface surface_impl = {
+	.destroy = handle_destroy,
+	.attach = handle_attach,
+	.damage = handle_damage,
+	.frame = handle_frame,
+	.set_opaque_region = handle_set_opaque_region,
+	.set_input_region = handle_set_input_region,
+	.commit = handle_commit,
+	.set_buffer_transform = handle_set_buffer_transform,
+	.set_buffer_scale = handle_set_buffer_scale,
+	.damage_buffer = handle_damage,
+	.offset = handle_offset,
+};
+
+static void surface_destroyed(struct wl_resource *resource)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	output_surface_gone(surface->daemon->output, surface);
+	surface_queue_finish(surface);
+	forget_pending_buffer(surface);
+	surface_state_finish(&surface->pending);
+	surface_state_finish(&surface->current);
+	wl_list_remove(&surface->link);
+	free(surface);
+}
+
+static void handle_create_surface(
+	struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	struct daemon *daemon = wl_resource_get_user_data(resource);
+	struct surface *surface = calloc(1, sizeof(*surface));
+	if (surface)
+		surface->resource = wl_resource_create(
+			client, &wl_surface_interface, wl_resource_get_version(resource), id);
+	if (!surface || !surface->resource) {
+		free(surface);
+		wl_client_post_no_memory(client);
+		return;
+	}
+	surface->daemon = daemon;
+	surface_state_init(&surface->pending);
+	surface_state_init(&surface->current);
+	wl_list_init(&surface->queue);
+	wl_list_insert(&daemon->surfaces, &surface->link);
+	wl_resource_set_implementation(
+		surface->resource, &surface_impl, surface, surface_destroyed);
+}
+
+static void handle_create_region(
+	struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	region_create(client, (uint32_t)wl_resource_get_version(resource), id);
+}
+
+static const struct wl_compositor_interface compositor_impl = {
+	.create_surface = handle_create_surface,
+	.create_region = handle_create_region,
+};
+
+static void bind_compositor(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource =
+		wl_resource_create(client, &wl_compositor_interface, (int)version, id);
+	if (!resource) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(resource, &compositor_impl, data, NULL);
+}
+
+struct wl_global *surface_compositor_create(struct daemon *daemon)
+{
+	return wl_global_create(
+		daemon->display, &wl_compositor_interface, 6, daemon, bind_compositor);
+}
+
+struct surface *surface_from_resource(struct wl_resource *resource)
+{
+	return wl_resource_get_user_data(resource);
+}
+
+bool surface_set_role(struct surface *surface, const struct surface_role *role, void *object)
+{
+	if (surface->role && surface->role != role)
+		return false;
+	surface->role = role;
+	surface->role_object = object;
+	return true;
+}
+
+bool surface_has_buffer(const struct surface *surface)
+{
+	return surface->pending_buffer || surface->current.frame || !wl_list_empty(&surface->queue);
+}
+
+bool surface_is_opaque(const struct surface *surface)
+{
+	const struct frame *frame = surface->current.frame;
+	if (!frame)
+		return false;
+	const struct waybuf_format *format = waybuf_format_get(frame->format);
+	if (format && !format->has_alpha)
+		return true;
+	pixman_box32_t all = {0, 0, (int32_t)surface->width, (int32_t)surface->height};
+	pixman_region32_t *opaque = (pixman_region32_t *)&surface->current.opaque;
+	return pixman_region32_contains_rectangle(opaque, &all) == PIXMAN_REGION_IN;
+}
+
+void surface_send_callbacks(struct wl_list *list, uint32_t ms)
+{
+	struct wl_resource *resource, *tmp;
+	wl_resource_for_each_safe(resource, tmp, list) {
+		wl_callback_send_done(resource, ms);
+		wl_resource_destroy(resource);
+	}
+}

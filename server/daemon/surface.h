@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_SURFACE_H
+#define DAEMON_SURFACE_H
+
+#include <pixman.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <wayland-server-core.h>
+
+#include "fence/wait.h"
+#include "frame.h"
+
+struct daemon;
+struct surface;
+
+/*
+ * wl_surface.
+ *
+ * What a client asks for collects in the *pending* state. wl_surface.commit makes a *commit* of it.
+ * A commit whose buffer is ready becomes *current* at once. One whose buffer has a fence that has
+ * not signalled waits in the surface's queue, where nobody else notices: the surface keeps its last
+ * frame, and a newer commit that is ready supersedes it by folding it in. No commit waits longer
+ * than a second: then its buffer is given up, and the rest of it becomes current.
+ *
+ * The queue holds two commits at most, the one that has waited longest and a tail into which newer
+ * ones are folded. With a queue of one, a client whose GPU takes longer than the time between two
+ * of its commits would have each frame superseded before it is ready, and show nothing at all.
+ */
+
+enum surface_change {
+	SURFACE_BUFFER = 1 << 0, /* attach, with a buffer or with none */
+	SURFACE_SCALE = 1 << 1,
+	SURFACE_TRANSFORM = 1 << 2,
+	SURFACE_OPAQUE = 1 << 3,
+	SURFACE_DAMAGE = 1 << 4,
+};
+
+/* What is double buffered. The lists hold wl_resource links. */
+struct surface_state {
+	uint32_t changes; /* enum surface_change: what the fields below hold */
+	struct frame *frame; /* NULL: no buffer */
+	int32_t scale;
+	int32_t transform; /* enum wl_output_transform */
+	pixman_region32_t opaque; /* surface coordinates */
+	struct wl_list callbacks; /* wl_callback */
+	struct wl_list feedbacks; /* wp_presentation_feedback */
+};
+
+/* A commit that waits. */
+struct surface_commit {
+	struct surface *surface;
+	struct surface_state state;
+	struct waybuf_fence_wait wait;
+	struct waybuf_source *deadline;
+	struct wl_list link; // surface.queue
+};
+
+/* What a role adds. All may be NULL. */
+struct surface_role {
+	const char *name;
+	/* wl_surface.commit; false: a protocol error was posted, and there is no commit */
+	bool (*precommit)(struct surface *surface);
+	/* each commit, before any of it can become current */
+	void (*committed)(struct surface *surface);
+	/* the current state has changed */
+	void (*applied)(struct surface *surface);
+};
+
+struct surface {
+	struct wl_resource *resource;
+	struct daemon *daemon;
+	struct surface_state pending, current;
+	struct wl_resource *pending_buffer; /* attached, not committed; NULL: none */
+	struct wl_listener pending_buffer_destroyed;
+	struct wl_list queue; // surface_commit.link, at most two, oldest first
+
+	/* once given, a surface keeps its role; the object of it comes and goes (NULL) */
+	const struct surface_role *role;
+	void *role_object;
+
+	/* changed since a scene was last made of it: its frame is not the one on the screen */
+	bool dirty;
+	bool visible; /* in the scene that was made last */
+	uint32_t width, height; /* surface coordinates; 0: has no content */
+	/* why its last frame was not scanned out directly, NULL: it was. Static */
+	const char *copied_because;
+	struct waybuf_kms_why copied_detail;
+	uint64_t frames_direct, frames_copied;
+	struct wl_list link; // daemon.surfaces
+};
+
+struct wl_global *surface_compositor_create(struct daemon *daemon);
+
+/* NULL while the resource is being destroyed. */
+struct surface *surface_from_resource(struct wl_resource *resource);
+
+/* Gives it @role; false if it has another one already. */
+bool surface_set_role(struct surface *surface, const struct surface_role *role, void *object);
+
+/* Whether there is, or will be, a buffer: attached, waiting or shown. */
+bool surface_has_buffer(const struct surface *surface);
+
+/* Whether everything of the surface hides what is below it. */
+bool surface_is_opaque(const struct surface *surface);
+
+/* Whether it covers @width x @height when put at 0,0. */
+static inline bool surface_covers(const struct surface *surface, uint32_t width, uint32_t height)
+{
+	return surface->width >= width && surface->height >= height;
+}
+
+/* Logs with which surface of which client it is about. */
+void surface_log(struct surface *surface, const char *what, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Answers all frame callbacks in @list with @ms, and empties it. */
+void surface_send_callbacks(struct wl_list *list, uint32_t ms);
+
+#endif

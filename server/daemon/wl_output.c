@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <wayland-server-protocol.h>
+
+#include "daemon.h"
+#include "output.h"
+
+static void handle_release(struct wl_client *client, struct wl_resource *resource)
+{
+	wl_resource_destroy(resource);
+}
+
+static const struct wl_output_interface output_impl = {.release = handle_release};
+
+static void send_description(const struct output *output, struct wl_resource *resource)
+{
+	char text[160];
+	snprintf(text, sizeof(text), "%s of %s", output->connector->name, output->kms->driver);
+	wl_output_send_name(resource, output->connector->name);
+	wl_output_send_description(resource, text);
+}
+
+static void send_all(const struct output *output, struct wl_resource *resource)
+{
+	int version = wl_resource_get_version(resource);
+	wl_output_send_geometry(resource, 0, 0, (int32_t)output->connector->width_mm,
+		(int32_t)output->connector->height_mm, WL_OUTPUT_SUBPIXEL_UNKNOWN,
+		output->kms->driver, output->connector->name, WL_OUTPUT_TRANSFORM_NORMAL);
+	wl_output_send_mode(resource, WL_OUTPUT_MODE_CURRENT | WL_OUTPUT_MODE_PREFERRED,
+		(int32_t)output->width, (int32_t)output->height, (int32_t)output->refresh_mhz);
+	if (version >= WL_OUTPUT_SCALE_SINCE_VERSION)
+		wl_output_send_scale(resource, 1);
+	if (version >= WL_OUTPUT_NAME_SINCE_VERSION)
+		send_description(output, resource);
+	if (version >= WL_OUTPUT_DONE_SINCE_VERSION)
+		wl_output_send_done(resource);
+}
+
+static void bind_output(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct output *output = data;
+	struct wl_resource *resource =
+		wl_resource_create(client, &wl_output_interface, (int)version, id);
+	if (!resource) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(resource, &output_impl, output, resource_unlink);
+	wl_list_insert(&output->resources, wl_resource_get_link(resource));
+	send_all(output, resource);
+}
+
+struct wl_global *output_global_create(struct output *output)
+{
+	return wl_global_create(
+		output->daemon->display, &wl_output_interface, 4, output, bind_output);
+}
+
+struct output *output_from_resource(struct wl_resource *resource)
+{
+	return wl_resource_get_user_data(resource);
+}
