@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_FIXTURE_SERVER_H
+#define TESTS_FIXTURE_SERVER_H
+
+#include <waybuf/server.h>
+
+#include "harness.h"
+
+/*
+ * A compositor's half in the test's own process: a display without a socket, the globals of the
+ * library, and a wl_compositor whose surfaces keep what was attached and committed last. Clients
+ * come in over socket pairs, so nothing outside of the process is needed.
+ */
+struct fixture_server_options {
+	/** exporters by name, as WAYBUF_EXPORTERS; NULL: memfd */
+	const char *exporters;
+	bool integrated;
+	const struct waybuf_limits *limits;
+	/** what every pool is answered with, 0: may be created */
+	int pool_policy;
+	/** every client is in this security context; NULL: none is */
+	const char *context;
+	/** what the renderer says to a dma-buf */
+	int import_result;
+	/** a device that clients can attach, and what it says to memory that is tried */
+	bool device;
+	int device_result;
+	/** no dmabuf, allocator or monitor global */
+	bool no_dmabuf, no_allocator, no_monitor;
+	/** an exporter of the test's own, registered in place of the others; taken */
+	struct waybuf_exporter *exporter;
+	/** of linux-dmabuf, 0: highest */
+	uint32_t dmabuf_version;
+};
+
+struct fixture_server {
+	struct fixture_server_options options;
+	struct wl_display *display;
+	struct waybuf_server *server;
+	struct waybuf_server_dmabuf *dmabuf;
+	struct waybuf_server_allocator *allocator;
+	struct waybuf_server_monitor *monitor;
+	uint32_t device; /* id */
+	unsigned imports;
+	/** as the last wl_surface.commit left it; NULL: nothing attached */
+	struct wl_resource *surface, *committed;
+};
+
+/** @options NULL: defaults. */
+void fixture_server_init(
+	struct fixture_server *server, const struct fixture_server_options *options);
+/** Clients may still be connected. Checks that nothing is charged to anybody when they are not. */
+void fixture_server_finish(struct fixture_server *server);
+
+/** A new connection; the caller has the other end and closes it. */
+int fixture_server_connect(struct fixture_server *server, struct wl_client **client);
+/** Handles what there is to handle, waiting @ms at most for something to come. */
+void fixture_server_dispatch(struct fixture_server *server, int ms);
+/** Ends all connections. */
+void fixture_server_disconnect(struct fixture_server *server);
+/** The pairs that the server offers: XR24 and AR24 and NV12, LINEAR; XR24, vendor's 1. */
+extern const struct waybuf_feedback fixture_feedback;
+#define FIXTURE_TILED_MODIFIER 0x0200000000000001ull
+
+#endif
