@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake/allocator_surface.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <drm_fourcc.h>
+
+#include "linux-dmabuf-v1-server-protocol.h"
+
+static void destroy_resource(struct wl_client *client, struct wl_resource *resource)
+{
+	wl_resource_destroy(resource);
+}
+
+/* ---- wl_buffers ---------------------------------------------------------------------------- */
+
+static const struct wl_buffer_interface wl_buffer_impl = {.destroy = destroy_resource};
+
+/* The server, with a resource of which it may hold a pointer. */
+static void wl_buffer_gone(struct wl_resource *resource)
+{
+	struct fake_server *server = wl_resource_get_user_data(resource);
+	if (server->pending == resource)
+		server->pending = NULL;
+	if (server->current == resource)
+		server->current = NULL;
+	for (int i = 0; i < 64; i++) {
+		if (server->buffers[i].wl_buffer == resource)
+			server->buffers[i].wl_buffer = NULL;
+	}
+}
+
+static struct wl_resource *make_wl_buffer(
+	struct fake_server *server, struct wl_client *client, uint32_t id)
+{
+	struct wl_resource *resource = wl_resource_create(client, &wl_buffer_interface, 1, id);
+	wl_resource_set_implementation(resource, &wl_buffer_impl, server, wl_buffer_gone);
+	return resource;
+}
+
+void fake_create_wl_buffer(struct fake_buffer *buffer, uint32_t id)
+{
+	buffer->wl_buffer =
+		make_wl_buffer(buffer->server, wl_resource_get_client(buffer->resource), id);
+}
+
+/* ---- surfaces ------------------------------------------------------------------------------ */
+
+static void handle_attach(struct wl_client *client, struct wl_resource *resource,
+	struct wl_resource *buffer, int32_t x, int32_t y)
+{
+	struct fake_server *server = wl_resource_get_user_data(resource);
+	server->pending = buffer;
+}
+
+static void handle_damage(struct wl_client *client, struct wl_resource *resource, int32_t x,
+	int32_t y, int32_t width, int32_t height)
+{
+	fake_log(wl_resource_get_user_data(resource), "damage");
+}
+
+/* Whoever was on the surface until now is free, and the next writer gets its grant. */
+void fake_end_claims(struct fake_server *server)
+{
+	for (int i = 0; i < 64; i++) {
+		struct fake_buffer *buffer = &server->buffers[i];
+		if (!buffer->claimed)
+			continue;
+		buffer->claimed = false;
+		if (buffer->open && !buffer->granted && server->answer == FAKE_GRANT)
+			fake_grant(buffer);
+	}
+}
+
+static void handle_commit(struct wl_client *client, struct wl_resource *resource)
+{
+	struct fake_server *server = wl_resource_get_user_data(resource);
+	fake_log(server, "surface-commit");
+	fake_end_claims(server);
+	if (server->current && server->current != server->pending)
+		wl_buffer_send_release(server->current);
+	server->current = server->pending;
+	for (int i = 0; i < 64; i++) {
+		if (server->current && server->buffers[i].wl_buffer == server->current)
+			server->buffers[i].claimed = true;
+	}
+}
+
+static const struct wl_surface_interface surface_impl = {
+	.destroy = destroy_resource,
+	.attach = handle_attach,
+	.damage = handle_damage,
+	.commit = handle_commit,
+	.damage_buffer = handle_damage,
+};
+
+static void handle_create_surface(
+	struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	struct wl_resource *surface = wl_resource_create(
+		client, &wl_surface_interface, wl_resource_get_version(resource), id);
+	wl_resource_set_implementation(
+		surface, &surface_impl, wl_resource_get_user_data(resource), NULL);
+}
+
+static const struct wl_compositor_interface compositor_impl = {
+	.create_surface = handle_create_surface,
+};
+
+static void bind_compositor(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource =
+		wl_resource_create(client, &wl_compositor_interface, (int)version, id);
+	wl_resource_set_implementation(resource, &compositor_impl, data, NULL);
+}
+
+/* ---- linux-dmabuf -------------------------------------------------------------------------- */
+
+static void handle_add(struct wl_client *client, struct wl_resource *resource, int32_t fd,
+	uint32_t plane, uint32_t offset, uint32_t stride, uint32_t modifier_hi,
+	uint32_t modifier_lo)
+{
+	fake_log(wl_resource_get_user_data(resource), "add%u:%u+%u", plane, offset, stride);
+	close(fd);
+}
+
+static void handle_create(struct wl_client *client, struct wl_resource *resource, int32_t width,
+	int32_t height, uint32_t format, uint32_t flags)
+{
+	struct fake_server *server = wl_resource_get_user_data(resource);
+	fake_log(server, "import%dx%d", width, height);
+	if (server->silent)
+		return;
+	if (server->refuses_imports)
+		zwp_linux_buffer_params_v1_send_failed(resource);
+	else
+		zwp_linux_buffer_params_v1_send_created(
+			resource, make_wl_buffer(server, client, 0));
+}
+
+static void handle_create_immed(struct wl_client *client, struct wl_resource *resource, uint32_t id,
+	int32_t width, int32_t height, uint32_t format, uint32_t flags)
+{
+	fake_log(wl_resource_get_user_data(resource), "create_immed");
+}
+
+static const struct zwp_linux_buffer_params_v1_interface params_impl = {
+	.destroy = destroy_resource,
+	.add = handle_add,
+	.create = handle_create,
+	.create_immed = handle_create_immed,
+};
+
+static void handle_create_params(
+	struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	struct wl_resource *params = wl_resource_create(client,
+		&zwp_linux_buffer_params_v1_interface, wl_resource_get_version(resource), id);
+	wl_resource_set_implementation(
+		params, &params_impl, wl_resource_get_user_data(resource), NULL);
+}
+
+static const struct zwp_linux_dmabuf_v1_interface dmabuf_impl = {
+	.destroy = destroy_resource,
+	.create_params = handle_create_params,
+};
+
+static void bind_dmabuf(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource =
+		wl_resource_create(client, &zwp_linux_dmabuf_v1_interface, (int)version, id);
+	wl_resource_set_implementation(resource, &dmabuf_impl, data, NULL);
+	static const uint32_t formats[] = {
+		DRM_FORMAT_XRGB8888, DRM_FORMAT_ARGB8888, DRM_FORMAT_NV12};
+	for (int i = 0; i < 3; i++)
+		zwp_linux_dmabuf_v1_send_modifier(resource, formats[i],
+			(uint32_t)(DRM_FORMAT_MOD_LINEAR >> 32), (uint32_t)DRM_FORMAT_MOD_LINEAR);
+	zwp_linux_dmabuf_v1_send_modifier(resource, DRM_FORMAT_XRGB8888,
+		(uint32_t)(DRM_FORMAT_MOD_INVALID >> 32), (uint32_t)DRM_FORMAT_MOD_INVALID);
+}
+
+void fake_create_surface_globals(struct fake_server *server)
+{
+	wl_global_create(server->display, &wl_compositor_interface, 4, server, bind_compositor);
+	if (server->has_dmabuf)
+		wl_global_create(
+			server->display, &zwp_linux_dmabuf_v1_interface, 3, server, bind_dmabuf);
+}
