@@ -117,7 +117,7 @@ static int identify(struct waybuf_kms_device *device, const char *path, struct w
 	device->rdev = st.st_rdev;
 	if (path && !(device->path = strdup(path)))
 		return -ENOMEM;
-	int error = S_ISCHR(st.st_mode) ? load_version(device) : -ENOTSUP;
+	int error = load_version(device);
 	if (error)
 		waybuf_kms_why_set(why, "%s is not a DRM device", path ? path : "the fd");
 	return error;

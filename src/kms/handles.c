@@ -2,13 +2,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #include <xf86drm.h>
 
 #include "kms/handles.h"
@@ -40,16 +37,24 @@ static struct waybuf_list tables = {&tables, &tables}; // waybuf_gem_handles.lin
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /*
- * Whether two fds are one open file. F_DUPFD_QUERY is Linux 6.10; kcmp() is older but not in every
- * kernel and often denied by sandboxes. Without either only equal numbers are known to be the same.
+ * Status flags belong to the open file and not to the fd, so one that changes on the other fd too
+ * gives it away. O_APPEND means nothing to a device node.
  */
+static bool same_flags(int a, int b)
+{
+	int before = fcntl(a, F_GETFL), other = fcntl(b, F_GETFL);
+	if (before < 0 || other < 0 || fcntl(a, F_SETFL, before ^ O_APPEND) < 0)
+		return false;
+	bool changed = (fcntl(b, F_GETFL) ^ other) & O_APPEND;
+	fcntl(a, F_SETFL, before);
+	return changed;
+}
+
+/* Whether two fds are one open file: F_DUPFD_QUERY is Linux 6.10. */
 static bool same_file(int a, int b)
 {
 	int same = fcntl(a, F_DUPFD_QUERY, b);
-	if (same >= 0)
-		return same;
-	long order = syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, a, b);
-	return order < 0 ? a == b : order == 0;
+	return same >= 0 ? same : same_flags(a, b);
 }
 
 static struct waybuf_gem_handles *find_table(int drm_fd)

@@ -205,6 +205,32 @@ static int build(const struct waybuf_kms_restore *restore, const struct waybuf_k
 	return 0;
 }
 
+static uint64_t saved_fb(const struct waybuf_kms_restore *restore, uint32_t plane)
+{
+	for (size_t i = 0; i < restore->n; i++) {
+		if (restore->saved[i].object == plane && restore->saved[i].is_fb)
+			return restore->saved[i].value;
+	}
+	return 0;
+}
+
+/* The buffers of others may carry fences that never signal, and this commit blocks. */
+static int add_fences(const struct waybuf_kms_restore *restore, drmModeAtomicReq *req)
+{
+	const struct waybuf_kms_device *device = restore->device;
+	for (uint32_t i = 0; i < device->res.n_planes && device->stub_fence >= 0; i++) {
+		const struct waybuf_kms_plane *plane = device->res.planes[i];
+		const struct waybuf_kms_prop *fence = &plane->props[WAYBUF_KMS_PLANE_IN_FENCE_FD];
+		if (!waybuf_kms_prop_known(fence) || saved_fb(restore, plane->id) == 0)
+			continue;
+		int n = drmModeAtomicAddProperty(
+			req, plane->id, fence->id, (uint64_t)device->stub_fence);
+		if (n < 0)
+			return n;
+	}
+	return 0;
+}
+
 /* Framebuffers whose program has ended: a plane cannot show them again. */
 static void drop_lost_framebuffers(struct waybuf_kms_restore *restore)
 {
@@ -234,6 +260,8 @@ static int attempt(struct waybuf_kms_restore *restore, const struct waybuf_kms_r
 	uint32_t *blobs = calloc(restore->n + 1, sizeof(*blobs));
 	drmModeAtomicReq *req = drmModeAtomicAlloc();
 	int error = blobs && req ? build(restore, now, extent, req, blobs, &n_blobs) : -ENOMEM;
+	if (!error && extent == EVERYTHING)
+		error = add_fences(restore, req);
 	if (!error)
 		error = drmModeAtomicCommit(fd, req, DRM_MODE_ATOMIC_ALLOW_MODESET, NULL);
 	for (size_t i = 0; i < n_blobs; i++)

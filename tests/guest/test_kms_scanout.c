@@ -15,7 +15,9 @@ static void expect_pattern(const struct waybuf_kms_dumb *picture)
 	for (uint32_t y = 0; y < picture->layout.height; y++) {
 		for (uint32_t x = 0; x < picture->layout.width; x++) {
 			uint32_t got = pixel_at(picture, x, y), want = pattern_at(x, y);
-			ck_assert_msg(got == want, "at %u,%u: %06x, not %06x", x, y, got, want);
+			/* libcheck notes down each assertion, also those that hold */
+			if (got != want)
+				ck_abort_msg("at %u,%u: %06x, not %06x", x, y, got, want);
 		}
 	}
 }
@@ -209,10 +211,10 @@ TEST(flip_event_and_out_fence_agree)
 		ck_assert_int_ge(fence, 0);
 		display_wait(&display, i + 1, 0);
 		ck_assert_int_eq(fence_info(fence, &signalled), 1);
-		/* the event has microseconds, and the fence is signalled in the vblank's handler */
+		/* the kernel signals the fence with the time of the event, which has microseconds */
 		int64_t difference = (int64_t)(signalled - display.last.time_ns);
-		ck_assert_msg(difference > -20000000 && difference < 20000000,
-			"fence %lld ns after the flip", (long long)difference);
+		ck_assert_msg(difference >= 0 && difference < 1000, "fence %lld ns after the flip",
+			(long long)difference);
 		ck_assert_uint_gt(display.last.time_ns + 20000000, before);
 		ck_assert_uint_lt(display.last.time_ns, now_ns() + 20000000);
 		ck_assert_ptr_eq(display.last.crtc, display.crtc);

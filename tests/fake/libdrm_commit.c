@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <xf86drm.h>
+
+#include "libdrm_impl.h"
+
+/* Commits. */
+
+struct _drmModeAtomicReq {
+	uint32_t n;
+	struct {
+		uint32_t object, property;
+		uint64_t value;
+	} items[256];
+};
+
+drmModeAtomicReqPtr drmModeAtomicAlloc(void)
+{
+	return calloc(1, sizeof(struct _drmModeAtomicReq));
+}
+
+void drmModeAtomicFree(drmModeAtomicReqPtr req)
+{
+	free(req);
+}
+
+int drmModeAtomicAddProperty(
+	drmModeAtomicReqPtr req, uint32_t object, uint32_t property, uint64_t value)
+{
+	if (!req)
+		return -EINVAL;
+	JUDGE(req->n < 256, "a commit of more than 256 properties");
+	req->items[req->n].object = object;
+	req->items[req->n].property = property;
+	req->items[req->n].value = value;
+	return (int)++req->n;
+}
+
+static bool alive(const char *name, uint64_t value)
+{
+	if (value == 0)
+		return true;
+	if (strstr(name, "FB_ID"))
+		return value >= FIRST_FB && value < FIRST_FB + MAX && fake.fbs[value - FIRST_FB];
+	if (strcmp(name, "MODE_ID") == 0 || strcmp(name, "GAMMA_LUT") == 0)
+		return value >= FIRST_BLOB && value < FIRST_BLOB + MAX &&
+			fake.blobs[value - FIRST_BLOB].open;
+	return strcmp(name, "CRTC_ID") != 0 || value == FAKE_CRTC;
+}
+
+static int apply(drmModeAtomicReqPtr req, struct object objects[N_OBJECTS])
+{
+	for (uint32_t i = 0; i < req->n; i++) {
+		struct object *object = NULL;
+		for (int j = 0; j < N_OBJECTS; j++) {
+			if (objects[j].id == req->items[i].object)
+				object = &objects[j];
+		}
+		uint32_t index = req->items[i].property - FIRST_PROP;
+		if (!object || index >= N_PROPS || !has(object, (int)index))
+			return -ENOENT;
+		const struct property *property = &properties[index];
+		JUDGE(!(property->flags & DRM_MODE_PROP_IMMUTABLE), "%s is set", property->name);
+		if (strcmp(property->name, "DPMS") == 0 ||
+			!alive(property->name, req->items[i].value))
+			return -EINVAL;
+		object->values[index] = req->items[i].value;
+		object->named[index] = true;
+	}
+	return 0;
+}
+
+static void judge_fences(const struct object objects[N_OBJECTS], uint32_t flags)
+{
+	if (flags & DRM_MODE_ATOMIC_TEST_ONLY)
+		return;
+	for (int i = 0; i < N_OBJECTS; i++) {
+		const struct object *plane = &objects[i];
+		if (plane->type != DRM_MODE_OBJECT_PLANE || value_of(plane, "FB_ID") == 0)
+			continue;
+		int fence = (int)value_of(plane, "IN_FENCE_FD");
+		JUDGE(plane->named[prop_index("IN_FENCE_FD")] && fence > 0,
+			"plane %u has no fence of its own", plane->id);
+	}
+}
+
+static int judge(const struct object now[N_OBJECTS], uint32_t flags)
+{
+	const struct object *crtc = &now[0], *before = &fake.objects[0];
+	bool active = value_of(crtc, "ACTIVE"), was_active = value_of(before, "ACTIVE");
+	bool modeset = active != was_active ||
+		value_of(crtc, "MODE_ID") != value_of(before, "MODE_ID") ||
+		value_of(&now[1], "CRTC_ID") != value_of(&fake.objects[1], "CRTC_ID") ||
+		value_of(&now[2], "CRTC_ID") != value_of(&fake.objects[2], "CRTC_ID");
+	if (modeset && !(flags & DRM_MODE_ATOMIC_ALLOW_MODESET))
+		return -EINVAL;
+	if (active && (!value_of(crtc, "MODE_ID") || !value_of(&now[1], "CRTC_ID")))
+		return -EINVAL;
+	if (flags & DRM_MODE_PAGE_FLIP_EVENT &&
+		(!crtc->named[prop_index("ACTIVE")] || (!active && !was_active)))
+		return -EINVAL;
+	for (int i = 3; i < N_OBJECTS; i++) {
+		bool fb = value_of(&now[i], "FB_ID");
+		if (fb != (value_of(&now[i], "CRTC_ID") != 0) || (fb && !active))
+			return -EINVAL;
+	}
+	if (fake.pending && !(flags & DRM_MODE_ATOMIC_TEST_ONLY) &&
+		flags & DRM_MODE_ATOMIC_NONBLOCK)
+		return -EBUSY;
+	return 0;
+}
+
+static void fill_fences(struct object objects[N_OBJECTS])
+{
+	for (int i = 0; i < N_OBJECTS; i++) {
+		for (int j = 0; j < N_PROPS; j++) {
+			int *pointer = (int *)(uintptr_t)objects[i].values[j];
+			if (!strstr(properties[j].name, "OUT_FENCE_PTR") || !pointer)
+				continue;
+			*pointer = eventfd(0, EFD_CLOEXEC);
+			objects[i].values[j] = 0;
+		}
+	}
+}
+
+int drmModeAtomicCommit(int fd, drmModeAtomicReqPtr req, uint32_t flags, void *user_data)
+{
+	struct object next[N_OBJECTS];
+	int error = injected(FAKE_COMMIT);
+	if (error)
+		return error;
+	memcpy(next, fake.objects, sizeof(next));
+	for (int i = 0; i < N_OBJECTS; i++)
+		memset(next[i].named, 0, sizeof(next[i].named));
+	error = apply(req, next);
+	if (!error)
+		error = judge(next, flags);
+	if (error)
+		return error;
+	judge_fences(next, flags);
+	fake.last_flags = flags;
+	for (int i = 0; i < N_OBJECTS; i++)
+		memcpy(fake.objects[i].named, next[i].named, sizeof(next[i].named));
+	if (flags & DRM_MODE_ATOMIC_TEST_ONLY) {
+		fake.tests++;
+		return 0;
+	}
+	fake.commits++;
+	fill_fences(next);
+	next[2].values[prop_index("WRITEBACK_FB_ID")] = 0; /* it holds for one commit */
+	memcpy(fake.objects, next, sizeof(next));
+	fake.pending |= (flags & DRM_MODE_PAGE_FLIP_EVENT) != 0;
+	fake.pending_data = user_data;
+	return 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_FAKE_LIBDRM_IMPL_H
+#define TESTS_FAKE_LIBDRM_IMPL_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <xf86drmMode.h>
+
+#include "libdrm.h"
+
+/* What the files of the fake share. */
+
+#define JUDGE(condition, ...) \
+	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "fake libdrm: " __VA_ARGS__); \
+			fputc('\n', stderr); \
+			abort(); \
+		} \
+	} while (0)
+
+enum {
+	MAX = 64,
+	N_PROPS = 22,
+	N_OBJECTS = 6,
+	FIRST_PROP = 200,
+	FIRST_FB = 1000,
+	FIRST_BLOB = 2000
+};
+
+struct property {
+	const char *name;
+	uint32_t flags;
+	uint64_t min, max;
+};
+
+struct object {
+	uint32_t id, type;
+	const char *names[20];
+	uint64_t values[N_PROPS];
+	bool named[N_PROPS];
+};
+
+struct handle {
+	bool open;
+	ino_t ino;
+};
+
+struct failure {
+	int after, error;
+	bool armed, forever;
+};
+
+struct fake {
+	int fd, peer;
+	struct object objects[N_OBJECTS];
+	struct handle handles[MAX];
+	bool fbs[MAX];
+	struct {
+		bool open;
+		void *data;
+		uint32_t size;
+	} blobs[MAX];
+	struct failure failures[FAKE_CALLS];
+	bool pending;
+	void *pending_data;
+	uint32_t sequence, last_flags;
+	int commits, tests, removed;
+};
+
+extern struct fake fake;
+extern const struct property properties[N_PROPS];
+
+int prop_index(const char *name);
+struct object *find(uint32_t id);
+uint64_t value_of(const struct object *object, const char *name);
+bool has(const struct object *object, int index);
+/* 0, or the error that was asked for. */
+int injected(enum fake_call call);
+uint32_t new_blob(const void *data, size_t size);
+
+#endif
