@@ -127,16 +127,17 @@ bool daemon_init(struct daemon *daemon, const struct options *options)
 
 bool daemon_start(struct daemon *daemon)
 {
+	/* first, because it can fail without a flicker; nobody is accepted before the loop runs */
+	daemon->socket = socket_listen(daemon->display, daemon->options->socket);
+	if (!daemon->socket)
+		return false;
 	if (!daemon->options->no_display) {
 		daemon->output = output_create(daemon);
 		if (!daemon->output)
 			return false;
 	}
-	if (!create_server(daemon) || !offer_buffers(daemon) ||
-		(daemon->output && !offer_display(daemon)))
-		return false;
-	daemon->socket = socket_listen(daemon->display, daemon->options->socket);
-	return daemon->socket != NULL;
+	return create_server(daemon) && offer_buffers(daemon) &&
+		(!daemon->output || offer_display(daemon));
 }
 
 static void log_stats(const struct daemon *daemon)

@@ -23,7 +23,7 @@ static const char help[] =
 	"  -r, --ready-fd FD      write a newline to FD when clients can connect\n"
 	"  -l, --log LEVEL        silent, error (default), info or debug, to stderr\n"
 	"  -h, --help             this text\n"
-	"  -v, --version          the version\n"
+	"  -V, --version          the version\n"
 	"\n"
 	"SIGTERM and SIGINT end it and give the display back as it was.\n"
 	"Exit status: COMMAND's own, or 128 + the signal that ended it; 0 after a signal to waybufd;\n"
@@ -37,7 +37,7 @@ static const struct option long_options[] = {
 	{"ready-fd", required_argument, NULL, 'r'},
 	{"log", required_argument, NULL, 'l'},
 	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'v'},
+	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -114,9 +114,17 @@ static const char *parse_option(int option, struct options *options)
 	case 'l':
 		return parse_log(optarg, options) ? NULL
 						  : "--log wants silent, error, info or debug";
+	case ':':
+		return "an argument is missing after ";
 	default:
-		return "";
+		return "there is no option ";
 	}
+}
+
+/* What getopt stopped at, where it is not the argument of an option that is wrong. */
+static const char *culprit(int option, char *const argv[])
+{
+	return option == ':' || option == '?' ? argv[optind - 1] : "";
 }
 
 static const char *check(const struct options *options)
@@ -126,12 +134,9 @@ static const char *check(const struct options *options)
 	return NULL;
 }
 
-static bool usage(const char *problem, int *status)
+static bool usage(const char *problem, const char *argument, int *status)
 {
-	/* getopt has spoken already about what it does not know */
-	if (*problem)
-		fprintf(stderr, "waybufd: %s\n", problem);
-	fputs("waybufd: see waybufd --help\n", stderr);
+	fprintf(stderr, "waybufd: %s%s; see waybufd --help\n", problem, argument);
 	*status = EXIT_USAGE;
 	return false;
 }
@@ -140,21 +145,21 @@ bool options_parse(struct options *options, int argc, char *argv[], int *status)
 {
 	*options = (struct options){.ready_fd = -1, .log = WAYBUF_LOG_ERROR};
 	int option;
-	while ((option = getopt_long(argc, argv, "+s:d:nm:r:l:hv", long_options, NULL)) != -1) {
-		if (option == 'h' || option == 'v') {
+	while ((option = getopt_long(argc, argv, "+:s:d:nm:r:l:hV", long_options, NULL)) != -1) {
+		if (option == 'h' || option == 'V') {
 			fputs(option == 'h' ? help : "waybufd " WAYBUFD_VERSION "\n", stdout);
 			*status = EXIT_SUCCESS;
 			return false;
 		}
 		const char *problem = parse_option(option, options);
 		if (problem)
-			return usage(problem, status);
+			return usage(problem, culprit(option, argv), status);
 	}
 	const char *problem = check(options);
 	if (problem)
-		return usage(problem, status);
+		return usage(problem, "", status);
 	if (optind < argc && strcmp(argv[optind - 1], "--") != 0)
-		return usage("put -- before the COMMAND", status);
+		return usage("put -- before the COMMAND ", argv[optind], status);
 	options->command = optind < argc ? &argv[optind] : NULL;
 	return true;
 }

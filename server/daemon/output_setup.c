@@ -30,8 +30,8 @@ static bool open_device(struct output *output, const struct options *options)
 		fprintf(stderr, "waybufd: there is no display controller (KMS device): %s\n",
 			advice);
 	else
-		fprintf(stderr, "waybufd: %s cannot be opened: %s: %s\n", name,
-			why.text[0] ? why.text : strerror(-ret), advice);
+		fprintf(stderr, "waybufd: %s: %s\n", why.text[0] ? why.text : strerror(-ret),
+			advice);
 	return false;
 }
 
@@ -66,7 +66,7 @@ static const struct _drmModeModeInfo *find_mode(
 			return &connector->modes[i];
 	const struct _drmModeModeInfo *best = waybuf_kms_connector_preferred_mode(connector);
 	fprintf(stderr,
-		"waybufd: %s has no mode %ux%u like that: leave out --mode for %ux%u, or choose"
+		"waybufd: %s has no such mode %ux%u: leave out --mode for %ux%u, or choose"
 		" another\n",
 		connector->name, options->mode_width, options->mode_height, best->hdisplay,
 		best->vdisplay);

@@ -10,7 +10,7 @@
 static const struct {
 	uint32_t drm;
 	pixman_format_code_t pixman;
-} table[] = {
+} table[PIXELS_FORMATS] = {
 	{DRM_FORMAT_ARGB8888, PIXMAN_a8r8g8b8},
 	{DRM_FORMAT_XRGB8888, PIXMAN_x8r8g8b8},
 	{DRM_FORMAT_ABGR8888, PIXMAN_a8b8g8r8},
@@ -29,16 +29,14 @@ static const struct {
 	{DRM_FORMAT_BGR565, PIXMAN_b5g6r5},
 };
 
-#define TABLE_SIZE (sizeof(table) / sizeof(table[0]))
-
 uint32_t pixels_format(size_t index)
 {
-	return index < TABLE_SIZE ? table[index].drm : 0;
+	return index < PIXELS_FORMATS ? table[index].drm : 0;
 }
 
 bool pixels_to_pixman(uint32_t format, pixman_format_code_t *code)
 {
-	for (size_t i = 0; i < TABLE_SIZE; i++) {
+	for (size_t i = 0; i < PIXELS_FORMATS; i++) {
 		if (table[i].drm == format) {
 			*code = table[i].pixman;
 			return true;

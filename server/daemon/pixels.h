@@ -10,6 +10,8 @@
 
 /* The formats that composition reads: those that pixman knows by another name. */
 
+#define PIXELS_FORMATS 16
+
 /* The DRM_FORMAT_* at @index, 0 behind the last. The two that wl_shm must have come first. */
 uint32_t pixels_format(size_t index);
 bool pixels_readable(uint32_t format);

@@ -42,50 +42,57 @@ static int dmabuf_test(
 	const struct waybuf_layout *layout = waybuf_buffer_layout(buffer);
 	if (flags)
 		return -EOPNOTSUPP;
-	if (layout->modifier == DRM_FORMAT_MOD_LINEAR && pixels_readable(layout->format))
+	if (layout->modifier == DRM_FORMAT_MOD_LINEAR && render_readable(layout->format))
 		return 0;
 	return import_test(daemon->output, layout);
 }
 
-/* The pairs of both tranches in one array, those of the plane first. NULL: no memory. */
-static struct waybuf_dmabuf_pair *list_pairs(
-	const struct waybuf_kms_formats *formats, size_t *n_readable)
+/*
+ * Pairs that the plane takes and composition does too, because no client can know when it will be
+ * composed. A layout that only one of them reads would be black at times.
+ */
+static size_t list_scanout(
+	const struct waybuf_kms_formats *formats, struct waybuf_dmabuf_pair *pairs)
 {
 	size_t n = 0;
-	while (pixels_format(n))
-		n++;
-	*n_readable = n;
-	struct waybuf_dmabuf_pair *pairs = calloc(formats->n + n, sizeof(*pairs));
-	if (!pairs)
-		return NULL;
 	for (size_t i = 0; i < formats->n; i++)
-		pairs[i] = (struct waybuf_dmabuf_pair){
-			formats->pairs[i].format, formats->pairs[i].modifier};
-	for (size_t i = 0; i < n; i++)
-		pairs[formats->n + i] =
-			(struct waybuf_dmabuf_pair){pixels_format(i), DRM_FORMAT_MOD_LINEAR};
-	return pairs;
+		if (formats->pairs[i].modifier == DRM_FORMAT_MOD_LINEAR &&
+			render_readable(formats->pairs[i].format))
+			pairs[n++] = (struct waybuf_dmabuf_pair){
+				formats->pairs[i].format, formats->pairs[i].modifier};
+	return n;
+}
+
+static size_t list_sampling(struct waybuf_dmabuf_pair *pairs)
+{
+	size_t n = 0;
+	for (; pixels_format(n); n++)
+		pairs[n] = (struct waybuf_dmabuf_pair){pixels_format(n), DRM_FORMAT_MOD_LINEAR};
+	return n;
 }
 
 int planes_dmabuf_create(struct daemon *daemon)
 {
 	const struct output *output = daemon->output;
 	const struct waybuf_kms_formats *formats = &output->plane->formats;
-	size_t n_readable;
-	struct waybuf_dmabuf_pair *pairs = list_pairs(formats, &n_readable);
-	if (!pairs)
+	struct waybuf_dmabuf_pair *scanout = calloc(formats->n + 1, sizeof(*scanout));
+	struct waybuf_dmabuf_pair sampling[PIXELS_FORMATS];
+	if (!scanout)
 		return -ENOMEM;
 	const struct waybuf_tranche tranches[] = {
-		{output->kms->rdev, WAYBUF_TRANCHE_SCANOUT, pairs, formats->n},
-		{output->kms->rdev, WAYBUF_TRANCHE_SAMPLING, pairs + formats->n, n_readable},
+		{output->kms->rdev, WAYBUF_TRANCHE_SCANOUT, scanout,
+			list_scanout(formats, scanout)},
+		{output->kms->rdev, WAYBUF_TRANCHE_SAMPLING, sampling, list_sampling(sampling)},
 	};
-	const struct waybuf_feedback feedback = {output->kms->rdev, tranches, 2};
+	/* a plane without a linear format has no tranche */
+	const size_t first = tranches[0].n_pairs ? 0 : 1;
+	const struct waybuf_feedback feedback = {output->kms->rdev, tranches + first, 2 - first};
 	const struct waybuf_server_dmabuf_options options = {
 		.feedback = &feedback,
 		.data = daemon,
 		.import_test = dmabuf_test,
 	};
 	int ret = waybuf_server_dmabuf_create(daemon->server, &options, &daemon->dmabuf);
-	free(pairs);
+	free(scanout);
 	return ret;
 }

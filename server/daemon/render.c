@@ -10,6 +10,7 @@
 #include "render.h"
 #include "sigbus.h"
 #include "util/list.h"
+#include "yuv.h"
 
 /* A frame's fence has signalled before the latch; what a client adds later is its own loss. */
 #define READ_TIMEOUT_MS 20
@@ -77,18 +78,24 @@ static pixman_image_t *wrap(const struct render_image *image, bool may_copy)
 		code, (int)image->width, (int)image->height, image->pixels, (int)image->stride);
 }
 
-static bool draw(
-	pixman_image_t *target, const struct scene_layer *layer, const struct render_image *source)
+/* Lets @image go. */
+static void composite(
+	pixman_image_t *target, const struct scene_layer *layer, pixman_image_t *image)
 {
-	pixman_image_t *image = wrap(source, true);
-	if (!image)
-		return false;
 	set_transform(image, layer);
 	pixman_image_composite32(layer->opaque ? PIXMAN_OP_SRC : PIXMAN_OP_OVER, image, NULL,
 		target, 0, 0, 0, 0, layer->x, layer->y, (int32_t)layer->width,
 		(int32_t)layer->height);
 	pixman_image_unref(image);
-	return true;
+}
+
+static bool draw(
+	pixman_image_t *target, const struct scene_layer *layer, const struct render_image *source)
+{
+	pixman_image_t *image = wrap(source, true);
+	if (image)
+		composite(target, layer, image);
+	return image != NULL;
 }
 
 static void begin_guard(struct sigbus_guard *guard, struct shm_buffer *shm)
@@ -121,35 +128,83 @@ static bool draw_shm(struct render_job *job, pixman_image_t *target,
 	return drawn;
 }
 
-static bool draw_mapped(pixman_image_t *target, const struct scene_layer *layer)
+/* All memories of a frame, bracketed and mapped. */
+struct access {
+	const struct waybuf_layout *layout;
+	struct backing *backing;
+	uint32_t n_begun, n_mapped;
+	char *address[WAYBUF_MAX_PLANES];
+};
+
+static void access_end(struct access *access)
 {
-	const struct waybuf_layout *layout = layer->frame->grant.layout;
-	struct waybuf_cpu *cpu = layer->frame->backing->cpu[layout->planes[0].slot];
-	void *address;
-	if (waybuf_cpu_vmap(cpu, &address) < 0)
+	for (uint32_t i = 0; i < access->n_mapped; i++)
+		waybuf_cpu_vunmap(access->backing->cpu[i]);
+	for (uint32_t i = 0; i < access->n_begun; i++)
+		waybuf_cpu_end_access(access->backing->cpu[i], WAYBUF_READ);
+}
+
+/* False: somebody else is at it, or it cannot be mapped; access_end() is needed in any case. */
+static bool access_begin(struct access *access, const struct frame *frame)
+{
+	*access = (struct access){.layout = frame->grant.layout, .backing = frame->backing};
+	for (uint32_t i = 0; i < access->layout->n_memory; i++) {
+		struct waybuf_cpu *cpu = access->backing->cpu[i];
+		void *address;
+		if (waybuf_cpu_wait(cpu, WAYBUF_READ, READ_TIMEOUT_MS) < 0 ||
+			waybuf_cpu_begin_access(cpu, WAYBUF_READ) < 0)
+			return false;
+		access->n_begun++;
+		if (waybuf_cpu_vmap(cpu, &address) < 0)
+			return false;
+		access->address[access->n_mapped++] = address;
+	}
+	return true;
+}
+
+static char *plane_pixels(const struct access *access, uint32_t plane)
+{
+	const struct waybuf_plane *place = &access->layout->planes[plane];
+	return access->address[place->slot] + place->offset;
+}
+
+static bool draw_yuv(
+	pixman_image_t *target, const struct scene_layer *layer, const struct access *access)
+{
+	const struct waybuf_layout *layout = access->layout;
+	struct yuv_plane planes[3] = {{NULL, 0}};
+	for (uint32_t i = 0; i < layout->n_planes && i < 3; i++)
+		planes[i] = (struct yuv_plane){
+			(uint8_t *)plane_pixels(access, i), layout->planes[i].stride};
+	pixman_image_t *image = yuv_convert(layout->format, layout->width, layout->height, planes);
+	if (!image)
 		return false;
-	struct render_image source = {
-		.pixels = (char *)address + layout->planes[0].offset,
+	composite(target, layer, image);
+	return true;
+}
+
+static bool draw_rgb(
+	pixman_image_t *target, const struct scene_layer *layer, const struct access *access)
+{
+	const struct waybuf_layout *layout = access->layout;
+	const struct render_image source = {
+		.pixels = plane_pixels(access, 0),
 		.width = layout->width,
 		.height = layout->height,
 		.stride = layout->planes[0].stride,
 		.format = layout->format,
 	};
-	bool drawn = draw(target, layer, &source);
-	waybuf_cpu_vunmap(cpu);
-	return drawn;
+	return draw(target, layer, &source);
 }
 
-/* Formats of several planes are refused before, so that there is one memory to bracket. */
 static bool draw_dmabuf(pixman_image_t *target, const struct scene_layer *layer)
 {
-	const struct waybuf_layout *layout = layer->frame->grant.layout;
-	struct waybuf_cpu *cpu = layer->frame->backing->cpu[layout->planes[0].slot];
-	if (waybuf_cpu_wait(cpu, WAYBUF_READ, READ_TIMEOUT_MS) < 0 ||
-		waybuf_cpu_begin_access(cpu, WAYBUF_READ) < 0)
-		return false;
-	bool drawn = draw_mapped(target, layer);
-	waybuf_cpu_end_access(cpu, WAYBUF_READ);
+	struct access access;
+	bool drawn = access_begin(&access, layer->frame);
+	if (drawn)
+		drawn = pixels_readable(layer->frame->format) ? draw_rgb(target, layer, &access)
+							      : draw_yuv(target, layer, &access);
+	access_end(&access);
 	return drawn;
 }
 
@@ -211,9 +266,14 @@ static void finish(struct waybuf_job *base)
 	job->done(job, job->error);
 }
 
+bool render_readable(uint32_t format)
+{
+	return pixels_readable(format) || yuv_readable(format);
+}
+
 const char *render_refusal(const struct frame *frame)
 {
-	if (!pixels_readable(frame->format))
+	if (!render_readable(frame->format))
 		return "its format cannot be composed";
 	/* pixman's coordinates end there */
 	if (frame->width > INT16_MAX || frame->height > INT16_MAX)

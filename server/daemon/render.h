@@ -47,6 +47,9 @@ struct render_job {
 /* Makes the layers ready for the worker. 0 or a negative errno, and then nothing will be done. */
 int render_start(struct waybuf_worker *worker, struct render_job *job);
 
+/* Whether frames of a DRM_FORMAT_* can be composed, if they are linear. */
+bool render_readable(uint32_t format);
+
 /* NULL, or why a frame can never be composed. Static. */
 const char *render_refusal(const struct frame *frame);
 

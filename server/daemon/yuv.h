@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_YUV_H
+#define DAEMON_YUV_H
+
+#include <pixman.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * YUV for composition. Encoding and range are those that KMS planes have by default (BT.601,
+ * limited), and chroma is taken from the nearest sample, so that a frame looks the same whether it
+ * is composed or scanned out.
+ */
+
+struct yuv_plane {
+	const uint8_t *pixels;
+	uint32_t stride;
+};
+
+/* Whether yuv_convert() knows a DRM_FORMAT_*: planar and semi-planar, 8 and 16 bits a sample. */
+bool yuv_readable(uint32_t format);
+
+/* A new picture without alpha. NULL: no memory, or not a format of ours. */
+pixman_image_t *yuv_convert(
+	uint32_t format, uint32_t width, uint32_t height, const struct yuv_plane planes[3]);
+
+#endif
