@@ -239,6 +239,11 @@ void fixture_server_finish(struct fixture_server *server)
 	waybuf_server_allocator_destroy(server->allocator);
 	waybuf_server_dmabuf_destroy(server->dmabuf);
 	waybuf_server_destroy(server->server);
+	fixture_server_destroy_display(server);
+}
+
+void fixture_server_destroy_display(struct fixture_server *server)
+{
 	wl_display_destroy_clients(server->display);
 	wl_display_destroy(server->display);
 }

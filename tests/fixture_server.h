@@ -49,8 +49,10 @@ struct fixture_server {
 /** @options NULL: defaults. */
 void fixture_server_init(
 	struct fixture_server *server, const struct fixture_server_options *options);
-/** Clients may still be connected. Checks that nothing is charged to anybody when they are not. */
+/** Clients may still be connected. */
 void fixture_server_finish(struct fixture_server *server);
+/** The last part of that, for a test that has taken the library's objects down itself. */
+void fixture_server_destroy_display(struct fixture_server *server);
 
 /** A new connection; the caller has the other end and closes it. */
 int fixture_server_connect(struct fixture_server *server, struct wl_client **client);

@@ -235,14 +235,14 @@ TEST(attachment_malformed)
 	const uint8_t bad_strength[] = {0x10, 0, 9, 255, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0};
 	const uint8_t bad_plane[] = {0x10, 0, 0, 7, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0};
 	const uint8_t bad_length[] = {0x10, 0, 0, 255, 0, 0, 0, 0};
-	const uint8_t zero_hold[] = {0x11, 0, 0, 255, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	const uint8_t two_ones[] = {0x34, 0, 0, 255, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0};
 	const uint8_t internal[] = {0x00, 0x40, 0, 255, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0};
 	expect_records_error(cut_header, sizeof(cut_header), 1, code);
 	expect_records_error(cut_payload, sizeof(cut_payload), 1, code);
 	expect_records_error(bad_strength, sizeof(bad_strength), 1, code);
 	expect_records_error(bad_plane, sizeof(bad_plane), 1, code);
 	expect_records_error(bad_length, sizeof(bad_length), 1, code);
-	expect_records_error(zero_hold, sizeof(zero_hold), 1, code);
+	expect_records_error(two_ones, sizeof(two_ones), 1, code);
 	expect_records_error(internal, sizeof(internal), 1, code);
 }
 
