@@ -6,7 +6,7 @@
 #include <waybuf/interfaces/exporter.h>
 
 #include "constraints/negotiate.h"
-#include "core/deadline.h"
+#include "util/deadline.h"
 #include "util/fd.h"
 #include "util/list.h"
 #include "util/loop.h"

@@ -2,10 +2,10 @@
 #ifndef CORE_POOL_H
 #define CORE_POOL_H
 
-#include "core/deadline.h"
 #include "core/manager.h"
 #include "core/storage.h"
 #include "fence/wait.h"
+#include "util/deadline.h"
 
 /*
  * The objects of one pool, for the files of src/core that share them. Who owns whom:

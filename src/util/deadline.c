@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/deadline.h"
+#include "util/deadline.h"
 #include "util/log.h"
 
 static uint64_t now_ms(void)

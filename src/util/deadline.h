@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_DEADLINE_H
-#define CORE_DEADLINE_H
+#ifndef UTIL_DEADLINE_H
+#define UTIL_DEADLINE_H
 
 #include <stdint.h>
 
