@@ -127,9 +127,15 @@ bool server_has_fds(int n)
 	return left >= n + SERVER_FD_RESERVE;
 }
 
+/* An exporter that has no memory is the reason, even if it is told what else was tried. */
+static bool is_solvers(int error)
+{
+	return error == -EOPNOTSUPP || error == -ENODATA || error == -E2BIG || error == -ETIMEDOUT;
+}
+
 enum waybuf_reason server_reason(int error, const struct waybuf_explanation *why)
 {
-	if (why && why->reason != WAYBUF_REASON_NONE)
+	if (why && why->reason != WAYBUF_REASON_NONE && is_solvers(error))
 		return why->reason;
 	switch (error) {
 	case -ENOMEM:
@@ -167,7 +173,7 @@ enum waybuf_reason server_reason(int error, const struct waybuf_explanation *why
 void server_message(char text[SERVER_MESSAGE_SIZE], int error, const struct waybuf_explanation *why)
 {
 	snprintf(text, SERVER_MESSAGE_SIZE, "%s", strerror(-error));
-	if (!why)
+	if (!why || !is_solvers(error))
 		return;
 	char *report = NULL;
 	size_t size = 0;
