@@ -288,6 +288,27 @@ static void print_device(struct json_object *device, FILE *out)
 
 /* ---- the rest ------------------------------------------------------------------------------ */
 
+/* A value of whatever kind. A list of simple ones is printed word by word. */
+static void add_value(struct line *line, struct json_object *value)
+{
+	for (size_t i = 0; i < get_length(value); i++) {
+		struct json_object *element = json_object_array_get_idx(value, i);
+		if (json_object_is_type(element, json_type_object) ||
+			json_object_is_type(element, json_type_array))
+			add_text(line, "%s",
+				json_object_to_json_string_ext(
+					element, JSON_C_TO_STRING_NOSLASHESCAPE));
+		else
+			add_text(line, "%s", json_object_get_string(element));
+	}
+	if (json_object_is_type(value, json_type_string))
+		add_text(line, "%s", json_object_get_string(value));
+	else if (!json_object_is_type(value, json_type_array))
+		add_text(line, "%s",
+			json_object_to_json_string_ext(
+				value, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
 /* An object that this version does not know. */
 static void print_other(struct json_object *object, FILE *out)
 {
@@ -300,12 +321,7 @@ static void print_other(struct json_object *object, FILE *out)
 			continue;
 		struct line line;
 		begin_line(&line, out, key);
-		if (json_object_is_type(value, json_type_string))
-			add_text(&line, "%s", json_object_get_string(value));
-		else
-			add_text(&line, "%s",
-				json_object_to_json_string_ext(value,
-					JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+		add_value(&line, value);
 		end_line(&line);
 	}
 }
@@ -318,6 +334,8 @@ static void print_all(struct json_object *objects, const char *type,
 		struct json_object *object = json_object_array_get_idx(objects, i);
 		const char *its = get_text(object, "type");
 		bool known = strcmp(its, "exporter") == 0 || strcmp(its, "device") == 0;
+		if (!json_object_is_type(object, json_type_object))
+			continue;
 		if (type ? strcmp(its, type) == 0 : !known)
 			print(object, out);
 	}
