@@ -239,7 +239,34 @@ static bool settle(struct player *player)
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
-/* The server's reason for its choice: the first line of its report that has one. */
+/* Whether a line of the explanation is about another exporter than the one that was taken. */
+static bool is_about_other(const struct player *player, const char *line)
+{
+	size_t length = strlen(player->exporter);
+	return strncmp(line, "not ", 4) == 0 && strncmp(line + 4, player->exporter, length) != 0;
+}
+
+/* The server's words on its choice: what it took, and why not from elsewhere. */
+static bool print_choice(const struct player *player, const char *line)
+{
+	static const char chosen[] = "chosen: ";
+	struct json_object *object = json_tokener_parse(line), *type = NULL, *text = NULL;
+	bool found = json_object_is_type(object, json_type_object) &&
+		json_object_object_get_ex(object, "type", &type) &&
+		strcmp(json_object_get_string(type), "choice") == 0 &&
+		json_object_object_get_ex(object, "text", &text) &&
+		json_object_is_type(text, json_type_array);
+	for (size_t i = 0; found && i < json_object_array_length(text); i++) {
+		const char *words = json_object_get_string(json_object_array_get_idx(text, i));
+		if (strncmp(words, chosen, strlen(chosen)) == 0)
+			printf("why %s\n", words + strlen(chosen));
+		else if (is_about_other(player, words))
+			printf("%s\n", words);
+	}
+	json_object_put(object);
+	return found;
+}
+
 static void print_why(struct player *player)
 {
 	char *text = NULL;
@@ -249,14 +276,8 @@ static void print_why(struct player *player)
 	}
 	char *rest = text, *line;
 	bool found = false;
-	while (!found && (line = strsep(&rest, "\n"))) {
-		struct json_object *object = json_tokener_parse(line), *why = NULL;
-		found = json_object_is_type(object, json_type_object) &&
-			json_object_object_get_ex(object, "text", &why);
-		if (found)
-			printf("why %s\n", json_object_get_string(why));
-		json_object_put(object);
-	}
+	while (!found && (line = strsep(&rest, "\n")))
+		found = print_choice(player, line);
 	if (!found)
 		printf("why the server does not say\n");
 	free(text);
