@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "exporter/exporter.h"
@@ -17,6 +18,10 @@
 /*
  * The pages of a memfd as a dma-buf. The kernel pins them for the life of the dma-buf, which
  * therefore does not need the memfd any more.
+ *
+ * It pins them as they are. Pages that fallocate() reserved are cleared when somebody first reads
+ * or writes them through the memfd, which never happens to a page that only the dma-buf's users
+ * see: they would see what the last owner of the page left there. So every page is touched first.
  */
 struct udmabuf_exporter {
 	struct waybuf_exporter base;
@@ -32,6 +37,33 @@ static struct udmabuf_exporter *udmabuf_exporter(struct waybuf_exporter *base)
 	return waybuf_container_of(base, struct udmabuf_exporter, base);
 }
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+static void touch_pages(const volatile char *address, uint64_t size, uint64_t page)
+{
+	for (uint64_t offset = 0; offset < size; offset += page)
+		(void)address[offset];
+}
+
+static int clear_pages(int memfd, uint64_t size, uint64_t page)
+{
+	char *address = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, memfd, 0);
+	if (address == MAP_FAILED)
+		return -errno;
+	int error = 0;
+	if (madvise(address, (size_t)size, MADV_POPULATE_READ) < 0) {
+		error = -errno;
+		if (error == -EINVAL) { /* before Linux 5.14; sealed, so that there is no SIGBUS */
+			touch_pages(address, size, page);
+			error = 0;
+		}
+	}
+	munmap(address, (size_t)size);
+	return error;
+}
+
 static int wrap(struct waybuf_exporter *base, int memfd, uint64_t size)
 {
 	struct udmabuf_exporter *exporter = udmabuf_exporter(base);
@@ -43,10 +75,13 @@ static int wrap(struct waybuf_exporter *base, int memfd, uint64_t size)
 	uint64_t rounded;
 	if (!checked_round_up(size, base->caps.page_size, &rounded) || rounded != size)
 		return -EINVAL;
+	int error = clear_pages(memfd, size, base->caps.page_size);
+	if (error < 0)
+		return error;
 	int fd = ioctl(exporter->fd, UDMABUF_CREATE, &create);
 	if (fd >= 0)
 		return fd;
-	int error = -errno;
+	error = -errno;
 	waybuf_error(
 		"UDMABUF_CREATE of %llu bytes: %s", (unsigned long long)size, strerror(-error));
 	return error;

@@ -42,7 +42,8 @@ struct waybuf_exporter_ops {
 	void (*destroy)(struct waybuf_exporter *exporter);
 	/**
 	 * Optional. Exports the pages of a memfd (borrowed, sealed against shrinking, not against
-	 * writing) without a copy. The new dma-buf fd, or a negative errno.
+	 * writing) without a copy. The new dma-buf fd, or a negative errno. Runs on the worker
+	 * thread. `release` is not called for it.
 	 */
 	int (*wrap)(struct waybuf_exporter *exporter, int memfd, uint64_t size);
 };
