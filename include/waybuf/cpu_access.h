@@ -81,8 +81,9 @@ WAYBUF_EXPORT int waybuf_cpu_end_access(struct waybuf_cpu *cpu, enum waybuf_dire
 /**
  * The page at @page * WAYBUF_KMAP_PAGE_SIZE, valid until kunmap or the end of the bracket. NULL
  * only where the caller is at fault: no bracket is open, @page lies behind the end, or more than
- * WAYBUF_KMAP_WINDOWS pages are held. The address space taken is bounded by a constant above 64 MiB
- * of memory, and by the memory's size below.
+ * WAYBUF_KMAP_WINDOWS pages are held. Of shared memory above 64 MiB it takes a constant amount of
+ * address space; anything else is mapped whole, dma-bufs whatever their size, because some drivers
+ * show the wrong pages to a mapping that does not start at 0.
  */
 WAYBUF_EXPORT void *waybuf_cpu_kmap(struct waybuf_cpu *cpu, uint64_t page);
 /** Gives one kmap of @page back. -EINVAL if it is not held. */

@@ -20,6 +20,7 @@
 struct cpu_range {
 	char *address; /* NULL: not mapped */
 	size_t length;
+	size_t skip; /* bytes before what the caller asked for */
 	int access; /* most that mprotect may give: PROT_READ, PROT_WRITE */
 	int prot; /* what the pages allow now */
 	unsigned users;

@@ -14,10 +14,15 @@
  * Three ways to see the memory, one kind of range below them:
  *
  *   whole    vmap, and kmap where the memory is small. Kept after its last user.
- *   windows  kmap of large memory: eight ranges of 16 pages, made when a bracket opens and moved
- *            by MAP_FIXED over themselves. Replacing a mapping by one of the same extent splits no
- *            VMA, which is why a window that exists can always be moved.
+ *   windows  kmap of large shared memory: eight ranges of 16 pages, made when a bracket opens and
+ *            moved by MAP_FIXED over themselves. Replacing a mapping by one of the same extent
+ *            splits no VMA, which is why a window that exists can always be moved.
  *   ranges   mmap, as many as the caller asks for.
+ *
+ * A dma-buf is only ever mapped from its start: the fault handler of GEM shmem objects ignores the
+ * offset of the mapping and shows their first pages wherever one looks (seen on vkms and vgem with
+ * dumb buffers, and nothing tells such a dma-buf from others). So it has no windows, and a range
+ * of it takes address space for what lies before as well.
  *
  * In strict mode all of them carry the protection of the open brackets.
  */
@@ -95,11 +100,6 @@ static void windows_destroy(struct waybuf_cpu *cpu)
 	cpu->windows = NULL;
 }
 
-static uint64_t window_length(const struct waybuf_cpu *cpu)
-{
-	return cpu->memory.size < CPU_WINDOW_SIZE ? cpu->memory.size : CPU_WINDOW_SIZE;
-}
-
 static int windows_create(struct waybuf_cpu *cpu)
 {
 	cpu->windows = calloc(WAYBUF_KMAP_WINDOWS, sizeof(*cpu->windows));
@@ -109,7 +109,7 @@ static int windows_create(struct waybuf_cpu *cpu)
 		cpu->windows[i].range.trap = -1;
 	for (size_t i = 0; i < WAYBUF_KMAP_WINDOWS; i++) {
 		int error = range_map(
-			cpu, &cpu->windows[i].range, NULL, 0, window_length(cpu), all_access(cpu));
+			cpu, &cpu->windows[i].range, NULL, 0, CPU_WINDOW_SIZE, all_access(cpu));
 		if (error < 0) {
 			windows_destroy(cpu);
 			return error;
@@ -130,8 +130,12 @@ int cpu_prepare_kmap_locked(struct waybuf_cpu *cpu)
 {
 	if (cpu->whole.address || cpu->windows)
 		return 0;
-	if (cpu->memory.size <= CPU_WHOLE_LIMIT && map_whole(cpu) == 0)
-		return 0;
+	bool windows = cpu->memory.kind == WAYBUF_MEMORY_MEMFD;
+	if (!windows || cpu->memory.size <= CPU_WHOLE_LIMIT) {
+		int error = map_whole(cpu);
+		if (error == 0 || !windows)
+			return error;
+	}
 	return windows_create(cpu);
 }
 
@@ -153,16 +157,10 @@ static bool move_window(struct waybuf_cpu *cpu, struct cpu_window *window, uint6
 {
 	if (window->index == index)
 		return true;
-	uint64_t offset = index * CPU_WINDOW_SIZE;
-	uint64_t length = cpu->memory.size - offset;
-	/* the last window may be short; the rest of it then shows what it showed, out of reach */
-	if (length > window->range.length)
-		length = window->range.length;
-	size_t extent = window->range.length;
-	if (range_map(cpu, &window->range, window->range.address, offset, length,
-		    window->range.access) < 0)
+	/* a last window that reaches behind the end does no harm: kmap gives out no page there */
+	if (range_map(cpu, &window->range, window->range.address, index * CPU_WINDOW_SIZE,
+		    CPU_WINDOW_SIZE, window->range.access) < 0)
 		return false;
-	window->range.length = extent;
 	window->index = index;
 	return true;
 }
@@ -291,13 +289,16 @@ static int mmap_locked(struct waybuf_cpu *cpu, uint64_t offset, uint64_t length,
 	if (!range)
 		return -ENOMEM;
 	range->trap = -1;
-	int error = range_map(cpu, range, NULL, offset, length, direction_access(direction));
+	uint64_t start = cpu->memory.kind == WAYBUF_MEMORY_MEMFD ? offset : 0;
+	range->skip = (size_t)(offset - start);
+	int error = range_map(
+		cpu, range, NULL, start, length + range->skip, direction_access(direction));
 	if (error < 0) {
 		free(range);
 		return error;
 	}
 	waybuf_list_insert(&cpu->ranges, &range->link);
-	*address = range->address;
+	*address = range->address + range->skip;
 	return 0;
 }
 
@@ -328,7 +329,7 @@ int waybuf_cpu_munmap(struct waybuf_cpu *cpu, void *address)
 	pthread_mutex_lock(&cpu->lock);
 	struct cpu_range *range, *tmp;
 	waybuf_list_for_each_safe(range, tmp, &cpu->ranges, link) {
-		if (error < 0 && range->address == address) {
+		if (error < 0 && range->address + range->skip == (char *)address) {
 			range_destroy(range);
 			error = 0;
 		}
