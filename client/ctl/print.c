@@ -117,12 +117,19 @@ static struct json_object *get_element(struct json_object *object, const char *k
 	return index < get_length(array) ? json_object_array_get_idx(array, index) : NULL;
 }
 
+/* A simple value; json-c has no object, and so no text, for a null. */
+static const char *get_word(struct json_object *value)
+{
+	const char *text = json_object_get_string(value);
+	return text ? text : "null";
+}
+
 /* All elements of the array @key as words. */
 static void add_list(struct line *line, struct json_object *object, const char *key)
 {
 	struct json_object *array = json_object_object_get(object, key);
 	for (size_t i = 0; i < get_length(array); i++)
-		add_word(line, json_object_get_string(json_object_array_get_idx(array, i)));
+		add_word(line, get_word(json_object_array_get_idx(array, i)));
 }
 
 /* ---- exporters ----------------------------------------------------------------------------- */
@@ -299,10 +306,10 @@ static void add_value(struct line *line, struct json_object *value)
 				json_object_to_json_string_ext(
 					element, JSON_C_TO_STRING_NOSLASHESCAPE));
 		else
-			add_text(line, "%s", json_object_get_string(element));
+			add_text(line, "%s", get_word(element));
 	}
 	if (json_object_is_type(value, json_type_string))
-		add_text(line, "%s", json_object_get_string(value));
+		add_text(line, "%s", get_word(value));
 	else if (!json_object_is_type(value, json_type_array))
 		add_text(line, "%s",
 			json_object_to_json_string_ext(

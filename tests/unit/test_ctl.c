@@ -115,7 +115,8 @@ TEST(strange_documents)
 		"{\"objects\":[{\"type\":\"device\",\"planes\":{},\"connectors\":[1,{}],"
 		"\"caps\":[null,{}]}]}",
 		"{\"objects\":[{\"type\":\"device\",\"planes\":[1,{\"formats\":[3,{}]}]}]}",
-		"{\"objects\":[{\"type\":\"exporter\",\"works\":\"yes\",\"cost\":-1}]}"};
+		"{\"objects\":[{\"type\":\"exporter\",\"works\":\"yes\",\"cost\":-1}]}",
+		"{\"objects\":[{\"type\":\"gadget\",\"a\":null,\"b\":[null,[],{}],\"c\":{}}]}"};
 	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
 		char *text = print(documents[i]);
 		ck_assert_ptr_nonnull(strstr(text, "waybuf ?"));
