@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+#include <drm_fourcc.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dmabuf_kit.h"
+#include "dmabuf_params.h"
+
+/*
+ * linux-dmabuf without a dma-buf: mistakes in the numbers are found before the files are looked at,
+ * and files that are no dma-bufs are refused. What needs real ones is in guest/test_dmabuf.c.
+ */
+
+#define LINEAR DRM_FORMAT_MOD_LINEAR
+#define XR24 DRM_FORMAT_XRGB8888
+
+struct world {
+	struct fixture_server server;
+	struct fixture_client client;
+	struct raw_params params;
+	int fd;
+};
+
+static void world_init_version(struct world *w, uint32_t version)
+{
+	fixture_server_init(&w->server, NULL);
+	client_init_version(&w->client, &w->server, version);
+	raw_params_create(&w->client, &w->params);
+	w->fd = memfd_create("no dma-buf", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(w->fd, 1 << 20), 0);
+}
+
+static void world_init(struct world *w)
+{
+	world_init_version(w, 0);
+}
+
+static void world_finish(struct world *w)
+{
+	close(w->fd);
+	raw_params_destroy(&w->params);
+	client_finish(&w->client);
+	fixture_server_finish(&w->server);
+}
+
+static void add(struct world *w, uint32_t plane, uint32_t offset, uint32_t stride)
+{
+	raw_params_add(&w->params, w->fd, plane, offset, stride, LINEAR);
+}
+
+static void create(struct world *w, int32_t width, int32_t height, uint32_t format)
+{
+	zwp_linux_buffer_params_v1_create(w->params.proxy, width, height, format, 0);
+}
+
+static void expect_error(struct world *w, uint32_t code)
+{
+	client_expect_error(&w->client, &zwp_linux_buffer_params_v1_interface, code);
+	world_finish(w);
+}
+
+/* ---- every error --------------------------------------------------------------------------- */
+
+TEST(numbers_are_the_protocols)
+{
+	ck_assert_int_eq(DMABUF_ALREADY_USED, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_ALREADY_USED);
+	ck_assert_int_eq(DMABUF_PLANE_IDX, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_PLANE_IDX);
+	ck_assert_int_eq(DMABUF_PLANE_SET, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_PLANE_SET);
+	ck_assert_int_eq(DMABUF_INCOMPLETE, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INCOMPLETE);
+	ck_assert_int_eq(DMABUF_INVALID_FORMAT, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_FORMAT);
+	ck_assert_int_eq(
+		DMABUF_INVALID_DIMENSIONS, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_DIMENSIONS);
+	ck_assert_int_eq(DMABUF_OUT_OF_BOUNDS, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS);
+	ck_assert_int_eq(
+		DMABUF_INVALID_WL_BUFFER, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_WL_BUFFER);
+}
+
+TEST(already_used_by_create)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, XR24);
+	create(&w, 64, 64, XR24);
+	expect_error(&w, DMABUF_ALREADY_USED);
+}
+
+TEST(already_used_by_add)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, XR24);
+	add(&w, 1, 0, 256);
+	expect_error(&w, DMABUF_ALREADY_USED);
+}
+
+TEST(already_used_by_create_immed)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, XR24);
+	w.params.buffer.proxy =
+		zwp_linux_buffer_params_v1_create_immed(w.params.proxy, 64, 64, XR24, 0);
+	expect_error(&w, DMABUF_ALREADY_USED);
+}
+
+TEST(plane_idx)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 4, 0, 256);
+	expect_error(&w, DMABUF_PLANE_IDX);
+}
+
+TEST(plane_set)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 3, 0, 256);
+	add(&w, 3, 0, 256);
+	expect_error(&w, DMABUF_PLANE_SET);
+}
+
+TEST(incomplete_without_planes)
+{
+	struct world w;
+	world_init(&w);
+	create(&w, 64, 64, XR24);
+	expect_error(&w, DMABUF_INCOMPLETE);
+}
+
+TEST(incomplete_with_a_hole)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 1, 0, 256);
+	create(&w, 64, 64, XR24);
+	expect_error(&w, DMABUF_INCOMPLETE);
+}
+
+TEST(incomplete_with_too_few_planes)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 64);
+	create(&w, 64, 64, DRM_FORMAT_NV12);
+	expect_error(&w, DMABUF_INCOMPLETE);
+}
+
+TEST(incomplete_with_too_many_planes)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	add(&w, 1, 65536, 256);
+	create(&w, 64, 64, XR24);
+	expect_error(&w, DMABUF_INCOMPLETE);
+}
+
+TEST(invalid_format_that_nobody_offered)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, DRM_FORMAT_RGBA8888);
+	expect_error(&w, DMABUF_INVALID_FORMAT);
+}
+
+TEST(invalid_format_that_does_not_exist)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, 0xdeadbeef);
+	expect_error(&w, DMABUF_INVALID_FORMAT);
+}
+
+TEST(invalid_format_by_modifier)
+{
+	struct world w;
+	world_init(&w);
+	raw_params_add(&w.params, w.fd, 0, 0, 256, DRM_FORMAT_MOD_INVALID);
+	create(&w, 64, 64, XR24);
+	expect_error(&w, DMABUF_INVALID_FORMAT);
+}
+
+TEST(invalid_format_by_modifiers_that_differ)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	raw_params_add(&w.params, w.fd, 1, 0, 256, FIXTURE_TILED_MODIFIER);
+	expect_error(&w, DMABUF_INVALID_FORMAT);
+}
+
+TEST(invalid_dimensions)
+{
+	const int32_t sizes[][2] = {{0, 64}, {64, 0}, {-1, 64}, {64, INT32_MIN}};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct world w;
+		world_init(&w);
+		add(&w, 0, 0, 256);
+		create(&w, sizes[i][0], sizes[i][1], XR24);
+		expect_error(&w, DMABUF_INVALID_DIMENSIONS);
+	}
+}
+
+/* Width times 4 does not fit 32 bits; nor does stride times height. */
+TEST(out_of_bounds_by_overflow)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 1024);
+	create(&w, 0x40000001, 1, XR24);
+	expect_error(&w, DMABUF_OUT_OF_BOUNDS);
+}
+
+TEST(out_of_bounds_by_stride)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 255);
+	create(&w, 64, 64, XR24);
+	expect_error(&w, DMABUF_OUT_OF_BOUNDS);
+}
+
+/* Half as wide, two bytes a pixel: the chroma plane of NV12 needs the stride of luma. */
+TEST(out_of_bounds_by_chroma_stride)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 64);
+	add(&w, 1, 4096, 32);
+	create(&w, 64, 64, DRM_FORMAT_NV12);
+	expect_error(&w, DMABUF_OUT_OF_BOUNDS);
+}
+
+TEST(invalid_wl_buffer)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	w.params.buffer.proxy =
+		zwp_linux_buffer_params_v1_create_immed(w.params.proxy, 64, 64, XR24, 0);
+	expect_error(&w, DMABUF_INVALID_WL_BUFFER);
+}
+
+/* ---- what is no error ---------------------------------------------------------------------- */
+
+TEST(a_file_that_is_no_dmabuf_fails)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	ck_assert_uint_eq(w.params.created, 0);
+	ck_assert_uint_eq(w.server.imports, 0);
+	world_finish(&w);
+}
+
+/* A pipe, a socket, a directory: whatever a client may have. */
+TEST(strange_files_fail)
+{
+	const char *const paths[] = {"/dev/null", "/proc/self", "/dev/zero", "/proc/self/stat"};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct world w;
+		world_init(&w);
+		close(w.fd);
+		w.fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+		ck_assert_int_ge(w.fd, 0);
+		add(&w, 0, 0, 256);
+		create(&w, 64, 64, XR24);
+		ck_assert(client_sync(&w.client));
+		ck_assert_uint_eq(w.params.failed, 1);
+		world_finish(&w);
+	}
+}
+
+/* Before version 4 clients were not told that an unknown pair is a mistake. */
+TEST(unknown_pair_fails_in_version_3)
+{
+	struct world w;
+	world_init_version(&w, 3);
+	ck_assert_uint_eq(w.client.modifiers, 5);
+	raw_params_add(&w.params, w.fd, 0, 0, 256, DRM_FORMAT_MOD_INVALID);
+	raw_params_add(&w.params, w.fd, 1, 0, 256, LINEAR);
+	create(&w, 64, 64, DRM_FORMAT_RGB565);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	world_finish(&w);
+}
+
+TEST(formats_of_version_2)
+{
+	struct world w;
+	world_init_version(&w, 2);
+	/* all our pairs have modifiers, of which such a client knows nothing */
+	ck_assert_uint_eq(w.client.modifiers + w.client.formats, 0);
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	world_finish(&w);
+}
+
+TEST(params_that_are_never_used)
+{
+	struct world w;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	add(&w, 2, 0, 256);
+	world_finish(&w);
+}
+
+TEST(the_global_goes_first)
+{
+	struct world w;
+	world_init(&w);
+	struct raw_feedback feedback;
+	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
+	ck_assert(client_sync(&w.client));
+	waybuf_server_dmabuf_destroy(w.server.dmabuf);
+	w.server.dmabuf = NULL;
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	raw_feedback_finish(&feedback);
+	world_finish(&w);
+}
+
+/* ---- feedback ------------------------------------------------------------------------------ */
+
+TEST(default_feedback)
+{
+	struct world w;
+	struct raw_feedback feedback;
+	world_init(&w);
+	ck_assert_uint_eq(w.client.modifiers + w.client.formats, 0);
+	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(feedback.done, 1);
+	ck_assert_uint_eq(feedback.tables, 1);
+	ck_assert_uint_eq(feedback.n_pairs, 5); /* XR24 LINEAR is in both tranches */
+	ck_assert_uint_eq(feedback.main_device, 0xe280);
+	ck_assert_uint_eq(feedback.tranches, 2);
+	ck_assert_uint_eq(feedback.target[0], 0xe201);
+	ck_assert_uint_eq(feedback.flags[0], WAYBUF_TRANCHE_SCANOUT);
+	ck_assert_uint_eq(feedback.n_formats[0], 1);
+	ck_assert_uint_eq(feedback.format[0], XR24);
+	ck_assert_uint_eq(feedback.modifier[0], LINEAR);
+	ck_assert_uint_eq(feedback.flags[1], 0);
+	ck_assert_uint_eq(feedback.n_formats[1], 5);
+	raw_feedback_finish(&feedback);
+	world_finish(&w);
+}
+
+/* Sent again when it is another one, and the table only when that is. */
+TEST(feedback_changes)
+{
+	struct world w;
+	struct raw_feedback feedback;
+	struct waybuf_feedback one = fixture_feedback, other = fixture_feedback, none = {0};
+	world_init(&w);
+	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
+	ck_assert(client_sync(&w.client));
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &one), 0);
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &none), -EINVAL);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(feedback.done, 1);
+	other.main_device = 0xe281;
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &other), 0);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(feedback.done, 2);
+	ck_assert_uint_eq(feedback.tables, 1);
+	ck_assert_uint_eq(feedback.main_device, 0xe281);
+	other.n_tranches = 1;
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &other), 0);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(feedback.done, 3);
+	ck_assert_uint_eq(feedback.tables, 2);
+	ck_assert_uint_eq(feedback.n_pairs, 1);
+	/* a pair that was withdrawn is no mistake of those who chose it before */
+	raw_params_add(&w.params, w.fd, 0, 0, 64, LINEAR);
+	raw_params_add(&w.params, w.fd, 1, 4096, 64, LINEAR);
+	create(&w, 64, 64, DRM_FORMAT_NV12);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	raw_feedback_finish(&feedback);
+	world_finish(&w);
+}
+
+TEST(surface_feedback)
+{
+	struct world w;
+	struct raw_feedback feedback, late;
+	struct waybuf_feedback own = fixture_feedback;
+	world_init(&w);
+	struct wl_surface *surface = wl_compositor_create_surface(w.client.compositor);
+	raw_feedback_listen(
+		&feedback, zwp_linux_dmabuf_v1_get_surface_feedback(w.client.dmabuf, surface));
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(feedback.tranches, 2);
+	own.tranches = fixture_feedback.tranches + 1;
+	own.n_tranches = 1;
+	ck_assert_int_eq(
+		waybuf_server_dmabuf_set_surface_feedback(w.server.dmabuf, w.server.surface, &own),
+		0);
+	raw_feedback_listen(
+		&late, zwp_linux_dmabuf_v1_get_surface_feedback(w.client.dmabuf, surface));
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(feedback.done, 2);
+	ck_assert_uint_eq(feedback.tranches, 1);
+	ck_assert_uint_eq(feedback.tables, 1); /* the same pairs */
+	ck_assert_uint_eq(late.tranches, 1);
+	ck_assert_int_eq(
+		waybuf_server_dmabuf_set_surface_feedback(w.server.dmabuf, w.server.surface, NULL),
+		0);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(feedback.tranches, 2);
+	/* without its surface the object is inert */
+	wl_surface_destroy(surface);
+	ck_assert(client_sync(&w.client));
+	own.main_device = 1;
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &own), 0);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(feedback.done, 3);
+	raw_feedback_finish(&feedback);
+	raw_feedback_finish(&late);
+	world_finish(&w);
+}
+
+/* More pairs than indices fit into one event. */
+TEST(large_feedback)
+{
+	static struct waybuf_dmabuf_pair pairs[5000];
+	for (uint32_t i = 0; i < 5000; i++)
+		pairs[i] = (struct waybuf_dmabuf_pair){
+			.format = XR24, .modifier = 0x0100000000000000ull + i / 2};
+	const struct waybuf_tranche tranche = {.target = 1, .pairs = pairs, .n_pairs = 5000};
+	const struct waybuf_feedback large = {
+		.main_device = 1, .tranches = &tranche, .n_tranches = 1};
+	struct world w;
+	struct raw_feedback feedback;
+	world_init(&w);
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &large), 0);
+	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(feedback.n_pairs, 2500);
+	ck_assert_uint_eq(feedback.n_formats[0], 2500);
+	raw_feedback_finish(&feedback);
+	world_finish(&w);
+}
+
+TEST_TIMEOUT(60)
+TEST_MAIN("proto-dmabuf")
