@@ -88,7 +88,10 @@ int waybuf_kms_device_open(const char *path, enum waybuf_kms_mode mode,
 int waybuf_kms_device_create(int fd, const char *path, enum waybuf_kms_mode mode,
 	struct waybuf_kms_device **out, struct waybuf_kms_why *why);
 
-/* Commits that are pending end without a call. NULL is a no-op. */
+/*
+ * Commits that are pending end without a call. What is shown stays, memory and all, until somebody
+ * sets something else: whoever does not want that restores first. NULL is a no-op.
+ */
 void waybuf_kms_device_destroy(struct waybuf_kms_device *device);
 
 /*

@@ -96,24 +96,30 @@ static int load_plane_formats(
 	return error;
 }
 
-static int add_plane(struct waybuf_kms_resources *res, int fd, uint32_t id, bool implicit)
+static int add_plane(
+	struct waybuf_kms_resources *res, int fd, const drmModePlane *info, bool implicit)
 {
 	struct waybuf_kms_plane *plane = calloc(1, sizeof(*plane));
 	if (!plane)
 		return -ENOMEM;
-	plane->id = id;
+	plane->id = info->plane_id;
 	plane->index = res->n_planes;
+	plane->possible_crtcs = info->possible_crtcs;
 	res->planes[res->n_planes++] = plane;
+	int error = waybuf_kms_props_load(fd, &res->cache, plane->id, DRM_MODE_OBJECT_PLANE,
+		plane_props, WAYBUF_KMS_PLANE_PROPS, plane->props);
+	if (error)
+		return error;
+	plane->type = (uint32_t)plane->props[WAYBUF_KMS_PLANE_TYPE].value;
+	return load_plane_formats(plane, fd, info, implicit);
+}
+
+static int read_plane(struct waybuf_kms_resources *res, int fd, uint32_t id, bool implicit)
+{
 	drmModePlanePtr info = drmModeGetPlane(fd, id);
 	if (!info)
 		return -errno;
-	plane->possible_crtcs = info->possible_crtcs;
-	int error = waybuf_kms_props_load(fd, &res->cache, id, DRM_MODE_OBJECT_PLANE, plane_props,
-		WAYBUF_KMS_PLANE_PROPS, plane->props);
-	if (!error) {
-		plane->type = (uint32_t)plane->props[WAYBUF_KMS_PLANE_TYPE].value;
-		error = load_plane_formats(plane, fd, info, implicit);
-	}
+	int error = add_plane(res, fd, info, implicit);
 	drmModeFreePlane(info);
 	return error;
 }
@@ -220,7 +226,9 @@ static struct waybuf_kms_connector *add_connector(struct waybuf_kms_resources *r
 
 static bool modes_differ(const struct waybuf_kms_connector *connector, const drmModeConnector *info)
 {
-	return connector->n_modes != (uint32_t)info->count_modes ||
+	if (connector->n_modes != (uint32_t)info->count_modes)
+		return true;
+	return connector->n_modes > 0 &&
 		memcmp(connector->modes, info->modes, connector->n_modes * sizeof(*info->modes)) !=
 		0;
 }
@@ -283,7 +291,7 @@ static int read_planes(struct waybuf_kms_resources *res, int fd, bool implicit)
 	res->planes = calloc((size_t)info->count_planes + 1, sizeof(*res->planes));
 	int error = res->planes ? 0 : -ENOMEM;
 	for (uint32_t i = 0; i < info->count_planes && !error; i++)
-		error = add_plane(res, fd, info->planes[i], implicit);
+		error = read_plane(res, fd, info->planes[i], implicit);
 	drmModeFreePlaneResources(info);
 	return error;
 }
@@ -301,7 +309,7 @@ int waybuf_kms_resources_init(struct waybuf_kms_resources *res, int fd, bool imp
 	int error = read_crtcs(res, fd, info);
 	if (!error)
 		error = read_planes(res, fd, implicit);
-	bool changed;
+	bool changed = false;
 	if (!error)
 		error = read_connectors(res, fd, info, true, &changed);
 	drmModeFreeResources(info);
