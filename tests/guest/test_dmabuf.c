@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+#include <drm_fourcc.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "proto/dmabuf_kit.h"
+
+/* linux-dmabuf with real dma-bufs: what is taken, and what does not fit into its file. */
+
+#define LINEAR DRM_FORMAT_MOD_LINEAR
+#define XR24 DRM_FORMAT_XRGB8888
+#define PAGE 4096u
+
+struct world {
+	struct fixture_server server;
+	struct fixture_client client;
+	struct raw_params params;
+	int fd;
+};
+
+static void world_init(struct world *w, size_t size, const struct fixture_server_options *options)
+{
+	w->fd = make_dmabuf(size);
+	fixture_server_init(&w->server, options);
+	client_init(&w->client, &w->server);
+	raw_params_create(&w->client, &w->params);
+}
+
+static void world_finish(struct world *w)
+{
+	close(w->fd);
+	raw_params_destroy(&w->params);
+	client_finish(&w->client);
+	fixture_server_finish(&w->server);
+}
+
+static void add(struct world *w, uint32_t plane, uint32_t offset, uint32_t stride)
+{
+	raw_params_add(&w->params, w->fd, plane, offset, stride, LINEAR);
+}
+
+static void create(struct world *w, int32_t width, int32_t height, uint32_t format)
+{
+	zwp_linux_buffer_params_v1_create(w->params.proxy, width, height, format, 0);
+}
+
+static void expect_created(struct world *w)
+{
+	ck_assert(client_sync(&w->client));
+	ck_assert_uint_eq(w->params.failed, 0);
+	ck_assert_uint_eq(w->params.created, 1);
+	ck_assert_uint_eq(w->server.imports, 1);
+	world_finish(w);
+}
+
+static void expect_error(struct world *w, uint32_t code)
+{
+	client_expect_error(&w->client, &zwp_linux_buffer_params_v1_interface, code);
+	world_finish(w);
+}
+
+/* ---- what is taken ------------------------------------------------------------------------- */
+
+TEST(exactly_as_large_as_the_image)
+{
+	struct world w;
+	world_init(&w, 16 * PAGE, NULL);
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 64, XR24);
+	expect_created(&w);
+}
+
+TEST(padded_rows_behind_an_offset)
+{
+	struct world w;
+	world_init(&w, 17 * PAGE, NULL);
+	add(&w, 0, PAGE, 1024);
+	create(&w, 200, 64, XR24);
+	expect_created(&w);
+}
+
+/* Chroma of an odd height has the half row, rounded up. */
+TEST(nv12_of_odd_size)
+{
+	struct world w;
+	world_init(&w, 2 * PAGE, NULL);
+	add(&w, 0, 0, 64);
+	add(&w, 1, 64 * 63, 64);
+	create(&w, 63, 63, DRM_FORMAT_NV12);
+	expect_created(&w);
+}
+
+/* IMC2: the two chroma planes side by side in the same rows. */
+TEST(chroma_side_by_side)
+{
+	struct world w;
+	world_init(&w, 2 * PAGE, NULL);
+	add(&w, 0, 0, 64);
+	add(&w, 1, 64 * 64, 64);
+	add(&w, 2, 64 * 64 + 32, 64);
+	create(&w, 64, 63, DRM_FORMAT_YUV420);
+	/* the last row of the right one ends behind the file by 32 bytes of its stride */
+	expect_created(&w);
+}
+
+TEST(created_immediately)
+{
+	struct world w;
+	struct waybuf_use *use;
+	struct waybuf_grant grant;
+	struct waybuf_server_buffer_info info;
+	world_init(&w, 16 * PAGE, NULL);
+	add(&w, 0, 0, 1024);
+	raw_wl_buffer_listen(&w.params.buffer,
+		zwp_linux_buffer_params_v1_create_immed(
+			w.params.proxy, 256, 64, XR24, ZWP_LINUX_BUFFER_PARAMS_V1_FLAGS_Y_INVERT));
+	struct wl_surface *surface = wl_compositor_create_surface(w.client.compositor);
+	wl_surface_attach(surface, w.params.buffer.proxy, 0, 0);
+	wl_surface_commit(surface);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 0);
+	ck_assert_int_eq(waybuf_server_buffer_get_info(w.server.committed, &info), 0);
+	ck_assert_uint_eq(info.width, 256);
+	ck_assert_uint_eq(info.flags, WAYBUF_DMABUF_Y_INVERT);
+	ck_assert(!info.follows && !info.inert);
+	ck_assert_int_eq(waybuf_use_begin(w.server.committed, &use), 0);
+	ck_assert_int_eq(waybuf_use_latch(use, &grant), 0);
+	ck_assert_uint_eq(grant.layout->planes[0].stride, 1024);
+	ck_assert_uint_eq(grant.layout->memory[0].size, 16 * PAGE);
+	/* the client goes, the frame stays */
+	wl_surface_destroy(surface);
+	wl_buffer_destroy(w.params.buffer.proxy);
+	w.params.buffer.proxy = NULL;
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(grant.layout->height, 64);
+	waybuf_use_end(use, NULL);
+	world_finish(&w);
+}
+
+/* What our own exporter made is known when it comes back, and is the same buffer. */
+TEST(own_memory_is_recognised)
+{
+	struct world w;
+	struct fixture_pool pool;
+	struct fixture_attachment attachment;
+	struct fixture_buffer buffer;
+	struct fixture_server_options options = {.exporters = "udmabuf", .integrated = true};
+	world_init(&w, PAGE, &options);
+	raw_pool_create(&w.client, &pool, 64, 64, 1);
+	raw_attachment_create(&pool, &attachment, WAYBUF_ATTACHMENT_V1_KIND_CPU);
+	raw_attachment_commit_cpu(&attachment);
+	raw_buffer_get(&attachment, &buffer, 0);
+	waybuf_buffer_v1_map(buffer.proxy, WAYBUF_BUFFER_V1_DIRECTION_WRITE);
+	client_wait(&w.client, &buffer.answers, 1);
+	ck_assert_uint_eq(buffer.mapped, 1);
+	ck_assert_uint_eq(buffer.kind, WAYBUF_BUFFER_V1_MEMORY_KIND_DMABUF);
+	waybuf_buffer_v1_unmap(buffer.proxy);
+	raw_params_add(&w.params, buffer.fd, 0, buffer.offset[0], buffer.stride[0], LINEAR);
+	create(&w, 64, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.created, 1);
+	struct wl_surface *surface = wl_compositor_create_surface(w.client.compositor);
+	wl_surface_attach(surface, w.params.buffer.proxy, 0, 0);
+	wl_surface_commit(surface);
+	ck_assert(client_sync(&w.client));
+	struct waybuf_buffer *shown = waybuf_buffer_from_resource(w.server.committed);
+	const struct waybuf_layout *layout = waybuf_buffer_layout(shown);
+	ck_assert_str_eq(layout->exporter, "udmabuf");
+	/* and so the next write waits for the screen */
+	struct waybuf_use *use;
+	ck_assert_int_eq(waybuf_use_begin(w.server.committed, &use), 0);
+	waybuf_buffer_v1_map(buffer.proxy, WAYBUF_BUFFER_V1_DIRECTION_WRITE);
+	client_run(&w.client, 30);
+	ck_assert_uint_eq(buffer.mapped, 1);
+	waybuf_use_end(use, NULL);
+	client_wait(&w.client, &buffer.mapped, 2);
+	waybuf_buffer_v1_unmap(buffer.proxy);
+	wl_surface_destroy(surface);
+	raw_buffer_destroy(&buffer);
+	raw_attachment_destroy(&attachment);
+	raw_pool_destroy(&pool);
+	world_finish(&w);
+}
+
+/* ---- what does not fit --------------------------------------------------------------------- */
+
+TEST(one_row_too_many)
+{
+	struct world w;
+	world_init(&w, 16 * PAGE, NULL);
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 65, XR24);
+	expect_error(&w, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS);
+}
+
+TEST(offset_beyond_the_end)
+{
+	struct world w;
+	world_init(&w, 16 * PAGE, NULL);
+	add(&w, 0, 0xffffff00, 1024);
+	create(&w, 256, 1, XR24);
+	expect_error(&w, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS);
+}
+
+/* The check that no other compositor makes: the rows of the second plane. */
+TEST(chroma_beyond_the_end)
+{
+	struct world w;
+	world_init(&w, 2 * PAGE, NULL);
+	add(&w, 0, 0, 64);
+	add(&w, 1, 2 * PAGE - 64 * 31, 64);
+	create(&w, 64, 64, DRM_FORMAT_NV12);
+	expect_error(&w, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS);
+}
+
+TEST(planes_that_overlap)
+{
+	struct world w;
+	world_init(&w, 4 * PAGE, NULL);
+	add(&w, 0, 0, 64);
+	add(&w, 1, PAGE - 64, 64);
+	create(&w, 64, 64, DRM_FORMAT_NV12);
+	expect_error(&w, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS);
+}
+
+/* The same memory behind another fd is the same memory. */
+TEST(planes_that_overlap_behind_two_fds)
+{
+	struct world w;
+	world_init(&w, 4 * PAGE, NULL);
+	int second = fcntl(w.fd, F_DUPFD_CLOEXEC, 0);
+	add(&w, 0, 0, 64);
+	raw_params_add(&w.params, second, 1, 0, 64, LINEAR);
+	close(second);
+	create(&w, 64, 64, DRM_FORMAT_NV12);
+	expect_error(&w, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS);
+}
+
+TEST(enormous)
+{
+	struct world w;
+	world_init(&w, PAGE, NULL);
+	add(&w, 0, 0, UINT32_MAX);
+	create(&w, INT32_MAX / 4, INT32_MAX, XR24);
+	expect_error(&w, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS);
+}
+
+/* ---- what the host says -------------------------------------------------------------------- */
+
+TEST(refused_by_the_renderer)
+{
+	struct world w;
+	struct fixture_server_options options = {.import_result = -EINVAL};
+	world_init(&w, 16 * PAGE, &options);
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	world_finish(&w);
+}
+
+/* No way to say "no buffer" to who has one already: it is inert, and the client lives. */
+TEST(refused_immediately)
+{
+	struct world w;
+	struct waybuf_server_buffer_info info;
+	struct fixture_server_options options = {.import_result = -EINVAL};
+	world_init(&w, 16 * PAGE, &options);
+	add(&w, 0, 0, 1024);
+	w.params.buffer.proxy =
+		zwp_linux_buffer_params_v1_create_immed(w.params.proxy, 256, 64, XR24, 0);
+	struct wl_surface *surface = wl_compositor_create_surface(w.client.compositor);
+	wl_surface_attach(surface, w.params.buffer.proxy, 0, 0);
+	wl_surface_commit(surface);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	ck_assert_int_eq(waybuf_server_buffer_get_info(w.server.committed, &info), 0);
+	ck_assert(info.inert);
+	wl_surface_destroy(surface);
+	world_finish(&w);
+}
+
+TEST(unknown_flags)
+{
+	struct world w;
+	world_init(&w, 16 * PAGE, NULL);
+	add(&w, 0, 0, 1024);
+	zwp_linux_buffer_params_v1_create(w.params.proxy, 256, 64, XR24, 8);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	world_finish(&w);
+}
+
+TEST(quota)
+{
+	struct world w;
+	struct waybuf_limits limits;
+	for (int i = 0; i < WAYBUF_RESOURCE_COUNT; i++)
+		limits.max[i] = 1024;
+	limits.max[WAYBUF_RESOURCE_FDS] = 0;
+	struct fixture_server_options options = {.limits = &limits};
+	world_init(&w, 16 * PAGE, &options);
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	ck_assert_uint_eq(w.server.imports, 0);
+	world_finish(&w);
+}
+
+TEST_TIMEOUT(60)
+TEST_MAIN("dmabuf")
