@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "daemon.h"
 #include "info.h"
@@ -7,6 +9,20 @@
 #include "report.h"
 #include "report/info.h"
 #include "report/json.h"
+
+/* What the server itself costs: two reports, a while apart, give its CPU time per frame. */
+static void report_process(struct waybuf_report *report)
+{
+	struct timespec cpu = {0};
+	struct json_builder builder;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	json_begin(&builder);
+	json_add_string(&builder, builder.root, "type", "process");
+	json_add_number(&builder, builder.root, "pid", (uint64_t)getpid());
+	json_add_number(&builder, builder.root, "cpu_us",
+		(uint64_t)cpu.tv_sec * 1000000 + (uint64_t)cpu.tv_nsec / 1000);
+	report_add(report, json_finish(&builder));
+}
 
 static void report_output(const struct daemon *daemon, struct waybuf_report *report)
 {
@@ -60,6 +76,7 @@ void info_report(void *data, struct waybuf_report *report)
 {
 	const struct daemon *daemon = data;
 	const struct surface *surface;
+	report_process(report);
 	if (!daemon->output)
 		return;
 	report_add(report, report_kms_device(daemon->output->kms));
