@@ -110,7 +110,7 @@ static void add_geometry(struct request *request, const struct waybuf_kms_plane 
 	add(request, plane->id, &props[WAYBUF_KMS_PLANE_CRTC_H], layer->h);
 }
 
-/* Values that nobody asked for are those the plane had at first, so that no layer inherits another's. */
+/* What nobody asked for is as the plane had it at first, so that no layer inherits another's. */
 static void add_look(struct request *request, const struct waybuf_kms_plane *plane,
 	const struct waybuf_kms_layer *layer)
 {

@@ -40,7 +40,7 @@ static bool has_cap(int fd, uint64_t cap)
 	return get_cap(fd, cap, &value) && value != 0;
 }
 
-/* Client capabilities are asked for and then hold for the open file; atomic brings universal planes. */
+/* Client capabilities hold for the open file; atomic brings universal planes along. */
 static void load_caps(struct waybuf_kms_caps *caps, int fd)
 {
 	uint64_t value;

@@ -23,7 +23,7 @@
 struct waybuf_kms_state;
 struct waybuf_kms_probe_cache;
 
-/* The reason of a refusal, for people: one line, no newline. Optional (NULL) wherever it is asked for. */
+/* The reason of a refusal, for people: one line, no newline. May be NULL where asked for. */
 struct waybuf_kms_why {
 	char text[200];
 };

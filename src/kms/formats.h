@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The (format, modifier) pairs that a plane or a writeback connector takes, in the driver's order. */
+/* The (format, modifier) pairs of a plane or a writeback connector, in the driver's order. */
 struct waybuf_kms_pair {
 	uint32_t format; /* DRM_FORMAT_* */
 	uint64_t modifier; /* DRM_FORMAT_MOD_* */

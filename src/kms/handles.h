@@ -33,7 +33,7 @@ void waybuf_gem_handles_unref(struct waybuf_gem_handles *handles);
  */
 int waybuf_gem_handles_import(struct waybuf_gem_handles *handles, int dmabuf_fd, uint32_t *handle);
 
-/* Takes a handle that another ioctl has just made, as the first reference. On failure it is closed. */
+/* Takes a handle that another ioctl has just made, as its first reference; closes it on failure. */
 int waybuf_gem_handles_adopt(struct waybuf_gem_handles *handles, uint32_t handle);
 
 /*

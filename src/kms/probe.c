@@ -156,7 +156,21 @@ static int lit_state(struct waybuf_kms_device *device, struct waybuf_kms_crtc *c
 	return error;
 }
 
-/* Cropped to the mode: the question is about the memory, not about scaling. */
+/* The question is about this plane: what is on others now may be gone the next time. */
+static void clear_others(struct waybuf_kms_state *state, const struct waybuf_kms_plane *plane,
+	struct waybuf_kms_crtc *crtc)
+{
+	const struct waybuf_kms_resources *res = &state->device->res;
+	for (uint32_t i = 0; i < res->n_planes; i++) {
+		bool here = state->planes[i].layer.fb && state->planes[i].crtc == crtc->index;
+		/* many CRTCs want their primary plane on */
+		if (here && res->planes[i] != plane &&
+			res->planes[i]->type != DRM_PLANE_TYPE_PRIMARY)
+			waybuf_kms_state_set_plane(state, res->planes[i], crtc, NULL, NULL);
+	}
+}
+
+/* And it is about the memory, not about scaling: the image is cropped to the mode. */
 static int test(struct waybuf_kms_state *state, struct waybuf_kms_plane *plane,
 	struct waybuf_kms_crtc *crtc, struct waybuf_kms_fb *fb, struct waybuf_kms_why *why)
 {
@@ -169,6 +183,7 @@ static int test(struct waybuf_kms_state *state, struct waybuf_kms_plane *plane,
 		layer.h = mode->vdisplay;
 	layer.src_w = layer.w << 16;
 	layer.src_h = layer.h << 16;
+	clear_others(state, plane, crtc);
 	int error = waybuf_kms_state_set_plane(state, plane, crtc, &layer, why);
 	return error ? error : waybuf_kms_state_test(state, why);
 }
@@ -192,6 +207,16 @@ static int try(struct waybuf_kms_state *state, struct waybuf_kms_plane *plane,
 		*refusal = is_transient(error) ? WAYBUF_KMS_EXHAUSTED : WAYBUF_KMS_BAD_STATE;
 	waybuf_kms_fb_unref(fb);
 	return error;
+}
+
+/*
+ * Refusals that pass are not kept. Nor are those of memory from elsewhere, which is of any kind:
+ * a client could spoil the display for others with a dma-buf that no device reaches.
+ */
+static bool is_worth_keeping(const struct remembered *entry, const struct waybuf_layout *layout)
+{
+	bool foreign = !layout->exporter || strcmp(layout->exporter, "foreign") == 0;
+	return entry->error == 0 || (entry->refusal != WAYBUF_KMS_EXHAUSTED && !foreign);
 }
 
 static int answer(const struct remembered *entry, enum waybuf_kms_refusal *refusal,
@@ -226,7 +251,7 @@ int waybuf_kms_probe(struct waybuf_kms_device *device, struct waybuf_kms_plane *
 	if (!known) {
 		fresh.error = try(state, plane, crtc, layout, &fresh.refusal, &fresh.why);
 		known = &fresh;
-		if (fresh.refusal != WAYBUF_KMS_EXHAUSTED)
+		if (is_worth_keeping(&fresh, layout))
 			*remember(device->probes) = fresh;
 	}
 	waybuf_kms_state_destroy(state);

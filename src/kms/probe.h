@@ -23,9 +23,10 @@ int waybuf_kms_plane_constraints(struct waybuf_kms_device *device,
 
 /*
  * Whether @plane on @crtc takes memory like @layout, from the exporter that it names: AddFB2 and a
- * TEST_ONLY commit on top of what is shown now, in the CRTC's mode or one it could have. 0, or an
- * errno with *refusal and @why, each of which may be NULL. Remembered by exporter, format, modifier,
- * and the class of size, stride and offset. -EACCES without master.
+ * TEST_ONLY commit over what the primary plane shows now, in the CRTC's mode or one it could have.
+ * 0, or an errno with *refusal and @why, each of which may be NULL. Remembered by exporter, format,
+ * modifier, and class of size, stride and offset; of imported memory ("foreign", or no exporter)
+ * only the successes. -EACCES without master.
  */
 int waybuf_kms_probe(struct waybuf_kms_device *device, struct waybuf_kms_plane *plane,
 	struct waybuf_kms_crtc *crtc, const struct waybuf_layout *layout,

@@ -50,7 +50,7 @@ void waybuf_kms_prop_cache_finish(struct waybuf_kms_prop_cache *cache);
 int waybuf_kms_props_load(int fd, struct waybuf_kms_prop_cache *cache, uint32_t object,
 	uint32_t type, const char *const names[], size_t n, struct waybuf_kms_prop props[]);
 
-/* The property behind @id; borrowed, not to be changed. NULL: -ENOMEM, or the kernel does not know it. */
+/* The property behind @id; borrowed, not to be changed. NULL: no memory, or no such property. */
 struct _drmModeProperty *waybuf_kms_prop_cache_get(
 	struct waybuf_kms_prop_cache *cache, int fd, uint32_t id);
 

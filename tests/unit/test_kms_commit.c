@@ -513,6 +513,16 @@ TEST(probe_remembers_only_what_lasts)
 		ck_assert_int_eq(refusal, WAYBUF_KMS_BAD_STATE);
 	}
 	ck_assert_uint_eq(fake_drm_value(FAKE_OVERLAY, "FB_ID"), 0);
+	/* a client's own memory spoils nothing for the next client */
+	layout.exporter = "foreign";
+	fake_drm_fail(FAKE_PRIME, 0, -EINVAL, false);
+	ck_assert_int_eq(
+		waybuf_kms_probe(world.device, world.overlay, world.crtc, &layout, &refusal, NULL),
+		-EINVAL);
+	ck_assert_int_eq(refusal, WAYBUF_KMS_UNREACHABLE);
+	ck_assert_int_eq(
+		waybuf_kms_probe(world.device, world.overlay, world.crtc, &layout, &refusal, NULL),
+		0);
 	close(layout.memory[0].fd);
 	teardown(&world);
 }
