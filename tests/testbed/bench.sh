@@ -1,2 +1,32 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the parts share their tb_ variables
+# Benchmarks: every program that the build left in tests/bench, once each, one
+# after the other in one guest, because figures compare only within one run.
+# A line is: name value unit floor ratio target ok|short.
+
+# bench_programs [NAME]: paths, sorted.
+bench_programs()
+{
+	find "$(build_root)/run/tests/bench" -maxdepth 1 -type f -executable -name "${1:-*}" 2>/dev/null |
+		grep -v '\.so' | sort
+}
+
+command_bench()
+{
+	local programs
+
+	tb_build=yes
+	machine_ready
+	mapfile -t programs < <(bench_programs "${1:-}")
+	if [ ${#programs[@]} -eq 0 ]; then
+		[ $# -eq 0 ] || die "no bench is named $1: './testbed bench' runs all there are"
+		die 'this checkout has no bench programs: tests/bench has none'
+	fi
+	# shellcheck disable=SC2016 # expanded by the shell in the guest
+	machine_run bash -c 'status=0
+		for program; do
+			"$program" || { echo "bench: ${program##*/} could not measure" >&2; status=1; }
+		done
+		exit $status' bench "${programs[@]}"
+}

@@ -56,7 +56,7 @@ build()
 	tb_cwd=$root
 	tb_extra_env=()
 	[ "$name" != clang ] || tb_extra_env=(CC=clang CXX=clang++)
-	run_child rootfs_run "$(rootfs_path)" bash -c "$(declare -f build_inside); build_inside \"\$@\"" build \
+	rootfs_run "$(rootfs_path)" bash -c "$(declare -f build_inside); build_inside \"\$@\"" build \
 		"$root/$name" "$tb_top" "$install" "${args[@]}" >"$log" 2>&1 </dev/null {lock}>&-
 	status=$?
 	exec {lock}>&-

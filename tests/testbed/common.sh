@@ -64,7 +64,7 @@ remove_tree()
 		rm -rf --one-file-system -- "$1"
 	else
 		rm -rf --one-file-system -- "$1" 2>/dev/null ||
-			in_namespace rm -rf --one-file-system -- "$1"
+			(in_namespace rm -rf --one-file-system -- "$1")
 	fi
 }
 

@@ -5,7 +5,7 @@
 # or rootfs_run.
 
 declare -ga tb_binds=() tb_extra_env=() tb_argv=() tb_lines=() tb_size=() tb_kernel_args=()
-declare -g tb_cwd=/ tb_on_host=no tb_variant=syncobj tb_control=''
+declare -g tb_guest_root='' tb_cwd=/ tb_on_host=no tb_variant=syncobj tb_control=''
 
 # A path that the kernel's command line can carry.
 control_make()
@@ -47,7 +47,7 @@ rootfs_run()
 	tb_argv=("$@")
 	control_make
 	spec_write "$rootfs" host
-	in_namespace bash "$tb_parts/root.sh" "$tb_control"
+	run_child in_namespace bash "$tb_parts/root.sh" "$tb_control"
 	status=$?
 	control_remove
 	return "$status"
@@ -156,6 +156,7 @@ guest_try()
 	fi
 	[ "$refused" != ptrace ] ||
 		die 'this machine refuses ptrace: allow it (docker run --cap-add SYS_PTRACE; sysctl kernel.yama.ptrace_scope=1)'
+	[ -z "${WAYBUF_TESTBED_DEBUG:-}" ] || cat "$tb_control/console" >&2
 	guest_status
 	status=$?
 	control_remove
@@ -167,7 +168,7 @@ guest_files()
 	cp "$tb_parts/guest.init" "$tb_control/init"
 	cp "$tb_parts/fstab" "$tb_parts/stdin.pl" "$tb_control/"
 	: >"$tb_control/console"
-	spec_write "$(rootfs_path)" guest
+	spec_write "${tb_guest_root:-$(rootfs_path)}" guest
 }
 
 guest_status()
@@ -187,7 +188,7 @@ guest_status()
 machine_run()
 {
 	if [ "$tb_on_host" = yes ]; then
-		rootfs_run "$(rootfs_path)" "$@"
+		rootfs_run "${tb_guest_root:-$(rootfs_path)}" "$@"
 	else
 		guest_run "$@"
 	fi
@@ -224,8 +225,13 @@ machine_shell()
 
 guest_start_terminal()
 {
-	in_namespace bash "$tb_parts/root.sh" "$tb_control" 3>&1 5<&0 &
+	local terminal
+
+	# the stdin of a command in the background is /dev/null
+	exec {terminal}<&0
+	in_namespace bash "$tb_parts/root.sh" "$tb_control" 3>&1 5<&"$terminal" {terminal}<&- </dev/null &
 	tb_child=$!
+	exec {terminal}<&-
 	wait "$tb_child"
 	tb_child=''
 }

@@ -80,13 +80,14 @@ host_explain_namespaces()
 		"or allow them (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)"
 }
 
-# in_namespace CMD...: root over its own mounts, dies with us.
+# in_namespace CMD...: root over its own mounts. Becomes the command, so it is
+# called in a subshell or in the background, and dies with the shell that did.
 in_namespace()
 {
 	local ns
 
 	host_namespace_args
-	setpriv --pdeathsig KILL unshare "${ns[@]}" "$@"
+	exec setpriv --pdeathsig KILL unshare "${ns[@]}" "$@"
 }
 
 host_has_display()

@@ -17,7 +17,7 @@ tests_run()
 	tb_cwd=$dir
 	tb_path=/usr/sbin:/usr/bin:/sbin:/bin
 	tb_extra_env=(ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
-	run_child "$where" meson test -C "$dir" --no-rebuild --logbase "$log" "$@" \
+	"$where" meson test -C "$dir" --no-rebuild --logbase "$log" "$@" \
 		>"$dir/$log.out" 2>&1 </dev/null
 	tb_extra_env=()
 	tb_logs+=("$name:$log:$dir/meson-logs/$log.json")
