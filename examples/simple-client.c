@@ -36,9 +36,11 @@ static bool show_frame(struct waybuf_client_pool *pool, struct window *window, u
 	if (waybuf_client_pool_acquire(pool, 2000, &buffer) < 0 ||
 		waybuf_client_buffer_begin_cpu(buffer, WAYBUF_WRITE, &image) < 0)
 		return false;
-	if (frame == 0)
+	if (frame == 0) {
 		printf("%u x %u pixels in memory of %s\n", image.width, image.height,
 			waybuf_client_buffer_get_layout(buffer)->exporter);
+		fflush(stdout);
+	}
 	draw(&image, frame);
 	if (waybuf_client_buffer_end_cpu(buffer) < 0)
 		return false;

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "harness.h"
+#include "programs.h"
+
+/*
+ * The examples and waybufctl on waybufd and a real display controller, as processes. Pixels come
+ * back through the writeback connector, by way of a screenshot.
+ */
+static struct program server;
+static struct result result;
+
+#define RUN(...) program_run((const char *const[]){__VA_ARGS__, NULL}, 30, &result)
+#define START(...) program_start((const char *const[]){__VA_ARGS__, NULL})
+
+static void check_status(int expected)
+{
+	ck_assert_msg(result.status == expected, "status %d: %s", result.status, result.out);
+}
+
+static void check_says(const char *text)
+{
+	ck_assert_msg(strstr(result.out, text), "no \"%s\": %s", text, result.out);
+}
+
+/* The colour of a pixel of a fresh screenshot, 0xRRGGBB; the middle of the screen for -1. */
+static uint32_t screen_pixel(int x, int y)
+{
+	uint32_t width, height;
+	RUN(WAYBUFCTL, "screenshot", folder_path("shot.png"));
+	check_status(0);
+	uint8_t *pixels = read_png(folder_path("shot.png"), &width, &height);
+	uint32_t column = x < 0 ? width / 2 : (uint32_t)x, row = y < 0 ? height / 2 : (uint32_t)y;
+	const uint8_t *pixel = pixels + ((size_t)row * width + column) * 3;
+	uint32_t colour = (uint32_t)pixel[0] << 16 | (uint32_t)pixel[1] << 8 | pixel[2];
+	free(pixels);
+	return colour;
+}
+
+/* ---- waybufctl ----------------------------------------------------------------------------- */
+
+TEST(info)
+{
+	daemon_start(&server);
+	RUN(WAYBUFCTL, "info");
+	check_status(0);
+	check_says("as seen by test");
+	check_says("vkms");
+	check_says("primary, id");
+	check_says("NV12");
+	check_says("memfd ");
+	RUN(WAYBUFCTL, "info", "--json");
+	check_status(0);
+	struct json_object *document = json_tokener_parse(result.out);
+	ck_assert(json_object_is_type(document, json_type_object));
+	ck_assert(
+		json_object_is_type(json_object_object_get(document, "objects"), json_type_array));
+	json_object_put(document);
+	daemon_stop(&server);
+}
+
+TEST(screenshot_mistakes)
+{
+	daemon_start(&server);
+	RUN(WAYBUFCTL, "screenshot", "/nonexistent/x.png");
+	check_status(1);
+	check_says("/nonexistent/x.png cannot be written");
+	RUN(WAYBUFCTL, "screenshot", "--output", "HDMI-7", folder_path("x.png"));
+	check_status(1);
+	check_says("there is no output 'HDMI-7'; there is: Virtual-1");
+	RUN(WAYBUFCTL, "screenshot");
+	check_status(2);
+	/* Nothing is left behind. */
+	ck_assert_int_lt(access(folder_path("x.png"), F_OK), 0);
+	daemon_stop(&server);
+	RUN(WAYBUFCTL, "screenshot", "/tmp/x.png");
+	check_status(3);
+	check_says("no server");
+}
+
+/* ---- clients ------------------------------------------------------------------------------- */
+
+/* Standard linux-dmabuf alone, with its own memory: every frame reaches the screen uncopied. */
+TEST(heap_client)
+{
+	if (access("/dev/dma_heap/system", R_OK) < 0)
+		SKIP("no /dev/dma_heap/system");
+	daemon_start(&server);
+	struct program client =
+		START(HEAP_CLIENT, "--frames", "8", "--colour", "3060c0", "--hold", "10");
+	program_expect(&server, "scanned out directly", 10);
+	/* The middle of the screen has no square; the corner has, in the first frames. */
+	uint32_t colour = 0;
+	for (int i = 0; i < 20 && colour != 0x3060c0; i++)
+		colour = screen_pixel(-1, -1);
+	ck_assert_uint_eq(colour, 0x3060c0);
+	ck_assert_uint_eq(screen_pixel(56, 10), 0x183060);
+	program_signal(&client, SIGTERM);
+	program_wait(&client, 10, &result);
+	check_status(0);
+	daemon_stop(&server);
+}
+
+TEST(heap_client_counts)
+{
+	if (access("/dev/dma_heap/system", R_OK) < 0)
+		SKIP("no /dev/dma_heap/system");
+	daemon_start(&server);
+	RUN(HEAP_CLIENT, "--frames", "8");
+	check_status(0);
+	check_says("shown 8, of these without a copy 8");
+	daemon_stop(&server);
+}
+
+TEST(simple_client)
+{
+	daemon_start(&server);
+	struct program client = START(SIMPLE_CLIENT);
+	program_expect(&server, "scanned out directly", 10);
+	/* The bars wander, so any of the eight colours: each is all or nothing in each channel. */
+	uint32_t colour = screen_pixel(-1, -1);
+	for (int shift = 0; shift < 24; shift += 8) {
+		uint32_t channel = colour >> shift & 0xff;
+		ck_assert_msg(channel == 0 || channel == 0xff, "%06x", colour);
+	}
+	program_signal(&client, SIGTERM);
+	program_wait(&client, 10, &result);
+	check_status(0);
+	check_says("pixels in memory of ");
+	daemon_stop(&server);
+}
+
+/* Everything comes through the socket: a program that sees no device at all does as well. */
+TEST(no_device_nodes)
+{
+	daemon_start(&server);
+	RUN("/bin/sh", "-c",
+		"unshare -m sh -c 'mount -t tmpfs none /dev && ! ls /dev/dri 2>&1 &&"
+		" exec " SIMPLE_CLIENT " --frames 5' || exit 77");
+	if (result.status == 77 && !strstr(result.out, "pixels")) {
+		daemon_stop(&server);
+		SKIP("no mount namespace: %s", result.out);
+	}
+	check_status(0);
+	program_expect(&server, "scanned out directly", 10);
+	daemon_stop(&server);
+}
+
+TEST(server_dies_under_a_client)
+{
+	daemon_start(&server);
+	struct program client = START(SIMPLE_CLIENT);
+	program_expect(&server, "scanned out directly", 10);
+	daemon_stop(&server);
+	program_wait(&client, 10, &result);
+	check_status(1);
+	check_says("the connection to the Wayland server was lost");
+}
+
+TEST(client_is_killed)
+{
+	daemon_start(&server);
+	for (int i = 0; i < 3; i++) {
+		struct program client = START(SIMPLE_CLIENT);
+		program_expect(&client, "pixels in memory of ", 10);
+		program_signal(&client, SIGKILL);
+		program_wait(&client, 10, &result);
+		check_status(128 + SIGKILL);
+	}
+	RUN(SIMPLE_CLIENT, "--frames", "5");
+	check_status(0);
+	daemon_stop(&server);
+}
+
+/* ---- player -------------------------------------------------------------------------------- */
+
+#ifdef PLAYER
+enum { WIDTH = 640, HEIGHT = 240, PIXELS = WIDTH * HEIGHT };
+
+/* Frames of one colour in YUV 4:2:0, ten a second, twice as wide as high: bars above and below. */
+static const char *write_video(int frames, int y, int u, int v)
+{
+	static char path[128];
+	static uint8_t frame[PIXELS * 3 / 2];
+	snprintf(path, sizeof(path), "%s", folder_path("video.y4m"));
+	memset(frame, y, PIXELS);
+	memset(frame + PIXELS, u, PIXELS / 4);
+	memset(frame + PIXELS / 4 * 5, v, PIXELS / 4);
+	FILE *file = fopen(path, "wb");
+	ck_assert_ptr_nonnull(file);
+	fprintf(file, "YUV4MPEG2 W%d H%d F10:1 Ip A1:1 C420\n", WIDTH, HEIGHT);
+	for (int i = 0; i < frames; i++) {
+		fputs("FRAME\n", file);
+		ck_assert_uint_eq(fwrite(frame, sizeof(frame), 1, file), 1);
+	}
+	ck_assert_int_eq(fclose(file), 0);
+	return path;
+}
+
+static void check_near(uint32_t colour, uint32_t expected)
+{
+	for (int shift = 0; shift < 24; shift += 8) {
+		int difference = (int)(colour >> shift & 0xff) - (int)(expected >> shift & 0xff);
+		ck_assert_msg(abs(difference) <= 2, "%06x and not %06x", colour, expected);
+	}
+}
+
+TEST(player)
+{
+	daemon_start(&server);
+	/* BT.601 in its limited range makes (211, 32, 38) of it. */
+	struct program player = START(PLAYER, write_video(60, 90, 104, 206));
+	program_expect(&server, "scanned out directly", 10);
+	check_near(screen_pixel(-1, -1), 0xd32026);
+	check_near(screen_pixel(10, 10), 0x000000);
+	program_wait(&player, 20, &result);
+	check_status(0);
+	check_says("video rawvideo, 640 x 240, 10.00 frames a second\n");
+	check_says("frames-shown 60\nframes-dropped 0\n");
+	check_says("path direct 60, composed 0, not shown 0\n");
+	check_says("exporter ");
+	check_says("why ");
+	daemon_stop(&server);
+}
+
+TEST(player_limits)
+{
+	daemon_start(&server);
+	const char *video = write_video(10, 90, 104, 206);
+	RUN(PLAYER, "--frames", "3", "--buffers", "2", video);
+	check_status(0);
+	check_says("frames-shown 3\n");
+	check_says("buffers 2 of ");
+	RUN(PLAYER, "--buffers", "65", video);
+	check_status(1);
+	check_says("65 buffers");
+	daemon_stop(&server);
+}
+
+TEST(player_mistakes)
+{
+	daemon_start(&server);
+	RUN(PLAYER);
+	check_status(2);
+	RUN(PLAYER, "/nonexistent.avi");
+	check_status(1);
+	check_says("/nonexistent.avi: No such file");
+	/* A file, and no video. */
+	FILE *file = fopen(folder_path("text.txt"), "w");
+	fputs("no video\n", file);
+	fclose(file);
+	RUN(PLAYER, folder_path("text.txt"));
+	check_status(1);
+	daemon_stop(&server);
+	RUN(PLAYER, "/dev/null");
+	check_status(1);
+}
+#endif
+
+TEST_TIMEOUT(120)
+TEST_MAIN("programs")
