@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # the parts share their tb_ variables
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # Benchmarks: every program that the build left in tests/bench, once each, one
 # after the other in one guest, because figures compare only within one run.
 # A line is: name value unit floor ratio target ok|short.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # the parts share their tb_ variables
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # Builds of this checkout, in the root file system. They live in the cache,
 # a folder for each checkout, and are incremental.
 #
@@ -22,7 +22,7 @@ build_args()
 {
 	case $1 in
 	run) args=(--prefix "$(build_root)/run-prefix") ;;
-	asan) args=(-Dwerror=true -Db_sanitize=address,undefined) ;;
+	asan) args=(-Dwerror=true '-Db_sanitize=address,undefined') ;;
 	clang) args=(-Dwerror=true) ;;
 	bare) args=(-Dwerror=true -Dauto_features=disabled) ;;
 	esac

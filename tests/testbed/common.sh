@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # What every part needs: messages, the cache and its lock, children that do not
 # outlive us, progress.
 #

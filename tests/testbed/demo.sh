@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # the parts share their tb_ variables
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # The demonstration: a clip, the guest, demo-guest.sh in it, and the picture
 # and the table that it leaves.
 
@@ -41,7 +41,9 @@ command_demo()
 	local clip out status
 
 	if [ $# -gt 0 ]; then
-		[ -f "$1" ] && [ -r "$1" ] || die "cannot read $1: name a video file, or none for a made one"
+		if [ ! -f "$1" ] || [ ! -r "$1" ]; then
+			die "cannot read $1: name a video file, or none for a made one"
+		fi
 		clip=$(readlink -f -- "$1")
 	fi
 	setup

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # Running things: in the root file system on this machine's kernel, or in the
 # guest. Callers fill tb_binds, tb_cwd and tb_extra_env, then call machine_run
 # or rootfs_run.
@@ -125,7 +126,7 @@ guest_run()
 	tb_argv=("$@")
 	guest_memory
 	tb_kernel=$(kernel_path "$tb_variant")
-	tb_lines=(ssl0=null,fd:3 ssl1=null,fd:4)
+	tb_lines=('ssl0=null,fd:3' 'ssl1=null,fd:4')
 	tb_stdin=no
 	if [ ! -t 0 ] && [ "$(readlink /proc/self/fd/0)" != /dev/null ]; then
 		tb_stdin=yes
@@ -211,7 +212,7 @@ machine_shell()
 	guest_memory
 	tb_kernel=$(kernel_path "$tb_variant")
 	tb_terminal=yes
-	tb_lines=(ssl0=fd:5,fd:3)
+	tb_lines=('ssl0=fd:5,fd:3')
 	read -r rows cols < <(stty size)
 	tb_size=(rows "$rows" cols "$cols")
 	tb_stty=$(stty -g)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # What is asked of the machine: a few packages, namespaces, and little else.
 
 # host_packages: prints what is missing here, one name a line.

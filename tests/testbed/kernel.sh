@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # The guest's kernel: user-mode Linux from Debian's kernel source, compiled in
 # the root file system, static so that it runs on any x86-64 machine.
 #

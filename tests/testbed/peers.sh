@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # the parts share their tb_ variables
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # An optional second root file system, Debian forky with other compositors, to
 # compare with. No test needs it.
 

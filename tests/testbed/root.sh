@@ -16,10 +16,11 @@
 #   tb_binds    ro:PATH and rw:PATH, folders
 #   tb_kernel tb_memory tb_cpus tb_seccomp   for the guest
 #   tb_cwd tb_env tb_argv    the command
+#
+# shellcheck disable=SC1091,SC2154 # all tb_ names come from the specification
 set -u
 control=$1
 root=$control/root
-# shellcheck disable=SC2154 # all tb_ names come from the specification
 . "$control/spec"
 
 fail()
@@ -119,7 +120,8 @@ assemble()
 		mount --rbind /dev "$root/dev"
 		mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 		mount -t tmpfs -o mode=755 tmpfs "$root/run"
-		mkdir -p -m 700 "$root/run/home" "$root/run/user/0"
+		mkdir -p "$root/run/home" "$root/run/user/0"
+		chmod 700 "$root/run/home" "$root/run/user/0"
 	fi
 	for name in "${tb_binds[@]}"; do
 		attach "$name"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # The Debian 13 root file system: the build environment and the guest's root.
 
 # Measured on 2 cores; lines of mmdebstrap's output that mean progress.

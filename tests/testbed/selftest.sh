@@ -3,7 +3,7 @@
 # selftest.sh: tests of the testbed, as TAP. What takes minutes in earnest (a
 # download, a compilation) is replaced by a program of the same name in a folder
 # that comes first in PATH; everything else is the real thing.
-# shellcheck disable=SC2034 # the parts share their tb_ variables
+# shellcheck disable=SC2016,SC2034,SC2094,SC2317 # quoted code, shared names, overridden functions
 set -u
 here=$(dirname -- "$(readlink -f -- "$0")")
 top=$(readlink -f -- "$here/../..")
@@ -19,7 +19,7 @@ check()
 	shift
 
 	count=$((count + 1))
-	rm -rf -- "$work/cache" "$work/bin"
+	rm -rf -- "${work:?}/cache" "${work:?}/bin"
 	mkdir -p "$work/cache" "$work/bin"
 	if (set -u; "$@") >"$work/out" 2>&1; then
 		echo "ok $count - $name"

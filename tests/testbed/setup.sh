@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # Set-up on first use, and its removal.
 
 # setup: everything that a guest needs. Free when it is all there.

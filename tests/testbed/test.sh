@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # the parts share their tb_ variables
+# shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # The test suites. Every case counts: a test program is a TAP stream, and
 # tally.py adds the streams up.
 
