@@ -184,6 +184,19 @@ void attachment_gone(struct attachment *attachment, enum waybuf_reason reason, c
 void attachment_sever(struct attachment *attachment, enum waybuf_reason reason, bool tell);
 /* Its parent is being freed. */
 void attachment_orphan(struct attachment *attachment);
+
+/* ---- attachment_commit.c ------------------------------------------------------------------- */
+
+/* Takes part in the pool. As waybuf_pool_attach(). */
+int attachment_enter(struct attachment *attachment);
+/* Puts it behind the others; taken. It is answered in its turn, perhaps at once. */
+void attachment_push_commit(struct attachment *attachment, struct commit *commit);
+/* It will be answered with @reason, in its turn. */
+void commit_refuse(struct commit *commit, enum waybuf_reason reason);
+/* Forgets those that have no answer. */
+void attachment_drop_commits(struct attachment *attachment);
+/* Takes back what the server added. */
+void attachment_drop_own(struct attachment *attachment);
 /* Sends the clashing lines of @why, if @reason is one that has them. */
 void attachment_send_conflicts(struct attachment *attachment, enum waybuf_reason reason,
 	const struct waybuf_explanation *why);

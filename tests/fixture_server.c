@@ -233,8 +233,20 @@ void fixture_server_init(
 			waybuf_server_add_device(server->server, &device, &server->device), 0);
 }
 
+static bool filter(const struct wl_client *client, const struct wl_global *global, void *data)
+{
+	struct fixture_server *server = data;
+	return waybuf_server_global_visible(server->server, client, global);
+}
+
+void fixture_server_filter(struct fixture_server *server)
+{
+	wl_display_set_global_filter(server->display, filter, server);
+}
+
 void fixture_server_finish(struct fixture_server *server)
 {
+	wl_display_set_global_filter(server->display, NULL, NULL);
 	waybuf_server_monitor_destroy(server->monitor);
 	waybuf_server_allocator_destroy(server->allocator);
 	waybuf_server_dmabuf_destroy(server->dmabuf);

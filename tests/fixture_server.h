@@ -49,6 +49,8 @@ struct fixture_server {
 /** @options NULL: defaults. */
 void fixture_server_init(
 	struct fixture_server *server, const struct fixture_server_options *options);
+/** Hides globals as the library says. */
+void fixture_server_filter(struct fixture_server *server);
 /** Clients may still be connected. */
 void fixture_server_finish(struct fixture_server *server);
 /** The last part of that, for a test that has taken the library's objects down itself. */

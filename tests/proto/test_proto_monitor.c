@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
+#include <unistd.h>
+
+#include "fixture_client.h"
+
+/* Reports: of the monitor, and of a pool about itself. */
+
+struct world {
+	struct fixture_server server;
+	struct fixture_client client;
+	struct fixture_pool pool;
+	struct fixture_attachment attachment;
+	struct fixture_buffer buffer;
+};
+
+static void world_init(struct world *w, const struct fixture_server_options *options)
+{
+	fixture_server_init(&w->server, options);
+	client_init(&w->client, &w->server);
+	raw_pool_create(&w->client, &w->pool, 64, 48, 2);
+	raw_attachment_create(&w->pool, &w->attachment, WAYBUF_ATTACHMENT_V1_KIND_CPU);
+	raw_attachment_commit_cpu(&w->attachment);
+	raw_buffer_get(&w->attachment, &w->buffer, 0);
+	waybuf_buffer_v1_map(w->buffer.proxy, WAYBUF_BUFFER_V1_DIRECTION_WRITE);
+	client_wait(&w->client, &w->buffer.answers, 1);
+	waybuf_buffer_v1_unmap(w->buffer.proxy);
+}
+
+static void world_finish(struct world *w)
+{
+	raw_buffer_destroy(&w->buffer);
+	raw_attachment_destroy(&w->attachment);
+	raw_pool_destroy(&w->pool);
+	client_finish(&w->client);
+	fixture_server_finish(&w->server);
+}
+
+static void snapshot(
+	struct world *w, struct fixture_report *report, uint32_t what, const char *argument)
+{
+	raw_report_listen(report, waybuf_monitor_v1_snapshot(w->client.monitor, what, argument));
+	ck_assert(client_sync(&w->client));
+	ck_assert_uint_eq(report->ready + report->failed, 1);
+}
+
+/* The number of lines of @type, each of which must be a JSON object. */
+static unsigned count_lines(const struct fixture_report *report, const char *type)
+{
+	unsigned n = 0;
+	char *copy = strdup(report->text), *rest = copy, *line;
+	while ((line = strsep(&rest, "\n"))) {
+		if (!*line)
+			continue;
+		struct json_object *object = json_tokener_parse(line);
+		ck_assert_msg(json_object_is_type(object, json_type_object), "no JSON: %s", line);
+		const char *its = json_object_get_string(json_object_object_get(object, "type"));
+		n += strcmp(its, type) == 0;
+		json_object_put(object);
+	}
+	free(copy);
+	return n;
+}
+
+TEST(info)
+{
+	struct world w;
+	struct fixture_report report;
+	struct fixture_server_options options = {.device = true};
+	world_init(&w, &options);
+	snapshot(&w, &report, WAYBUF_MONITOR_V1_SNAPSHOT_INFO, "");
+	ck_assert_uint_ge(count_lines(&report, "exporter"), 1);
+	ck_assert_uint_eq(count_lines(&report, "attachable"), 1);
+	ck_assert_uint_eq(count_lines(&report, "dmabuf tranche"), 2);
+	ck_assert_uint_eq(count_lines(&report, "host"), 1);
+	ck_assert_ptr_nonnull(strstr(report.text, "painter"));
+	raw_report_finish(&report);
+	world_finish(&w);
+}
+
+TEST(top)
+{
+	struct world w;
+	struct fixture_report report;
+	world_init(&w, NULL);
+	snapshot(&w, &report, WAYBUF_MONITOR_V1_SNAPSHOT_TOP, "ignored");
+	ck_assert_uint_eq(count_lines(&report, "client"), 1);
+	ck_assert_uint_eq(count_lines(&report, "pool"), 1);
+	ck_assert_uint_eq(count_lines(&report, "buffer"), 2);
+	char pid[32];
+	snprintf(pid, sizeof(pid), "[%d]", (int)getpid());
+	ck_assert_ptr_nonnull(strstr(report.text, pid));
+	raw_report_finish(&report);
+	world_finish(&w);
+}
+
+/* The monitor names clients, a pool's own report does not. */
+TEST(explain)
+{
+	struct world w;
+	struct fixture_report seen, own;
+	world_init(&w, NULL);
+	snapshot(&w, &seen, WAYBUF_MONITOR_V1_SNAPSHOT_EXPLAIN, "1");
+	ck_assert_uint_eq(count_lines(&seen, "pool"), 1);
+	ck_assert_uint_eq(count_lines(&seen, "attachment"), 1);
+	ck_assert_uint_eq(count_lines(&seen, "buffer"), 2);
+	ck_assert_uint_eq(count_lines(&seen, "choice"), 1);
+	ck_assert_ptr_nonnull(strstr(seen.text, "\"client\""));
+	ck_assert_ptr_nonnull(strstr(seen.text, "memfd"));
+	raw_report_listen(&own, waybuf_pool_v1_explain(w.pool.proxy));
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(own.ready, 1);
+	ck_assert_uint_eq(count_lines(&own, "attachment"), 1);
+	ck_assert_uint_eq(count_lines(&own, "choice"), 1);
+	ck_assert_ptr_null(strstr(own.text, "\"client\""));
+	raw_report_finish(&seen);
+	raw_report_finish(&own);
+	world_finish(&w);
+}
+
+TEST(explain_what_is_not_there)
+{
+	const char *const none[] = {"", "x", "-1", "1x", " 1", "99999999999999999999"};
+	struct world w;
+	struct fixture_report report;
+	world_init(&w, NULL);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		snapshot(&w, &report, WAYBUF_MONITOR_V1_SNAPSHOT_EXPLAIN, none[i]);
+		ck_assert_uint_eq(report.reason, WAYBUF_REASON_UNSUPPORTED);
+		raw_report_finish(&report);
+	}
+	snapshot(&w, &report, WAYBUF_MONITOR_V1_SNAPSHOT_EXPLAIN, "4711");
+	ck_assert_uint_eq(report.reason, WAYBUF_REASON_CLOSED);
+	raw_report_finish(&report);
+	world_finish(&w);
+}
+
+TEST(reports_that_are_not_made)
+{
+	const uint32_t kinds[] = {
+		WAYBUF_MONITOR_V1_SNAPSHOT_WHY, WAYBUF_MONITOR_V1_SNAPSHOT_TRACE, 5, UINT32_MAX};
+	struct world w;
+	struct fixture_report report;
+	world_init(&w, NULL);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		snapshot(&w, &report, kinds[i], "1");
+		ck_assert_uint_eq(report.failed, 1);
+		ck_assert_uint_eq(report.reason, WAYBUF_REASON_UNSUPPORTED);
+		raw_report_finish(&report);
+	}
+	world_finish(&w);
+}
+
+/* Whoever binds what the host should have hidden learns nothing. */
+TEST(denied_in_a_sandbox)
+{
+	struct fixture_server server;
+	struct fixture_client client;
+	struct fixture_report report;
+	struct fixture_server_options options = {.context = "org.example.app"};
+	fixture_server_init(&server, &options);
+	client_init(&client, &server);
+	raw_report_listen(&report,
+		waybuf_monitor_v1_snapshot(client.monitor, WAYBUF_MONITOR_V1_SNAPSHOT_INFO, ""));
+	ck_assert(client_sync(&client));
+	ck_assert_uint_eq(report.failed, 1);
+	ck_assert_uint_eq(report.reason, WAYBUF_REASON_DENIED);
+	raw_report_finish(&report);
+	client_finish(&client);
+	fixture_server_finish(&server);
+}
+
+TEST(hidden_by_the_filter)
+{
+	struct fixture_server server;
+	struct fixture_client client, sandboxed;
+	fixture_server_init(&server, NULL);
+	fixture_server_filter(&server);
+	client_init(&client, &server);
+	ck_assert_ptr_nonnull(client.monitor);
+	server.options.context = "org.example.app";
+	client_init(&sandboxed, &server);
+	ck_assert_ptr_null(sandboxed.monitor);
+	ck_assert_ptr_nonnull(sandboxed.allocator);
+	ck_assert_ptr_nonnull(sandboxed.dmabuf);
+	client_finish(&client);
+	client_finish(&sandboxed);
+	fixture_server_finish(&server);
+}
+
+TEST(the_monitor_goes_first)
+{
+	struct world w;
+	struct fixture_report report;
+	world_init(&w, NULL);
+	waybuf_server_monitor_destroy(w.server.monitor);
+	w.server.monitor = NULL;
+	snapshot(&w, &report, WAYBUF_MONITOR_V1_SNAPSHOT_INFO, "");
+	ck_assert_uint_eq(report.reason, WAYBUF_REASON_CLOSED);
+	raw_report_finish(&report);
+	world_finish(&w);
+}
+
+/* Without a word on sandboxes there is no monitor. */
+TEST(needs_to_know_of_sandboxes)
+{
+	struct fixture_server server;
+	struct waybuf_server *other;
+	struct waybuf_server_monitor *monitor;
+	fixture_server_init(&server, NULL);
+	ck_assert_int_eq(waybuf_server_create(server.display, NULL, &other), 0);
+	ck_assert_int_eq(waybuf_server_monitor_create(other, NULL, &monitor), -ENOTSUP);
+	waybuf_server_destroy(other);
+	fixture_server_finish(&server);
+}
+
+TEST_MAIN("proto-monitor")
