@@ -135,11 +135,17 @@ void waybuf_worker_destroy(struct waybuf_worker *worker)
 	free(worker);
 }
 
-/* The host's signals are the host's: our thread takes none. */
+/*
+ * The host's signals are the host's: our thread takes none, but for those that it causes itself. A
+ * fault that is blocked ends the program without asking its handler.
+ */
 static int start_thread(struct waybuf_worker *worker)
 {
 	sigset_t all, old;
 	sigfillset(&all);
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigdelset(&all, faults[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int error = pthread_create(&worker->thread, NULL, thread_main, worker);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
