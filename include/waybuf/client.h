@@ -148,8 +148,9 @@ WAYBUF_EXPORT int waybuf_client_pool_create(struct waybuf_client *client,
 	const struct waybuf_client_pool_options *options, struct waybuf_client_pool **out);
 
 /**
- * Gives everything back, acquired buffers included, and closes what is open of them. What is on a
- * surface stays there. NULL is a no-op.
+ * Gives everything back, acquired buffers included, and closes what is open of them. Destroy
+ * surfaces that show one, or commit something else to them, before: the Wayland protocol leaves it
+ * to the compositor what a surface shows whose wl_buffer is gone. NULL is a no-op.
  */
 WAYBUF_EXPORT void waybuf_client_pool_destroy(struct waybuf_client_pool *pool);
 

@@ -117,24 +117,42 @@ static void find_display(char *path, size_t size)
 		SKIP("no vkms device");
 }
 
-void daemon_start(struct program *daemon)
+static void make_folder(void)
 {
-	char device[64];
-	find_display(device, sizeof(device));
 	snprintf(folder, sizeof(folder), "/tmp/waybuf-programs-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	setenv("XDG_RUNTIME_DIR", folder, 1);
 	setenv("WAYLAND_DISPLAY", "test", 1);
-	/* The daemon keeps its fds for itself; what it reports as ready, it does by this one. */
-	const char *const arguments[] = {WAYBUFD, "--socket", "test", "--device", device,
-		"--ready-fd", "1", "--log", "info", NULL};
-	*daemon = program_start(arguments);
+}
+
+static void wait_socket(const struct program *daemon)
+{
 	program_expect(daemon, "\n", 20);
 	char socket[96];
 	snprintf(socket, sizeof(socket), "%s/test", folder);
 	for (int i = 0; i < 500 && access(socket, F_OK) < 0; i++)
 		sleep_ms(20);
 	ck_assert_int_eq(access(socket, F_OK), 0);
+}
+
+void daemon_start(struct program *daemon)
+{
+	char device[64];
+	find_display(device, sizeof(device));
+	make_folder();
+	const char *const arguments[] = {WAYBUFD, "--socket", "test", "--device", device,
+		"--ready-fd", "1", "--log", "info", NULL};
+	*daemon = program_start(arguments);
+	wait_socket(daemon);
+}
+
+void service_start(struct program *daemon)
+{
+	make_folder();
+	const char *const arguments[] = {
+		WAYBUFD, "--socket", "test", "--no-display", "--ready-fd", "1", NULL};
+	*daemon = program_start(arguments);
+	wait_socket(daemon);
 }
 
 /* Whatever the programs left there. */

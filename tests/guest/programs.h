@@ -39,6 +39,8 @@ void program_expect(const struct program *program, const char *text, int seconds
  * XDG_RUNTIME_DIR and WAYLAND_DISPLAY name. Skips the test where there is no vkms.
  */
 void daemon_start(struct program *daemon);
+/* The same without a display: an allocation service, on any machine. */
+void service_start(struct program *daemon);
 /* Ends it with SIGTERM; it must exit with status 0. */
 void daemon_stop(struct program *daemon);
 
