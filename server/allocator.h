@@ -53,6 +53,8 @@ struct commit {
 	struct waybuf_constraints *set;
 	/* what the server adds to it; NULL: nothing */
 	struct waybuf_constraints *own_set;
+	/* what became of that: the answer tells of both */
+	enum waybuf_outcome own_outcome;
 	uint64_t access;
 	enum waybuf_reason reason;
 	/* of the record that critical_unknown is about */

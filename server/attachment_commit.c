@@ -108,6 +108,8 @@ static void core_accepted(void *data, enum waybuf_outcome outcome)
 	waybuf_constraints_unref(attachment->own_set);
 	attachment->own_set = commit->own_set;
 	commit->own_set = NULL;
+	if (commit->own_outcome > outcome)
+		outcome = commit->own_outcome;
 	server_pool_check_count(attachment->member->pool);
 	waybuf_attachment_v1_send_accepted(attachment->resource, outcome);
 	finish_commit(attachment);
@@ -159,10 +161,12 @@ static void ask_core(struct attachment *attachment)
 static void own_accepted(void *data, enum waybuf_outcome outcome)
 {
 	struct attachment *attachment = data;
-	if (attachment->own_ignored)
+	if (attachment->own_ignored) {
 		attachment->own_ignored--;
-	else
-		ask_core(attachment);
+		return;
+	}
+	first_commit(attachment)->own_outcome = outcome;
+	ask_core(attachment);
 }
 
 static void own_refused(void *data, int error, const struct waybuf_explanation *why)
