@@ -67,8 +67,14 @@ void waybuf_deadline_init(
 void waybuf_deadline_arm(
 	struct waybuf_deadlines *deadlines, struct waybuf_deadline *deadline, uint32_t ms)
 {
+	waybuf_deadline_arm_at(deadlines, deadline, now_ms() + ms);
+}
+
+void waybuf_deadline_arm_at(
+	struct waybuf_deadlines *deadlines, struct waybuf_deadline *deadline, uint64_t when_ms)
+{
 	waybuf_list_remove(&deadline->link);
-	deadline->when_ms = now_ms() + ms;
+	deadline->when_ms = when_ms;
 	/* most deadlines are of one length, so the place is at the end */
 	struct waybuf_list *at = deadlines->pending.prev;
 	while (at != &deadlines->pending &&

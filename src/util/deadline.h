@@ -32,6 +32,9 @@ void waybuf_deadline_init(
 /* Calls the function once, from the loop, after @ms milliseconds; replaces a pending one. */
 void waybuf_deadline_arm(
 	struct waybuf_deadlines *deadlines, struct waybuf_deadline *deadline, uint32_t ms);
+/* The same at a time of CLOCK_MONOTONIC in milliseconds; one that has passed: as soon as may be. */
+void waybuf_deadline_arm_at(
+	struct waybuf_deadlines *deadlines, struct waybuf_deadline *deadline, uint64_t when_ms);
 /* No call will come. An idle deadline is a no-op. */
 void waybuf_deadline_cancel(struct waybuf_deadline *deadline);
 
