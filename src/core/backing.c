@@ -108,6 +108,10 @@ static int charge(struct backing *backing)
 			return -EOVERFLOW;
 	}
 	int error = waybuf_account_charge_bytes(backing->account, total);
+	if (error == -EDQUOT) {
+		waybuf_linger_check(backing->manager);
+		error = waybuf_account_charge_bytes(backing->account, total);
+	}
 	if (error == 0)
 		backing->charged = total;
 	return error;
@@ -192,7 +196,7 @@ static int submit(struct backing *backing)
 		backing->source = waybuf_storage_ref(old);
 	int error = charge(backing);
 	if (error == 0)
-		error = waybuf_worker_submit(backing->manager->worker, &backing->job);
+		error = waybuf_manager_submit(backing->manager, &backing->job);
 	if (error < 0)
 		after_worker(backing);
 	return error;
@@ -242,7 +246,7 @@ static bool is_final(int error)
 {
 	/* another candidate would not fare better */
 	return error == -EMFILE || error == -ENFILE || error == -EDQUOT || error == -EBUSY ||
-		error == -ECANCELED;
+		error == -ECANCELED || error == -ESHUTDOWN;
 }
 
 static void retry(struct backing *backing, int error)

@@ -109,6 +109,9 @@ int waybuf_device_probe(struct waybuf_manager *manager, struct waybuf_device *de
 {
 	if (!device->ops->probe)
 		return 0;
+	/* the next memory from somewhere else is from elsewhere */
+	if (!exporter)
+		return device->ops->probe(device, layout);
 	struct device_fact *fact =
 		find_fact(manager, device, exporter, layout->format, layout->modifier);
 	if (fact)

@@ -53,7 +53,8 @@ void waybuf_manager_remove_device(struct waybuf_manager *manager, struct waybuf_
 struct waybuf_device *waybuf_manager_find_device(struct waybuf_manager *manager, uint32_t id);
 
 /*
- * 0 if @device takes what @exporter made, by trying or from memory; else the errno. A device
+ * 0 if @device takes what @exporter made, by trying or from memory; else the errno. What nobody
+ * here made (NULL) is tried each time. A device
  * without `probe` takes everything that meets its constraints.
  */
 int waybuf_device_probe(struct waybuf_manager *manager, struct waybuf_device *device,

@@ -5,6 +5,7 @@
 
 #include "core/device.h"
 #include "core/manager.h"
+#include "core/storage.h"
 
 /* Solved requests remembered; a desktop has a few dozen topologies at most. */
 #define CACHE_ENTRIES 256
@@ -16,6 +17,7 @@ static void init_lists(struct waybuf_manager *manager)
 	waybuf_list_init(&manager->devices);
 	waybuf_list_init(&manager->facts);
 	waybuf_list_init(&manager->pools);
+	waybuf_linger_init(manager);
 }
 
 static int init_loop(struct waybuf_manager *manager, struct waybuf_loop *loop)
@@ -68,9 +70,11 @@ void waybuf_manager_destroy(struct waybuf_manager *manager)
 {
 	if (!manager)
 		return;
+	manager->closing = true;
 	/* first, because what it completes still needs the rest */
 	waybuf_worker_destroy(manager->worker);
 	assert(waybuf_list_empty(&manager->pools));
+	waybuf_linger_finish(manager);
 	waybuf_devices_finish(manager);
 	for (uint32_t i = 0; i < manager->n_exporters; i++)
 		manager->exporters[i]->ops->destroy(manager->exporters[i]);
@@ -78,6 +82,13 @@ void waybuf_manager_destroy(struct waybuf_manager *manager)
 	waybuf_deadlines_finish(&manager->deadlines);
 	finish_loop(manager);
 	free(manager);
+}
+
+int waybuf_manager_submit(struct waybuf_manager *manager, struct waybuf_job *job)
+{
+	if (manager->closing)
+		return -ESHUTDOWN;
+	return waybuf_worker_submit(manager->worker, job);
 }
 
 int waybuf_manager_get_fd(struct waybuf_manager *manager)

@@ -33,7 +33,13 @@ struct waybuf_manager {
 	struct waybuf_list pools; // waybuf_pool.link
 	uint32_t next_device;
 	uint64_t next_key; /* of attachments */
+	struct waybuf_list lingering; // waybuf_storage.linger_link
+	struct waybuf_deadline linger_check;
+	bool closing; /* no more work is taken */
 };
+
+/* Hands @job to the worker. As waybuf_worker_submit(); -ESHUTDOWN when the manager is going. */
+int waybuf_manager_submit(struct waybuf_manager *manager, struct waybuf_job *job);
 
 static inline struct waybuf_list *waybuf_manager_bucket(
 	struct waybuf_manager *manager, const struct fd_id *id)

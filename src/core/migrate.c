@@ -21,7 +21,8 @@
  *             for: the screen is one of them, and it would never end.
  *   copy      on the worker. Nobody can write the old storage now, so readers do no harm.
  *   publish   the new storage is generation n+1. Views that know n are told that it is retired.
- *   free      whoever still reads generation n holds it; it goes with the last of them.
+ *   free      whoever still reads generation n holds it; it goes with the last of them, and is
+ *             charged until nobody outside has its fds any more (linger.c).
  *
  * Too late, no memory, no quota: the migration ends, the old storage is as good as before, and the
  * commit is refused. Buffers of the same relocation that were published by then stay where they
@@ -137,6 +138,7 @@ static void publish(struct migration *migration)
 		if (migration->target->shares_pages)
 			waybuf_storage_uncharge_bytes(old);
 		uint32_t generation = buffer->generation;
+		old->retired = true;
 		waybuf_buffer_replace(buffer, migration->target);
 		migration->target = NULL;
 		tell_retired(buffer, generation);
@@ -181,7 +183,7 @@ static void start_copy(struct migration *migration)
 	migration->job.run = run_copy;
 	migration->job.done = handle_copied;
 	migration->copying = true;
-	error = waybuf_worker_submit(buffer->pool->manager->worker, &migration->job);
+	error = waybuf_manager_submit(buffer->pool->manager, &migration->job);
 	if (error < 0) {
 		migration->copying = false;
 		end_migration(migration, error);

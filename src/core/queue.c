@@ -184,7 +184,6 @@ static void stop_waiting(struct waybuf_buffer *buffer)
 {
 	waybuf_fence_wait_cancel(&buffer->wait);
 	waybuf_deadline_cancel(&buffer->deadline);
-	buffer->overdue = false;
 }
 
 static void grant(struct waybuf_view *view, struct waybuf_fence *fence, bool undefined)
@@ -230,6 +229,7 @@ static int try_grant(struct waybuf_view *view)
 		return ret;
 	}
 	stop_waiting(buffer);
+	buffer->overdue = false;
 	grant(view, fence, undefined);
 	return 1;
 }

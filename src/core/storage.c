@@ -18,6 +18,7 @@ struct waybuf_storage *waybuf_storage_create(
 	storage->manager = manager;
 	storage->account = waybuf_account_ref(account);
 	waybuf_list_init(&storage->imports);
+	waybuf_list_init(&storage->linger_link);
 	for (uint32_t i = 0; i < WAYBUF_MAX_PLANES; i++)
 		waybuf_list_init(&storage->ids[i].link);
 	return storage;
@@ -170,16 +171,31 @@ static void destroy_import(struct waybuf_import *import)
 	import->destroy(import);
 }
 
+/* What we ourselves have beyond the fds. */
+static void drop_uses(struct waybuf_storage *storage)
+{
+	struct waybuf_import *import, *tmp;
+	waybuf_list_for_each_safe(import, tmp, &storage->imports, link)
+		destroy_import(import);
+	for (uint32_t i = 0; i < WAYBUF_MAX_PLANES; i++) {
+		waybuf_cpu_destroy(storage->cpu[i]);
+		storage->cpu[i] = NULL;
+	}
+}
+
 void waybuf_storage_unref(struct waybuf_storage *storage)
 {
 	if (!storage || --storage->refs > 0)
 		return;
 	assert(!storage->buffer);
-	struct waybuf_import *import, *tmp;
-	waybuf_list_for_each_safe(import, tmp, &storage->imports, link)
-		destroy_import(import);
-	for (uint32_t i = 0; i < WAYBUF_MAX_PLANES; i++)
-		waybuf_cpu_destroy(storage->cpu[i]);
+	drop_uses(storage);
+	if (storage->retired && waybuf_storage_linger(storage))
+		return;
+	waybuf_storage_destroy(storage);
+}
+
+void waybuf_storage_destroy(struct waybuf_storage *storage)
+{
 	release_memory(storage);
 	discharge(storage);
 	waybuf_account_unref(storage->account);

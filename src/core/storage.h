@@ -21,12 +21,14 @@ struct waybuf_storage {
 
 	struct waybuf_account *account;
 	uint64_t bytes; /* charged; 0 for what somebody else exported */
+	bool retired; /* a newer generation is in its place */
 	bool shares_pages; /* made by wrapping those of the generation before */
 	uint32_t fds; /* charged */
 
 	struct waybuf_buffer *buffer; /* whose newest storage this is; NULL: nobody's any more */
 	struct waybuf_list imports; // waybuf_import.link
 	struct waybuf_cpu *cpu[WAYBUF_MAX_PLANES];
+	struct waybuf_list linger_link; // waybuf_manager.lingering
 	struct storage_id {
 		struct fd_id id;
 		struct waybuf_storage *storage;
@@ -87,6 +89,20 @@ int waybuf_storage_cpu(struct waybuf_storage *storage, uint32_t slot, struct way
 /* The storage that has this very inode as memory, and which one; NULL if it is none of ours. */
 struct waybuf_storage *waybuf_storage_find(
 	struct waybuf_manager *manager, const struct fd_id *id, uint32_t *slot);
+
+/*
+ * ---- linger.c
+ *
+ * Takes a retired storage that nobody here needs any more: true if it stays, with its charge,
+ * because somebody outside still has its fds. It is destroyed when they are closed.
+ */
+bool waybuf_storage_linger(struct waybuf_storage *storage);
+void waybuf_linger_init(struct waybuf_manager *manager);
+void waybuf_linger_finish(struct waybuf_manager *manager);
+/* Looks at once, before somebody is refused for quota. */
+void waybuf_linger_check(struct waybuf_manager *manager);
+/* Without a reference left, and not listed anywhere. */
+void waybuf_storage_destroy(struct waybuf_storage *storage);
 
 /* True if every memory of it is a dma-buf: only they carry fences of the kernel. */
 bool waybuf_storage_is_dmabuf(const struct waybuf_storage *storage);

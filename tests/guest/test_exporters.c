@@ -303,6 +303,37 @@ TEST(memfd_is_wrapped_by_udmabuf)
 	real_finish(&r);
 }
 
+/* An fd cannot be taken back, so the charge stays until it is closed, and goes to the newcomer. */
+TEST(old_memory_is_charged_until_its_fds_are_closed)
+{
+	struct real r;
+	struct image image;
+	struct party plane;
+	real_init(&r, "udmabuf,heap system", 2);
+	struct waybuf_account *causer = waybuf_account_create(r.f.manager, "causer", NULL);
+	image_init(&r, &image, 64, 64, wanted(DRM_FORMAT_XRGB8888, CPU_RW, 0, -1, true));
+	seat_grant(&r.f, &image.seat, WAYBUF_WRITE);
+	pattern_fill(&image.seat.layout, 4);
+	int kept = fd_dup(image.seat.layout.memory[0].fd);
+	seat_unmap(&image.seat, NULL);
+	party_attach(&plane, image.pool, causer, "plane");
+	party_commit(&plane, wanted(DRM_FORMAT_XRGB8888, WAYBUF_ACCESS_READ, 1024, -1, true));
+	fixture_wait(&r.f, &plane.answered);
+	ck_assert_uint_eq(plane.accepted, 1);
+	ck_assert_uint_eq(waybuf_account_bytes(causer), 16384);
+	ck_assert_uint_eq(waybuf_account_bytes(r.f.account), 65536);
+	fixture_run(&r.f, 1100);
+	ck_assert_uint_eq(waybuf_account_bytes(causer), 16384);
+	close(kept);
+	fixture_run(&r.f, 1100);
+	ck_assert_uint_eq(waybuf_account_bytes(causer), 0);
+	ck_assert_uint_eq(waybuf_account_used(causer, WAYBUF_RESOURCE_FDS), 0);
+	party_detach(&plane);
+	image_finish(&image);
+	waybuf_account_unref(causer);
+	real_finish(&r);
+}
+
 /* ---- CPU access ---------------------------------------------------------------------------- */
 
 static void check_cpu(const char *exporter)

@@ -335,6 +335,9 @@ TEST(fence_that_never_signals_fails_the_queue)
 	ck_assert_int_eq(t.b0.error, -ETIME);
 	ck_assert_uint_eq(t.b0.failed, 2);
 	seat_unmap(&t.b0, NULL);
+	seat_map(&t.b0, WAYBUF_READ);
+	ck_assert_uint_eq(t.b0.failed, 3);
+	seat_unmap(&t.b0, NULL);
 	/* and when it signals after all, everything is well again */
 	ck_assert_int_eq(waybuf_timeline_signal(timeline, 1), 0);
 	seat_grant(&t.f, &t.b0, WAYBUF_READ);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core_fixture.h"
@@ -419,6 +421,26 @@ TEST(the_causer_pays_for_the_overlap)
 	ck_assert_uint_eq(waybuf_account_bytes(causer), 0);
 	party_detach(&m.plane);
 	waybuf_account_unref(causer);
+	moving_finish(&m);
+}
+
+/* Shared memory is emptied, whoever still has its fd. */
+TEST(retired_shared_memory_gives_its_pages_back)
+{
+	struct moving m = {0};
+	struct stat st;
+	moving_init(&m, DRM_FORMAT_XRGB8888, 1);
+	paint(&m, 0, 1);
+	int kept = fcntl(m.seats[0].layout.memory[0].fd, F_DUPFD_CLOEXEC, 0);
+	ck_assert_int_eq(fstat(kept, &st), 0);
+	ck_assert_int_gt(st.st_blocks, 0);
+	party_commit(&m.plane, reader_constraints(DRM_FORMAT_XRGB8888, 1024, true));
+	fixture_wait(&m.f, &m.plane.answered);
+	ck_assert_uint_eq(m.plane.accepted, 1);
+	ck_assert_int_eq(fstat(kept, &st), 0);
+	ck_assert_int_eq(st.st_blocks, 0);
+	ck_assert_int_eq(st.st_size, 96 * 64 * 4);
+	close(kept);
 	moving_finish(&m);
 }
 

@@ -440,6 +440,24 @@ TEST(manager_goes_while_memory_is_made)
 	waybuf_account_unref(o.f.account);
 }
 
+/* What fails then is not tried again with the next exporter: there is no thread to do it. */
+TEST(manager_goes_while_memory_is_not_made)
+{
+	struct one o;
+	fixture_init(&o.f);
+	fake_exporter_add(&o.f, "first", 5, false, true)->fail = -ENOMEM;
+	fake_exporter_add(&o.f, "second", 6, false, true);
+	one_init(&o, NULL);
+	party_commit(&o.party, reader_constraints(DRM_FORMAT_XRGB8888, 0, true));
+	seat_map(&o.seat, WAYBUF_READ);
+	seat_close(&o.seat);
+	party_detach(&o.party);
+	waybuf_pool_unref(o.pool);
+	waybuf_manager_destroy(o.f.manager);
+	ck_assert_uint_eq(waybuf_account_used(o.f.account, WAYBUF_RESOURCE_POOLS), 0);
+	waybuf_account_unref(o.f.account);
+}
+
 TEST(fd_flags_are_the_callers)
 {
 	struct one o;
