@@ -79,39 +79,50 @@ static bool fit_plane(const struct waybuf_plane_fields *fields, const struct way
 	return true;
 }
 
-/* Whole pages, because that is what every exporter hands out. */
+/*
+ * Whole pages, because that is what every exporter hands out. @content is the end of the last row,
+ * @end that of the last plane with its own padding, which counts towards what must exist beyond.
+ */
 static bool close_memory(const struct waybuf_fields *fields,
-	const struct waybuf_exporter_caps *caps, uint64_t content, uint64_t *size,
+	const struct waybuf_exporter_caps *caps, uint64_t content, uint64_t end, uint64_t *size,
 	struct waybuf_layout_clash *clash)
 {
-	uint64_t page = caps->page_size ? caps->page_size : 4096;
-	uint8_t part;
-	struct waybuf_padding padding = fields->size;
-	if (padding.multiple != 0 && !checked_lcm(padding.multiple, page, &padding.multiple))
-		padding.multiple = 0;
-	if (!pad(&padding, content, size, &part))
-		return clashes(clash, WAYBUF_FIELD_SIZE, WAYBUF_PLANE_ALL, part);
+	uint64_t page = caps->page_size ? caps->page_size : 4096, multiple;
+	if (!checked_add(content, fields->size.extra, size))
+		return clashes(clash, WAYBUF_FIELD_SIZE, WAYBUF_PLANE_ALL, WAYBUF_PART_EXTRA);
+	if (*size < end)
+		*size = end;
+	if (fields->size.multiple == 0 || !checked_lcm(fields->size.multiple, page, &multiple) ||
+		!checked_round_up(*size, multiple, size))
+		return clashes(clash, WAYBUF_FIELD_SIZE, WAYBUF_PLANE_ALL, WAYBUF_PART_MULTIPLE);
 	if (caps->max_size && *size > caps->max_size)
 		return clashes(clash, WAYBUF_FIELD_MAX_SIZE, WAYBUF_PLANE_ALL, WAYBUF_PART_MAX);
 	return true;
+}
+
+/* At most the square of 32 bits; an offset of 32 bits more cannot overflow. */
+static uint64_t rows_size(const struct waybuf_plane *plane)
+{
+	return (uint64_t)plane->stride * plane->rows;
 }
 
 static bool place_in_one(const struct waybuf_fields *fields,
 	const struct waybuf_exporter_caps *caps, const uint64_t *sizes,
 	struct waybuf_solution *solution, struct waybuf_layout_clash *clash)
 {
-	uint64_t end = 0;
+	uint64_t end = 0, content = 0;
 	for (uint32_t p = 0; p < solution->n_planes; p++) {
 		uint64_t multiple = fields->planes[p].offset;
 		if (multiple == 0 || !checked_round_up(end, multiple, &end) || end > LIMIT)
 			return clashes(clash, WAYBUF_FIELD_OFFSET, p, WAYBUF_PART_MULTIPLE);
 		solution->planes[p].slot = 0;
 		solution->planes[p].offset = (uint32_t)end;
+		content = end + rows_size(&solution->planes[p]);
 		if (!checked_add(end, sizes[p], &end))
 			return clashes(clash, WAYBUF_FIELD_SIZE, p, WAYBUF_PART_EXTRA);
 	}
 	solution->n_memory = 1;
-	return close_memory(fields, caps, end, &solution->memory_size[0], clash);
+	return close_memory(fields, caps, content, end, &solution->memory_size[0], clash);
 }
 
 static bool place_separately(const struct waybuf_fields *fields,
@@ -123,7 +134,8 @@ static bool place_separately(const struct waybuf_fields *fields,
 			return clashes(clash, WAYBUF_FIELD_OFFSET, p, WAYBUF_PART_MULTIPLE);
 		solution->planes[p].slot = p;
 		solution->planes[p].offset = 0;
-		if (!close_memory(fields, caps, sizes[p], &solution->memory_size[p], clash))
+		if (!close_memory(fields, caps, rows_size(&solution->planes[p]), sizes[p],
+			    &solution->memory_size[p], clash))
 			return false;
 	}
 	solution->n_memory = solution->n_planes;

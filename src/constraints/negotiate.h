@@ -39,7 +39,7 @@ struct waybuf_exclusion {
 struct waybuf_budget {
 	/** steps of the search; 0: 1048576 */
 	uint32_t nodes;
-	/** of wall time; 0: 10000 */
+	/** of the CPU time of the thread; 0: 10000 */
 	uint32_t usec;
 };
 
