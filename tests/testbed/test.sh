@@ -13,6 +13,8 @@ tests_run()
 
 	dir=$(build_root)/$name
 	rm -f -- "$dir/meson-logs/$log.json"
+	tb_logs+=("$name:$log:$dir/meson-logs/$log.json")
+	[ "$(tail -n 1 "$(build_root)/build-$name.tap")" = 'ok 1 build' ] || return 0
 	tb_binds=("ro:$tb_top" "rw:$(build_root)")
 	tb_cwd=$dir
 	tb_path=/usr/sbin:/usr/bin:/sbin:/bin
@@ -20,7 +22,6 @@ tests_run()
 	"$where" meson test -C "$dir" --no-rebuild --logbase "$log" "$@" \
 		>"$dir/$log.out" 2>&1 </dev/null
 	tb_extra_env=()
-	tb_logs+=("$name:$log:$dir/meson-logs/$log.json")
 }
 
 tests_native() { rootfs_run "$(rootfs_path)" "$@"; }
@@ -34,6 +35,22 @@ tests_stage()
 	say "$title"
 	"$@"
 	say "$title: $((SECONDS - begin)) s"
+}
+
+# tests_build NAME: a build that fails is a failed case, and its tests, without
+# their log, are another.
+tests_build()
+{
+	local tap
+
+	tap=$(build_root)/build-$1.tap
+	if (build "$1"); then
+		printf '1..1\nok 1 build\n' >"$tap"
+	else
+		rm -f -- "$(build_root)/$1"/meson-logs/*.json
+		printf '1..1\nnot ok 1 build (what it said is above)\n' >"$tap"
+	fi
+	tb_logs+=("$1:build:$tap")
 }
 
 tests_self()
@@ -60,7 +77,7 @@ command_test()
 
 	setup
 	for name in asan clang bare; do
-		tests_stage "building: $name" build "$name"
+		tests_stage "building: $name" tests_build "$name"
 	done
 	tests_stage 'unit tests: gcc with sanitizers' \
 		tests_run tests_native asan native --no-suite guest --no-suite soak --no-suite bench
@@ -85,7 +102,7 @@ command_soak()
 	local tb_logs=()
 
 	setup
-	tests_stage 'building: asan' build asan
+	tests_stage 'building: asan' tests_build asan
 	tests_stage 'soak tests' tests_run machine_run asan soak --suite soak --timeout-multiplier 10
 	tests_tally
 }
