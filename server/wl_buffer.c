@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include <wayland-server-protocol.h>
@@ -17,6 +18,8 @@ struct waybuf_use {
 	struct waybuf_buffer *buffer;
 	/* NULL: there was nothing to claim yet, or nothing at all */
 	struct waybuf_claim *claim;
+	/* of the last latch, with what the kernel keeps on the dma-bufs; NULL: only the claim's */
+	struct waybuf_fence *fence;
 };
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
@@ -140,6 +143,47 @@ struct waybuf_buffer *waybuf_use_buffer(struct waybuf_use *use)
 	return use->buffer;
 }
 
+/*
+ * Whether work that writes is under way, as poll() has it on dma-bufs: one call and no fd, which is
+ * all that nearly every frame costs.
+ */
+static bool is_written(const struct waybuf_memory *memory)
+{
+	struct pollfd poll_fd = {.fd = memory->fd, .events = POLLIN};
+	return memory->kind == WAYBUF_MEMORY_DMABUF && poll(&poll_fd, 1, 0) == 0;
+}
+
+/*
+ * A client that knows linux-dmabuf alone says nothing of fences: its driver leaves them on the
+ * dma-buf. They are waited for here, since what must not happen is that the kernel waits for them.
+ * A kernel that cannot tell them (before 6.0) leaves it at that. 0 or a negative errno.
+ */
+static int add_implicit(struct waybuf_use *use, struct waybuf_grant *grant)
+{
+	struct waybuf_fence *fences[1 + WAYBUF_MAX_PLANES] = {grant->fence}, *merged = NULL;
+	const struct waybuf_layout *layout = grant->layout;
+	size_t n = 1;
+	int ret = 0;
+	for (uint32_t i = 0; i < layout->n_memory && ret == 0; i++) {
+		if (!is_written(&layout->memory[i]))
+			continue;
+		ret = waybuf_dmabuf_export_fence(layout->memory[i].fd, false, &fences[n]);
+		if (ret == 0)
+			n++;
+		else if (ret == -EOPNOTSUPP)
+			ret = 0;
+	}
+	if (ret == 0 && n > 1)
+		ret = waybuf_fence_merge(fences, n, &merged);
+	while (n > 1)
+		waybuf_fence_unref(fences[--n]);
+	waybuf_fence_unref(use->fence);
+	use->fence = merged;
+	if (merged)
+		grant->fence = merged;
+	return ret;
+}
+
 int waybuf_use_latch(struct waybuf_use *use, struct waybuf_grant *grant)
 {
 	/* storage may have come since the commit */
@@ -149,7 +193,10 @@ int waybuf_use_latch(struct waybuf_use *use, struct waybuf_grant *grant)
 	if (!use->claim)
 		return -ENODATA;
 	waybuf_claim_latch(use->claim, grant);
-	return 0;
+	/* users of the allocator say with each unmap what is to be waited for */
+	if (use->owner->follows)
+		return 0;
+	return add_implicit(use, grant) < 0 ? -ENOMEM : 0;
 }
 
 void waybuf_use_end(struct waybuf_use *use, struct waybuf_fence *fence)
@@ -157,6 +204,7 @@ void waybuf_use_end(struct waybuf_use *use, struct waybuf_fence *fence)
 	if (!use)
 		return;
 	struct server_buffer *owner = use->owner;
+	waybuf_fence_unref(use->fence);
 	waybuf_claim_end(use->claim, fence);
 	waybuf_buffer_unref(use->buffer);
 	free(use);
