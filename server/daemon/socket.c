@@ -70,7 +70,7 @@ static bool find_folder(const char *name, char folder[PATH_MAX])
 	return true;
 }
 
-static void explain(const char *name, int error)
+static void explain(const char *folder, const char *name, int error)
 {
 	if (error == EAGAIN || error == EWOULDBLOCK || error == EADDRINUSE || error == EEXIST)
 		fprintf(stderr,
@@ -80,7 +80,7 @@ static void explain(const char *name, int error)
 	else if (error == ENAMETOOLONG)
 		fprintf(stderr, "waybufd: the path of the socket %s is too long\n", name);
 	else
-		fprintf(stderr, "waybufd: cannot listen on the socket %s: %s\n", name,
+		fprintf(stderr, "waybufd: cannot listen on the socket %s in %s: %s\n", name, folder,
 			strerror(error));
 }
 
@@ -94,7 +94,7 @@ const char *socket_listen(struct wl_display *display, const char *name)
 	if (name && wl_display_add_socket(display, name) < 0) {
 		int error = errno ? errno : ENAMETOOLONG;
 		umask(mask);
-		explain(name, error);
+		explain(folder, name, error);
 		return NULL;
 	}
 	if (!name)
@@ -102,6 +102,6 @@ const char *socket_listen(struct wl_display *display, const char *name)
 	int error = errno;
 	umask(mask);
 	if (!name)
-		explain("wayland-N", error ? error : EADDRINUSE);
+		explain(folder, "wayland-N", error ? error : EADDRINUSE);
 	return name;
 }
