@@ -46,8 +46,8 @@ struct waybuf_client {
 	/* capability bits, and whether the batch that carries them has ended once */
 	uint32_t capabilities;
 	bool ready;
-	/* the account that came before a refusal, as text; empty if none did */
-	char account[128];
+	/* the usage events that came before a refusal, as text; empty if none did */
+	char account[256];
 
 	/* NULL unless the server is not integrated */
 	struct zwp_linux_dmabuf_v1 *dmabuf;

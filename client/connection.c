@@ -178,14 +178,17 @@ static void handle_usage(void *data, struct waybuf_allocator_v1 *allocator, uint
 	struct waybuf_client *client = data;
 	if (!client->ready || what >= sizeof(names) / sizeof(names[0]))
 		return;
-	snprintf(client->account, sizeof(client->account), "%u of %u %s used", used, limit,
-		names[what]);
+	size_t length = strlen(client->account);
+	snprintf(client->account + length, sizeof(client->account) - length, "%s%u of %u %s used",
+		length ? ", " : "", used, limit, names[what]);
 }
 
 static void handle_done(void *data, struct waybuf_allocator_v1 *allocator)
 {
 	struct waybuf_client *client = data;
 	client->ready = true;
+	/* What came in the batch is no account of a refusal. */
+	client->account[0] = '\0';
 }
 
 static const struct waybuf_allocator_v1_listener allocator_listener = {

@@ -115,9 +115,12 @@ static void answer_map(struct fake_buffer *buffer)
 	}
 	if (server->conflicts)
 		send_conflicts(server->attachments[0]);
-	if (server->reason == WAYBUF_ALLOCATOR_V1_REASON_QUOTA)
+	if (server->reason == WAYBUF_ALLOCATOR_V1_REASON_QUOTA) {
 		waybuf_allocator_v1_send_usage(
 			server->allocator, WAYBUF_ALLOCATOR_V1_USAGE_KIND_KIB, 1000, 1024);
+		waybuf_allocator_v1_send_usage(
+			server->allocator, WAYBUF_ALLOCATOR_V1_USAGE_KIND_MAPS, 4, 256);
+	}
 	waybuf_buffer_v1_send_map_failed(buffer->resource, server->reason, "as told");
 }
 

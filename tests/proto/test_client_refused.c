@@ -103,7 +103,7 @@ TEST(quota_shows_the_account)
 	struct waybuf_client_buffer *buffer = NULL;
 	ck_assert_int_eq(
 		waybuf_client_pool_acquire(fixture_pool(&fixture, 1), 5000, &buffer), -EDQUOT);
-	ck_client_says(&fixture, "1000 of 1024 KiB used");
+	ck_client_says(&fixture, "; 1000 of 1024 KiB used, 4 of 256 maps used");
 	fixture_finish(&fixture);
 }
 
