@@ -44,6 +44,7 @@ static void handle_fold(void *older, void *newer)
 {
 	end(id_of(older));
 	ck_assert_uint_eq(gate_fixture.ends[id_of(newer)], 0);
+	gate_fixture.discards[id_of(newer)] = 0; /* it may have content again */
 	note("f%d>%d ", id_of(older), id_of(newer));
 }
 

@@ -26,7 +26,8 @@ extern "C" {
  *				buffers, and one of the other answers follows
  *
  * For each commit that waybuf_gate_submit() has kept exactly one of ready(), fold() as the older
- * one, and cancel() comes, and none after it; discard() comes at most once, before that.
+ * one, and cancel() comes, and none after it. Before that discard() comes at most once for content:
+ * again only after a fold() that has given the commit an older one's.
  *
  * A *queue* is a surface: commits on it become ready in the order of their submission. A commit has
  * a *part* in each queue that it touches: one for a surface alone, several for a parent with its

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake/clock.h"
+#include "gate_fixture.h"
+#include "gate_model.h"
+
+/*
+ * The gate against the model: after each step of a random history both must have said the same
+ * things in the same order. WAYBUF_TEST_SEED=N replays a run.
+ */
+enum { STEPS = 1500, RUNS = 12 };
+
+/* A fence under way, and the part it was submitted for. */
+struct flight {
+	struct waybuf_timeline *timeline;
+	int commit, queue;
+};
+
+static struct {
+	uint64_t random;
+	struct model model;
+	struct waybuf_gate_queue *queues[MODEL_QUEUES];
+	struct flight flights[MODEL_COMMITS * MODEL_FENCES];
+	int n_flights;
+} run;
+
+static unsigned dice(unsigned sides)
+{
+	return (unsigned)(harness_random(&run.random) >> 33) % sides;
+}
+
+static bool is_taken(uint64_t when_ms)
+{
+	for (int i = run.model.first; i < run.model.n; i++)
+		if (run.model.commits[i].alive && run.model.commits[i].when_ms == when_ms)
+			return true;
+	return false;
+}
+
+/* Each has a time of its own, so that it does not matter who is asked first. */
+static uint32_t choose_deadline(void)
+{
+	uint32_t ms = 1 + dice(300);
+	while (is_taken(run.model.now_ms + ms))
+		ms++;
+	return ms;
+}
+
+static struct waybuf_fence *make_fence(struct model_part *part, int queue)
+{
+	struct waybuf_timeline *timeline;
+	struct waybuf_fence *fence;
+	unsigned kind = dice(20);
+	ck_assert_int_eq(waybuf_timeline_create("random", &timeline), 0);
+	if (kind == 0)
+		ck_assert_int_eq(waybuf_timeline_fail(timeline, 1, -EIO), 0);
+	else if (kind < 8)
+		ck_assert_int_eq(waybuf_timeline_signal(timeline, 1), 0);
+	ck_assert_int_eq(waybuf_timeline_fence(timeline, 1, &fence), 0);
+	part->failed |= kind == 0;
+	if (kind < 8) {
+		waybuf_timeline_destroy(timeline);
+		return fence;
+	}
+	part->pending++;
+	run.flights[run.n_flights++] = (struct flight){timeline, run.model.n, queue};
+	return fence;
+}
+
+struct request {
+	struct waybuf_gate_part parts[MODEL_QUEUES];
+	struct waybuf_fence *fences[MODEL_QUEUES][MODEL_FENCES];
+	size_t n;
+};
+
+static void add_part(struct request *request, int queue)
+{
+	struct model_part *model = &run.model.commits[run.model.n].parts[queue];
+	struct waybuf_gate_part *part = &request->parts[request->n++];
+	model->there = true;
+	model->origin = run.model.n;
+	model->content = dice(4) > 0;
+	*part = (struct waybuf_gate_part){.queue = run.queues[queue], .content = model->content};
+	if (!model->content)
+		return;
+	part->n_fences = dice(MODEL_FENCES + 1);
+	part->fences = request->fences[queue];
+	for (size_t i = 0; i < part->n_fences; i++)
+		request->fences[queue][i] = make_fence(model, queue);
+	model->unwatched = dice(40) == 0;
+	part->error = model->unwatched ? -EMFILE : 0;
+}
+
+static void drop_fences(struct request *request)
+{
+	for (int q = 0; q < MODEL_QUEUES; q++)
+		for (int i = 0; i < MODEL_FENCES; i++)
+			waybuf_fence_unref(request->fences[q][i]);
+}
+
+static void submit(void)
+{
+	struct request request = {0};
+	run.model.n++;
+	unsigned transaction = dice(3) == 0;
+	int first = (int)dice(MODEL_QUEUES);
+	for (int i = 0; i < MODEL_QUEUES; i++)
+		if (i == 0 || (transaction && dice(2)))
+			add_part(&request, (first + i) % MODEL_QUEUES);
+	uint32_t deadline = choose_deadline();
+	int expected = model_submit(&run.model, deadline);
+	int ret = gate_submit_within(run.model.n, request.parts, request.n, deadline);
+	ck_assert_int_eq(ret, expected);
+	drop_fences(&request);
+}
+
+static void settle(void)
+{
+	if (run.n_flights == 0)
+		return;
+	int i = (int)dice((unsigned)run.n_flights);
+	struct flight flight = run.flights[i];
+	run.flights[i] = run.flights[--run.n_flights];
+	bool fails = dice(10) == 0;
+	model_settle(&run.model, flight.commit, flight.queue, fails);
+	if (fails)
+		ck_assert_int_eq(waybuf_timeline_fail(flight.timeline, 1, -EIO), 0);
+	else
+		ck_assert_int_eq(waybuf_timeline_signal(flight.timeline, 1), 0);
+	waybuf_timeline_destroy(flight.timeline);
+}
+
+static void advance(void)
+{
+	uint64_t ms = dice(60);
+	model_advance(&run.model, ms);
+	fake_clock_advance(ms);
+}
+
+static void destroy_queue(void)
+{
+	int q = (int)dice(MODEL_QUEUES);
+	model_destroy_queue(&run.model, q);
+	waybuf_gate_queue_destroy(run.queues[q]);
+	run.queues[q] = gate_queue();
+}
+
+static void compare(void)
+{
+	gate_expect(model_log(&run.model));
+	ck_assert_int_eq((int)gate_stats().waiting, model_waiting(&run.model));
+}
+
+static void step(void)
+{
+	unsigned what = dice(100);
+	if (what < 45 && run.model.n < MODEL_COMMITS - 1)
+		submit();
+	else if (what < 85)
+		settle();
+	else if (what < 97)
+		advance();
+	else
+		destroy_queue();
+	compare();
+}
+
+static void history(uint64_t seed)
+{
+	memset(&run, 0, sizeof(run));
+	run.random = seed;
+	gate_set_up(NULL);
+	model_init(&run.model, fake_clock.now_ms);
+	for (int q = 0; q < MODEL_QUEUES; q++)
+		run.queues[q] = gate_queue();
+	for (int i = 0; i < STEPS; i++)
+		step();
+	for (int q = 0; q < MODEL_QUEUES; q++) {
+		model_destroy_queue(&run.model, q);
+		waybuf_gate_queue_destroy(run.queues[q]);
+		compare();
+	}
+	while (run.n_flights > 0)
+		waybuf_timeline_destroy(run.flights[--run.n_flights].timeline);
+	gate_expect("");
+	gate_tear_down();
+}
+
+TEST(agrees_with_the_model)
+{
+	uint64_t seed = harness_seed();
+	for (uint64_t i = 0; i < RUNS; i++)
+		history(seed + i);
+}
+
+TEST_TIMEOUT(100)
+TEST_MAIN("gate-random")
