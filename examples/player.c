@@ -81,7 +81,7 @@ static void place(struct player *player, uint32_t width, uint32_t height)
 static void set_colours(struct player *player)
 {
 	const AVFrame *frame = player->frame;
-	int space = frame->colorspace;
+	int space = (int)frame->colorspace;
 	if (space == AVCOL_SPC_UNSPECIFIED)
 		space = frame->height >= 720 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
 	bool full = frame->color_range == AVCOL_RANGE_JPEG;

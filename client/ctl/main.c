@@ -160,5 +160,5 @@ int main(int argc, char **argv)
 		ctl_error("the output could not be written");
 		status = CTL_FAILED;
 	}
-	return status;
+	return (int)status;
 }

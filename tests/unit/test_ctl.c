@@ -110,13 +110,18 @@ TEST(what_is_not_known)
 /* A document of another version, or a broken one: anything but a crash. */
 TEST(strange_documents)
 {
-	static const char *const documents[] = {"{}", "[]", "{\"objects\":7}",
-		"{\"objects\":[7,null,[],{}]}", "{\"objects\":[{\"type\":7}]}",
-		"{\"objects\":[{\"type\":\"device\",\"planes\":{},\"connectors\":[1,{}],"
-		"\"caps\":[null,{}]}]}",
+	static const char *const documents[] = {
+		"{}",
+		"[]",
+		"{\"objects\":7}",
+		"{\"objects\":[7,null,[],{}]}",
+		"{\"objects\":[{\"type\":7}]}",
+		"{\"objects\":[{\"type\":\"device\",\"planes\":{},\"connectors\":[1,{}]}]}",
+		"{\"objects\":[{\"type\":\"device\",\"caps\":[null,{}]}]}",
 		"{\"objects\":[{\"type\":\"device\",\"planes\":[1,{\"formats\":[3,{}]}]}]}",
 		"{\"objects\":[{\"type\":\"exporter\",\"works\":\"yes\",\"cost\":-1}]}",
-		"{\"objects\":[{\"type\":\"gadget\",\"a\":null,\"b\":[null,[],{}],\"c\":{}}]}"};
+		"{\"objects\":[{\"type\":\"gadget\",\"a\":null,\"b\":[null,[],{}],\"c\":{}}]}",
+	};
 	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
 		char *text = print(documents[i]);
 		ck_assert_ptr_nonnull(strstr(text, "waybuf ?"));
