@@ -165,6 +165,13 @@ WAYBUF_EXPORT int waybuf_pool_create(struct waybuf_manager *manager, struct wayb
 WAYBUF_EXPORT struct waybuf_pool *waybuf_pool_ref(struct waybuf_pool *pool);
 /** The last reference frees the buffers that nobody else refers to. NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_pool_unref(struct waybuf_pool *pool);
+/**
+ * Lets @account (referenced) pay for the pool, its buffers and their storage from now on: the one
+ * who made it has left. -EDQUOT, and nothing happened.
+ */
+WAYBUF_EXPORT int waybuf_pool_set_account(struct waybuf_pool *pool, struct waybuf_account *account);
+/** Who pays; borrowed. */
+WAYBUF_EXPORT struct waybuf_account *waybuf_pool_account(struct waybuf_pool *pool);
 /** Never falls; rises when the participants' HOLD records together ask for more buffers. */
 WAYBUF_EXPORT uint32_t waybuf_pool_count(const struct waybuf_pool *pool);
 /** Pixels. */
@@ -345,6 +352,14 @@ WAYBUF_EXPORT int waybuf_buffer_claim(struct waybuf_buffer *buffer, struct waybu
  * waybuf_dmabuf_export_fence().
  */
 WAYBUF_EXPORT void waybuf_claim_latch(struct waybuf_claim *claim, struct waybuf_grant *grant);
+/**
+ * Somebody may hold a write map beside the claim: the client that keeps what it commits, or another
+ * one, for whom the latch should wait (see waybuf_buffer_writer()). True if somebody does: then
+ * @func is called once, when that map has ended, unless the claim ends first; a new call replaces
+ * the old one. False, and no call, if nobody does.
+ */
+WAYBUF_EXPORT bool waybuf_claim_watch_writer(
+	struct waybuf_claim *claim, void (*func)(void *data), void *data);
 /** Borrowed. */
 WAYBUF_EXPORT struct waybuf_buffer *waybuf_claim_buffer(const struct waybuf_claim *claim);
 /** Ends it; reading is over when @fence (referenced; NULL: now) signals. NULL claim is a no-op. */

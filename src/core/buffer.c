@@ -90,7 +90,12 @@ void waybuf_buffer_set_backing(struct waybuf_buffer *buffer, bool backing)
 int waybuf_buffer_back(struct waybuf_buffer *buffer, struct waybuf_storage *storage)
 {
 	assert(buffer->state == BUFFER_BACKING);
-	int error = waybuf_resv_create(&buffer->resv);
+	int error = 0;
+	/* the payer may have changed while the memory was made */
+	if (storage->account != buffer->pool->account)
+		error = waybuf_storage_set_account(storage, buffer->pool->account);
+	if (error == 0)
+		error = waybuf_resv_create(&buffer->resv);
 	if (error < 0)
 		return error;
 	take_storage(buffer, storage);

@@ -122,6 +122,32 @@ int waybuf_buffer_claim(struct waybuf_buffer *buffer, struct waybuf_claim **out)
 	return 0;
 }
 
+bool waybuf_claim_watch_writer(struct waybuf_claim *claim, void (*func)(void *data), void *data)
+{
+	bool held = claim->buffer->writer != NULL;
+	claim->writer_gone = held ? func : NULL;
+	claim->writer_gone_data = data;
+	return held;
+}
+
+void waybuf_buffer_writer_gone(struct waybuf_buffer *buffer)
+{
+	struct waybuf_claim *claim;
+	bool found;
+	do {
+		found = false;
+		waybuf_list_for_each(claim, &buffer->claims, link) {
+			void (*func)(void *data) = claim->writer_gone;
+			if (!func)
+				continue;
+			claim->writer_gone = NULL;
+			found = true;
+			func(claim->writer_gone_data);
+			break; /* anything may have happened to the list */
+		}
+	} while (found);
+}
+
 void waybuf_claim_end(struct waybuf_claim *claim, struct waybuf_fence *fence)
 {
 	if (!claim)

@@ -131,6 +131,11 @@ struct waybuf_pool *waybuf_pool_ref(struct waybuf_pool *pool)
 	return pool;
 }
 
+static uint32_t pool_charge(const struct waybuf_pool *pool)
+{
+	return pool->foreign ? 0 : 1;
+}
+
 void waybuf_pool_reap(struct waybuf_pool *pool)
 {
 	if (pool->members > 0)
@@ -141,8 +146,7 @@ void waybuf_pool_reap(struct waybuf_pool *pool)
 	}
 	if (pool->buffer_refs > 0)
 		return;
-	if (!pool->foreign)
-		waybuf_account_discharge(pool->account, WAYBUF_RESOURCE_POOLS, 1);
+	waybuf_account_discharge(pool->account, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
 	pool_free(pool);
 }
 
@@ -152,6 +156,59 @@ void waybuf_pool_unref(struct waybuf_pool *pool)
 		return;
 	pool->members--;
 	waybuf_pool_reap(pool);
+}
+
+/* The first @n storages back to where they were, and there was room for them a moment ago. */
+static void return_storages(struct waybuf_pool *pool, uint32_t n)
+{
+	while (n-- > 0) {
+		struct waybuf_storage *storage = pool->buffers[n]->storage;
+		if (storage)
+			waybuf_storage_set_account(storage, pool->account);
+	}
+}
+
+static int move_storages(struct waybuf_pool *pool, struct waybuf_account *account)
+{
+	for (uint32_t i = 0; i < pool->count; i++) {
+		struct waybuf_storage *storage = pool->buffers[i]->storage;
+		int error = storage ? waybuf_storage_set_account(storage, account) : 0;
+		if (error < 0) {
+			return_storages(pool, i);
+			return error;
+		}
+	}
+	return 0;
+}
+
+int waybuf_pool_set_account(struct waybuf_pool *pool, struct waybuf_account *account)
+{
+	struct waybuf_account *old = pool->account;
+	int error = waybuf_account_charge(account, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
+	if (error < 0)
+		return error;
+	error = waybuf_account_charge(account, WAYBUF_RESOURCE_BUFFERS, pool->count);
+	if (error < 0)
+		goto err_pool;
+	error = move_storages(pool, account);
+	if (error < 0)
+		goto err_buffers;
+	pool->account = waybuf_account_ref(account);
+	waybuf_account_discharge(old, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
+	waybuf_account_discharge(old, WAYBUF_RESOURCE_BUFFERS, pool->count);
+	waybuf_account_unref(old);
+	return 0;
+
+err_buffers:
+	waybuf_account_discharge(account, WAYBUF_RESOURCE_BUFFERS, pool->count);
+err_pool:
+	waybuf_account_discharge(account, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
+	return error;
+}
+
+struct waybuf_account *waybuf_pool_account(struct waybuf_pool *pool)
+{
+	return pool->account;
 }
 
 uint32_t waybuf_pool_count(const struct waybuf_pool *pool)

@@ -121,6 +121,8 @@ struct waybuf_claim {
 	size_t reserved; /* slots in the buffer's reservation */
 	struct waybuf_fence_wait wait; /* after the end, if its fence found no slot */
 	struct waybuf_deadline deadline;
+	void (*writer_gone)(void *data); /* NULL: nobody asked */
+	void *writer_gone_data;
 	struct waybuf_list link; // waybuf_buffer.claims
 };
 
@@ -141,7 +143,7 @@ void waybuf_pools_forget_device(struct waybuf_manager *manager, const struct way
 
 int waybuf_buffer_create(struct waybuf_pool *pool, uint32_t index, struct waybuf_buffer **out);
 void waybuf_buffer_destroy(struct waybuf_buffer *buffer);
-/* Gives it its first storage (a reference that it takes). -ENOMEM, and nothing happened. */
+/* Gives it its first storage (a reference that it takes). -ENOMEM, -EDQUOT: nothing happened. */
 int waybuf_buffer_back(struct waybuf_buffer *buffer, struct waybuf_storage *storage);
 /* Puts a new storage in place of the old one. */
 void waybuf_buffer_replace(struct waybuf_buffer *buffer, struct waybuf_storage *storage);
@@ -151,6 +153,11 @@ void waybuf_buffer_drop_storage(struct waybuf_buffer *buffer);
 /* DECLARED <-> BACKING, BACKED <-> MIGRATING. */
 void waybuf_buffer_set_backing(struct waybuf_buffer *buffer, bool backing);
 void waybuf_buffer_set_migration(struct waybuf_buffer *buffer, struct migration *migration);
+
+/* ---- claim.c */
+
+/* The write map has ended: tells the claims that asked. */
+void waybuf_buffer_writer_gone(struct waybuf_buffer *buffer);
 
 /* ---- queue.c */
 

@@ -53,6 +53,24 @@ void waybuf_storage_uncharge_bytes(struct waybuf_storage *storage)
 	storage->bytes = 0;
 }
 
+int waybuf_storage_set_account(struct waybuf_storage *storage, struct waybuf_account *account)
+{
+	struct waybuf_account *old = storage->account;
+	const uint64_t bytes = storage->bytes;
+	const uint32_t fds = storage->fds;
+	storage->account = account;
+	int error = charge(storage, bytes, fds);
+	if (error < 0) {
+		storage->account = old;
+		return error;
+	}
+	waybuf_account_ref(account);
+	waybuf_account_discharge(old, WAYBUF_RESOURCE_FDS, fds);
+	waybuf_account_discharge_bytes(old, bytes);
+	waybuf_account_unref(old);
+	return 0;
+}
+
 static void swap_accounts(struct waybuf_storage *a, struct waybuf_storage *b)
 {
 	struct waybuf_account *account = a->account;

@@ -64,6 +64,8 @@ int waybuf_storage_fill(struct waybuf_storage *storage, struct waybuf_exporter *
 
 /* Each pays for the other from now on. -EDQUOT, and nothing happened. */
 int waybuf_storage_exchange_accounts(struct waybuf_storage *a, struct waybuf_storage *b);
+/* @account pays from now on. -EDQUOT, and nothing happened. */
+int waybuf_storage_set_account(struct waybuf_storage *storage, struct waybuf_account *account);
 /* Its bytes are charged elsewhere. */
 void waybuf_storage_uncharge_bytes(struct waybuf_storage *storage);
 

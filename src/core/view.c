@@ -139,6 +139,8 @@ static int end_access(struct waybuf_view *view, struct waybuf_fence *fence)
 static void after_unmap(struct waybuf_buffer *buffer)
 {
 	waybuf_buffer_ref(buffer);
+	if (!buffer->writer)
+		waybuf_buffer_writer_gone(buffer);
 	if (buffer->migration)
 		waybuf_migration_advance(buffer->migration);
 	waybuf_buffer_kick(buffer);

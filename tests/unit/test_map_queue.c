@@ -447,6 +447,34 @@ TEST(claim_passes_queued_writers_and_holds_them_up)
 	two_finish(&t);
 }
 
+static void count(void *data)
+{
+	unsigned *times = data;
+	(*times)++;
+}
+
+TEST(claim_hears_of_the_writers_end)
+{
+	struct two t;
+	struct waybuf_claim *claims[2];
+	unsigned times[2] = {0, 0};
+	two_init(&t);
+	struct waybuf_buffer *buffer = waybuf_pool_buffer(t.pool, 0);
+	seat_grant(&t.f, &t.a0, WAYBUF_WRITE);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(waybuf_buffer_claim(buffer, &claims[i]), 0);
+		ck_assert(waybuf_claim_watch_writer(claims[i], count, &times[i]));
+	}
+	waybuf_claim_end(claims[1], NULL);
+	seat_unmap(&t.a0, NULL);
+	ck_assert_uint_eq(times[0], 1);
+	ck_assert_uint_eq(times[1], 0);
+	ck_assert(!waybuf_claim_watch_writer(claims[0], count, &times[0]));
+	waybuf_claim_end(claims[0], NULL);
+	ck_assert_uint_eq(times[0], 1);
+	two_finish(&t);
+}
+
 TEST(claim_waits_for_writers_and_its_fence_for_the_next)
 {
 	struct two t;

@@ -412,6 +412,52 @@ TEST(buffer_outlives_its_pool)
 	fixture_finish(&f);
 }
 
+TEST(another_account_takes_over)
+{
+	struct one o;
+	struct waybuf_limits limits = {.max = {15, 4, 8, 2, 2, 2, 2}};
+	fixture_init(&o.f);
+	struct waybuf_account *poor = waybuf_account_create(o.f.manager, "poor", &limits);
+	struct waybuf_account *rich = waybuf_account_create(o.f.manager, "rich", NULL);
+	struct waybuf_export_info info = {.width = 64, .height = 64, .count = 2};
+	one_init(&o, NULL);
+	seat_grant(&o.f, &o.seat, WAYBUF_READ);
+	ck_assert_int_eq(waybuf_pool_set_account(o.pool, poor), -EDQUOT);
+	ck_assert_ptr_eq(waybuf_pool_account(o.pool), o.f.account);
+	ck_assert_uint_eq(waybuf_account_bytes(poor), 0);
+	ck_assert_uint_eq(waybuf_account_used(poor, WAYBUF_RESOURCE_POOLS), 0);
+	ck_assert_uint_eq(waybuf_account_used(poor, WAYBUF_RESOURCE_BUFFERS), 0);
+	ck_assert_uint_eq(waybuf_account_bytes(o.f.account), 16384);
+	ck_assert_int_eq(waybuf_pool_set_account(o.pool, rich), 0);
+	ck_assert_uint_eq(waybuf_account_bytes(rich), 16384);
+	ck_assert_uint_eq(waybuf_account_used(rich, WAYBUF_RESOURCE_FDS), 1);
+	ck_assert_uint_eq(waybuf_account_used(rich, WAYBUF_RESOURCE_POOLS), 1);
+	ck_assert_uint_eq(waybuf_account_bytes(o.f.account), 0);
+	ck_assert_uint_eq(waybuf_account_used(o.f.account, WAYBUF_RESOURCE_POOLS), 0);
+	seat_unmap(&o.seat, NULL);
+	/* also while the memory is being made */
+	struct one p = {.f = o.f};
+	ck_assert_int_eq(waybuf_pool_create(o.f.manager, o.f.account, &info, &p.pool), 0);
+	party_attach(&p.party, p.pool, o.f.account, "p");
+	party_commit(&p.party, cpu_constraints(DRM_FORMAT_XRGB8888, 0));
+	seat_open(&p.seat, &p.party, 0);
+	seat_map(&p.seat, WAYBUF_READ);
+	ck_assert_int_eq(waybuf_pool_set_account(p.pool, rich), 0);
+	fixture_wait(&o.f, &p.seat.answered);
+	ck_assert_uint_eq(p.seat.mapped, 1);
+	ck_assert_uint_eq(waybuf_account_bytes(rich), 2 * 16384);
+	ck_assert_uint_eq(waybuf_account_bytes(o.f.account), 0);
+	seat_unmap(&p.seat, NULL);
+	seat_map(&p.seat, WAYBUF_READ);
+	seat_close(&p.seat);
+	party_detach(&p.party);
+	waybuf_pool_unref(p.pool);
+	one_finish(&o);
+	ck_assert_uint_eq(waybuf_account_bytes(rich), 0);
+	waybuf_account_unref(rich);
+	waybuf_account_unref(poor);
+}
+
 TEST(pool_goes_while_memory_is_made)
 {
 	struct one o;
