@@ -14,7 +14,7 @@ struct waybuf_kms_state;
  * ext-image-copy-capture of an output, into wl_shm buffers.
  *
  * Where the CRTC has a writeback connector the pixels are what the display hardware made of the
- * frame, which is what a test wants to see; they are then copied into the client's memory. Elsewhere
+ * frame, which is what a test wants to see; they are copied into the client's memory then. Elsewhere
  * the worker composes the scene that is shown a second time.
  *
  * One capture is under way at a time, and serves everybody who waits when it begins.
@@ -30,7 +30,7 @@ void capture_flipped(struct output *output);
 /* Starts a capture if somebody waits for one and the device is free. */
 void capture_poke(struct output *output);
 
-/* Adds a capture to the commit of @state if somebody waits; then capture_joined() tells how it went. */
+/* Adds a capture to the commit of @state if somebody waits; capture_joined() ends what it began. */
 bool capture_join(struct output *output, struct waybuf_kms_state *state);
 void capture_joined(struct output *output, int error);
 /* From the device: the writeback is over. */

@@ -58,8 +58,8 @@ void frame_unref(struct frame *frame);
 int frame_latch(struct frame *frame, struct waybuf_fence **fence);
 
 /*
- * The framebuffer of a latched dma-buf frame on @kms, borrowed from the frame. NULL: backing->refusal
- * says why, and the device was asked no more than once, unless it may do better another time.
+ * The framebuffer of a latched dma-buf frame on @kms, borrowed from the frame. NULL: the backing's
+ * refusal says why, and the device was asked no more than once, unless it may do better another time.
  */
 struct waybuf_kms_fb *frame_fb(struct frame *frame, struct waybuf_kms_device *kms);
 

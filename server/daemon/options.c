@@ -13,21 +13,23 @@
 static const char help[] =
 	"usage: waybufd [OPTION...] [-- COMMAND [ARGUMENT...]]\n"
 	"\n"
-	"Buffer manager and kiosk compositor. With COMMAND: runs it as its client, and ends with it.\n"
+	"Buffer manager and kiosk compositor. With COMMAND: runs it as its client, and\n"
+	"ends with it.\n"
 	"\n"
-	"  -s, --socket NAME      name of the Wayland socket (default: the next free wayland-N,\n"
-	"                         printed as WAYLAND_DISPLAY=NAME)\n"
-	"  -d, --device PATH      display controller (default: the first that has an output)\n"
-	"  -n, --no-display       allocation service only, needs no display controller\n"
-	"  -m, --mode WxH[@HZ]    display mode (default: the display's preferred one)\n"
-	"  -r, --ready-fd FD      write a newline to FD when clients can connect\n"
-	"  -l, --log LEVEL        silent, error (default), info or debug, to stderr\n"
-	"  -h, --help             this text\n"
-	"  -V, --version          the version\n"
+	"  -s, --socket NAME    name of the Wayland socket (default: the next free\n"
+	"                       wayland-N, printed as WAYLAND_DISPLAY=NAME)\n"
+	"  -d, --device PATH    display controller (default: the first with an output)\n"
+	"  -n, --no-display     allocation service only, needs no display controller\n"
+	"  -m, --mode WxH[@HZ]  display mode (default: the one the display prefers)\n"
+	"  -r, --ready-fd FD    write a newline to FD when clients can connect\n"
+	"  -l, --log LEVEL      silent, error (default), info or debug, to stderr\n"
+	"  -h, --help           this text\n"
+	"  -V, --version        the version\n"
 	"\n"
 	"SIGTERM and SIGINT end it and give the display back as it was.\n"
-	"Exit status: COMMAND's own, or 128 + the signal that ended it; 0 after a signal to waybufd;\n"
-	"1 if something failed, 2 for a bad command line, 126 or 127 if COMMAND cannot be run.\n";
+	"Exit status: COMMAND's own, or 128 + the signal that ended it; 0 after a signal\n"
+	"to waybufd; 1 if something failed, 2 for a bad command line, 126 or 127 if\n"
+	"COMMAND cannot be run.\n";
 
 static const struct option long_options[] = {
 	{"socket", required_argument, NULL, 's'},

@@ -46,7 +46,10 @@ void output_damage(struct output *output)
 /* Whatever becomes of it, the clients in it go on. */
 static void drop_scene(struct output *output, struct scene *scene, const char *why)
 {
-	waybuf_error("a frame could not be shown: %s", why);
+	/* once, not sixty times a second */
+	if (!output->failing)
+		waybuf_error("frames cannot be shown: %s", why);
+	output->failing = true;
 	callbacks_adopt(output, scene);
 	scene_destroy(scene);
 }
@@ -168,6 +171,7 @@ static void scene_flipped(struct output *output)
 	output->pending = NULL;
 	scene_destroy(output->shown);
 	output->shown = scene;
+	output->failing = false;
 	count(output->daemon, scene);
 	surface_send_callbacks(&scene->callbacks, (uint32_t)(output->flip_ns / 1000000));
 	presentation_show(

@@ -40,6 +40,7 @@ struct output {
 	struct waybuf_kms_dumb *slots[2]; /* the second one is made when it is needed */
 	struct waybuf_kms_dumb *shown_slot; /* of the last commit; NULL: a client's buffer */
 	bool dirty;
+	bool failing; /* frames could not be shown, and that was said */
 	struct wl_event_source *idle; /* a repaint is due */
 	struct surface *visible[SCENE_MAX_LAYERS]; /* in the scene that was made last */
 	uint32_t n_visible;
@@ -63,7 +64,8 @@ void output_destroy(struct output *output);
 
 /* The wl_output global. */
 struct wl_global *output_global_create(struct output *output);
-struct output *output_from_resource(struct wl_resource *resource);
+/* Tells the surface's client that it is on the output, or no longer. */
+void output_send_enter(struct output *output, struct surface *surface, bool enter);
 
 /* A surface has a new current state; NULL output: there is no display. */
 void output_surface_applied(struct output *output, struct surface *surface);

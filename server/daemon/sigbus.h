@@ -19,7 +19,7 @@ struct sigbus_guard {
 	struct sigbus_guard *outer;
 };
 
-/* Installs the handler; others that were there before are called for what is not ours. 0 or -errno. */
+/* Installs the handler; the one that was there before gets what is not ours. 0 or -errno. */
 int sigbus_init(void);
 
 /* Guards access to @length bytes from @address; @guard is caller storage until the end. */

@@ -14,7 +14,7 @@
 
 /*
  * Who can open the socket can ask us for memory and look at the screen, so neither the socket nor
- * the folder it stands in may be within reach of other users: they could put their own in its place.
+ * its folder may be within reach of other users: they could put a socket of their own in its place.
  */
 static bool folder_safe(const char *path, const struct stat *st)
 {

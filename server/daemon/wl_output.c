@@ -56,7 +56,16 @@ struct wl_global *output_global_create(struct output *output)
 		output->daemon->display, &wl_output_interface, 4, output, bind_output);
 }
 
-struct output *output_from_resource(struct wl_resource *resource)
+void output_send_enter(struct output *output, struct surface *surface, bool enter)
 {
-	return wl_resource_get_user_data(resource);
+	struct wl_client *client = wl_resource_get_client(surface->resource);
+	struct wl_resource *resource;
+	wl_resource_for_each(resource, &output->resources) {
+		if (wl_resource_get_client(resource) != client)
+			continue;
+		if (enter)
+			wl_surface_send_enter(surface->resource, resource);
+		else
+			wl_surface_send_leave(surface->resource, resource);
+	}
 }

@@ -58,9 +58,9 @@ static void applied(struct surface *surface)
 static void handle_surface_destroyed(struct wl_listener *listener, void *data)
 {
 	struct xdg_surface *xdg = wl_container_of(listener, xdg, surface_destroyed);
-	set_mapped(xdg, false);
 	wl_list_remove(&xdg->surface_destroyed.link);
 	xdg->surface = NULL;
+	set_mapped(xdg, false);
 }
 
 /* One role for both kinds: a surface that was a toplevel may not become a popup. */

@@ -27,7 +27,7 @@ static void add_state(struct wl_array *states, uint32_t state)
 		*slot = state;
 }
 
-/* Before version 5 everything was allowed to be asked for; now say that fullscreen is all there is. */
+/* Since version 5 clients hear that fullscreen is all there is. */
 static void send_capabilities(struct wl_resource *resource)
 {
 	uint32_t fullscreen = XDG_TOPLEVEL_WM_CAPABILITIES_FULLSCREEN;
@@ -78,6 +78,8 @@ static void mapped(struct xdg_surface *xdg, bool now)
 		if (was_top)
 			configure_top(daemon);
 	}
+	if (xdg->surface)
+		output_send_enter(daemon->output, xdg->surface, now);
 	output_stack_changed(daemon->output);
 }
 

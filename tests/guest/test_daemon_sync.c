@@ -8,7 +8,7 @@
 #include "daemon_fixture.h"
 #include "sw_sync.h"
 
-/* When frames are shown, released and called back; and that nobody waits for somebody else's fence. */
+/* When frames are shown, released and called back; nobody waits for somebody else's fence. */
 
 struct scenario {
 	struct daemon daemon;
