@@ -177,6 +177,15 @@ static uint32_t count_backed(
 	return backed;
 }
 
+/* Somebody else's memory cannot be moved, so a misfit is a refusal. */
+static int decide_foreign(struct waybuf_attachment *attachment, struct waybuf_constraints *set,
+	const struct waybuf_explanation **why)
+{
+	const struct waybuf_storage *storage = attachment->pool->buffers[0]->storage;
+	int error = waybuf_attachment_explain_misfit(attachment, set, storage, why);
+	return error == -ENOMEM ? error : -EADDRNOTAVAIL;
+}
+
 static void decide(struct waybuf_attachment *attachment, struct waybuf_constraints *set)
 {
 	struct waybuf_pool *pool = attachment->pool;
@@ -186,10 +195,10 @@ static void decide(struct waybuf_attachment *attachment, struct waybuf_constrain
 	uint32_t backed = count_backed(attachment, set, &misfits);
 	enum waybuf_outcome outcome = backed ? WAYBUF_FITS : WAYBUF_DECLARED;
 	int error = 0;
-	if (backed == 0 || misfits > 0)
+	if (pool->foreign && misfits > 0)
+		error = decide_foreign(attachment, set, &why);
+	else if (backed == 0 || misfits > 0)
 		error = waybuf_pool_solve(pool, attachment, set, NULL, 0, &solution, &why);
-	if (error == 0 && misfits > 0 && pool->foreign)
-		error = -EADDRNOTAVAIL;
 	if (error == 0)
 		error = grow(attachment, set);
 	if (error == 0 && misfits > 0) {

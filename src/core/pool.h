@@ -205,6 +205,13 @@ int waybuf_pool_check(struct waybuf_pool *pool, const struct waybuf_attachment *
 int waybuf_attachment_check(const struct waybuf_attachment *attachment,
 	struct waybuf_constraints *set, const struct waybuf_storage *storage,
 	struct waybuf_conflict *conflict);
+/*
+ * Why @storage, which cannot be moved, does not meet @set: the clash of what is with what is
+ * wanted. As waybuf_negotiate(); 0 if it is nothing that constraints can say.
+ */
+int waybuf_attachment_explain_misfit(const struct waybuf_attachment *attachment,
+	struct waybuf_constraints *set, const struct waybuf_storage *storage,
+	const struct waybuf_explanation **why);
 /* Whether the planes of @storage hold an image of its format and size. 0 or -EINVAL. */
 int waybuf_storage_check_image(const struct waybuf_storage *storage);
 /* Tries @storage on every device of the pool that has not seen its like. 0 or the refusal. */

@@ -118,6 +118,46 @@ int waybuf_attachment_check(const struct waybuf_attachment *attachment,
 		&question.request, storage_caps(storage), &storage->layout, conflict);
 }
 
+/* The layout that is there, as if somebody required it. */
+static int layout_constraints(const struct waybuf_layout *layout, struct waybuf_constraints **out)
+{
+	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
+	if (!builder)
+		return -ENOMEM;
+	waybuf_constraints_builder_set(builder, &layout->format, 1, &layout->modifier, 1);
+	for (uint32_t i = 0; i < layout->n_planes; i++)
+		waybuf_constraints_builder_stride(
+			builder, (uint8_t)i, 1, layout->planes[i].stride, layout->planes[i].stride);
+	int error = waybuf_constraints_builder_finish(builder, out);
+	waybuf_constraints_builder_destroy(builder);
+	return error;
+}
+
+int waybuf_attachment_explain_misfit(const struct waybuf_attachment *attachment,
+	struct waybuf_constraints *set, const struct waybuf_storage *storage,
+	const struct waybuf_explanation **why)
+{
+	struct waybuf_constraints *layout;
+	struct waybuf_solution solution;
+	struct question question;
+	const struct waybuf_exporter_caps *caps = storage_caps(storage);
+	int error = layout_constraints(&storage->layout, &layout);
+	if (error < 0)
+		return error;
+	init_question(&question, attachment->pool);
+	add_party(&question, attachment, set);
+	question.parties[question.request.n_parties++] = (struct waybuf_party){
+		.who = "imported memory",
+		.set = layout,
+	};
+	question.request.exporters = &caps;
+	question.request.n_exporters = 1;
+	question.request.n_exclusions = 0;
+	error = waybuf_negotiate(&question.request, NULL, &solution, why);
+	waybuf_constraints_unref(layout);
+	return error;
+}
+
 int waybuf_storage_check_image(const struct waybuf_storage *storage)
 {
 	const struct waybuf_request nobody = {

@@ -593,6 +593,8 @@ TEST(foreign_memory_is_wrapped)
 	/* only moving it is out of the question */
 	party_commit(&party, reader_constraints(DRM_FORMAT_XRGB8888, 1024, false));
 	ck_assert_int_eq(party.error, -EADDRNOTAVAIL);
+	ck_assert_ptr_nonnull(strstr(party.conflicts, "imported memory"));
+	ck_assert_ptr_nonnull(strstr(party.conflicts, "stride"));
 	party_detach(&party);
 	waybuf_buffer_unref(buffer);
 	fixture_finish(&f);
