@@ -53,9 +53,22 @@ static void set_pending(struct surface *surface, struct wl_resource *buffer)
 static void pending_destroyed(struct wl_listener *listener, void *data)
 {
 	struct surface *surface = wl_container_of(listener, surface, pending_destroy);
-	if (surface->server->committed == surface->pending)
-		surface->server->committed = NULL;
 	set_pending(surface, NULL);
+}
+
+static void committed_destroyed(struct wl_listener *listener, void *data)
+{
+	struct fixture_server *server = wl_container_of(listener, server, committed_destroy);
+	fixture_server_set_committed(server, NULL);
+}
+
+void fixture_server_set_committed(struct fixture_server *server, struct wl_resource *buffer)
+{
+	wl_list_remove(&server->committed_destroy.link);
+	wl_list_init(&server->committed_destroy.link);
+	server->committed = buffer;
+	if (buffer)
+		wl_resource_add_destroy_listener(buffer, &server->committed_destroy);
 }
 
 static void surface_attach(struct wl_client *client, struct wl_resource *resource,
@@ -67,7 +80,7 @@ static void surface_attach(struct wl_client *client, struct wl_resource *resourc
 static void surface_commit(struct wl_client *client, struct wl_resource *resource)
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
-	surface->server->committed = surface->pending;
+	fixture_server_set_committed(surface->server, surface->pending);
 }
 
 static const struct wl_surface_interface surface_impl = {
@@ -214,6 +227,8 @@ void fixture_server_init(
 	*server = (struct fixture_server){0};
 	if (options)
 		server->options = *options;
+	server->committed_destroy.notify = committed_destroyed;
+	wl_list_init(&server->committed_destroy.link);
 	server->display = wl_display_create();
 	ck_assert_ptr_nonnull(server->display);
 	ck_assert_ptr_nonnull(wl_global_create(

@@ -2,6 +2,8 @@
 #ifndef TESTS_FIXTURE_SERVER_H
 #define TESTS_FIXTURE_SERVER_H
 
+#include <wayland-server-core.h>
+
 #include <waybuf/server.h>
 
 #include "harness.h"
@@ -44,6 +46,7 @@ struct fixture_server {
 	unsigned imports;
 	/** as the last wl_surface.commit left it; NULL: nothing attached */
 	struct wl_resource *surface, *committed;
+	struct wl_listener committed_destroy;
 };
 
 /** @options NULL: defaults. */
@@ -56,6 +59,8 @@ void fixture_server_finish(struct fixture_server *server);
 /** The last part of that, for a test that has taken the library's objects down itself. */
 void fixture_server_destroy_display(struct fixture_server *server);
 
+/** Changes that by hand. */
+void fixture_server_set_committed(struct fixture_server *server, struct wl_resource *buffer);
 /** A new connection; the caller has the other end and closes it. */
 int fixture_server_connect(struct fixture_server *server, struct wl_client **client);
 /** Handles what there is to handle, waiting @ms at most for something to come. */
