@@ -10,6 +10,7 @@
 #include "loop.h"
 #include "monitor.h"
 #include "server.h"
+#include "syncobj.h"
 #include "util/fd.h"
 #include "util/log.h"
 
@@ -58,6 +59,8 @@ int waybuf_server_create(struct wl_display *display, const struct waybuf_server_
 	wl_list_init(&server->devices);
 	wl_list_init(&server->clients);
 	wl_list_init(&server->pools);
+	wl_list_init(&server->syncobjs);
+	wl_list_init(&server->release_points);
 	token_table_init(&server->tokens);
 
 	int ret = keep_drm_fd(server);
@@ -94,6 +97,10 @@ void waybuf_server_destroy(struct waybuf_server *server)
 {
 	if (!server)
 		return;
+	release_points_finish(server);
+	struct waybuf_server_syncobj *syncobj, *next_syncobj;
+	wl_list_for_each_safe(syncobj, next_syncobj, &server->syncobjs, link)
+		server_syncobj_sever(syncobj);
 	struct server_client *client, *next_client;
 	wl_list_for_each_safe(client, next_client, &server->clients, link)
 		server_client_sever(client);

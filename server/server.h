@@ -26,6 +26,8 @@ struct waybuf_server {
 	struct wl_list devices; // server_device.link
 	struct wl_list clients; // server_client.link
 	struct wl_list pools; // server_pool.link
+	struct wl_list syncobjs; // waybuf_server_syncobj.link
+	struct wl_list release_points; // waybuf_release_point.link
 	struct token_table tokens;
 	uint32_t last_who;
 	uint32_t last_pool;

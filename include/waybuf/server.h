@@ -9,6 +9,7 @@
 
 #include <waybuf/buffer.h>
 #include <waybuf/device.h>
+#include <waybuf/gate.h>
 #include <waybuf/version.h>
 
 #ifdef __cplusplus
@@ -29,10 +30,49 @@ extern "C" {
  *	waybuf_use_latch(use, &grant);		wait for grant.fence, show grant.layout
  *	waybuf_use_end(use, out_fence);		sends wl_buffer.release when it was the last use
  *
+ * With explicit synchronisation and the gate (waybuf/gate.h), what a compositor does is
+ *
+ * at wl_surface.commit:
+ *
+ *	ret = waybuf_syncobj_surface_commit(surface, attached, &points);
+ *	if (ret < 0)			a protocol error was posted: forget this commit
+ *		return;
+ *	if (attached) {
+ *		waybuf_use_begin(attached, &use);
+ *		if (waybuf_use_latch(use, &grant) == 0)
+ *			fences = {points.acquire, grant.fence};
+ *	}
+ *	part = {queue, content, fences, 2, points.error};
+ *	ret = waybuf_gate_submit(gate, &(struct waybuf_gate_request){&part, 1, 0, commit});
+ *	waybuf_fence_unref(points.acquire);	the gate has its own
+ *	if (ret == 1)
+ *		apply(commit);			and else when ops.ready(commit) comes
+ *
+ *   Keep points.release with the use: whoever reads the buffer for this commit has both. In
+ *   ops.discard() and for the buffers that ops.fold() drops, and when the surface is destroyed
+ *   while the commit waits, nobody reads: waybuf_use_end(use, NULL) and
+ *   waybuf_release_point_unref(points.release, NULL). With points.is_explicit do not wait for
+ *   implicit fences of the dma-buf as well. A synchronised subsurface's commit goes, with its use
+ *   and points, into the cache, and is a part of its parent's request.
+ *
+ * at latch, for each further reader (a CRTC, a capture, a GPU or CPU copy):
+ *
+ *	waybuf_release_point_ref(release)	before it begins; refused: it must not read
+ *
+ * at displacement, that is when the atomic commit that shows something else was accepted:
+ *
+ *	waybuf_release_point_unref(release, out_fence);	of that commit, for that CRTC; before the flip
+ *	waybuf_release_point_unref(release, fence);	for a copy, when its end is known
+ *	waybuf_use_end(use, NULL);			after the flip: wl_buffer.release
+ *
+ *   When the last reader has let go, the merge of all fences goes onto the client's timeline at
+ *   once, or is waited for here where the kernel cannot have it. If the commit fails, touch
+ *   nothing.
+ *
  * Threads: every call belongs to the thread that dispatches the display's event loop, and every
  * callback arrives there. Callbacks must not destroy the object that calls them.
  *
- * Order of destruction: globals, then the server, then the display. Clients may still be
+ * Order of destruction: globals and gates, then the server, then the display. Clients may still be
  * connected: what they made becomes inert, and dies with its wl_resource.
  *
  * Nothing here aborts or writes to stderr; see waybuf/log.h for where messages go.
@@ -47,6 +87,8 @@ struct waybuf_server;
 struct waybuf_server_dmabuf;
 struct waybuf_server_allocator;
 struct waybuf_server_monitor;
+struct waybuf_server_syncobj;
+struct waybuf_release_point;
 struct waybuf_report;
 struct waybuf_use;
 
@@ -227,6 +269,89 @@ WAYBUF_EXPORT int waybuf_server_dmabuf_set_feedback(
  */
 WAYBUF_EXPORT int waybuf_server_dmabuf_set_surface_feedback(struct waybuf_server_dmabuf *dmabuf,
 	struct wl_resource *surface, const struct waybuf_feedback *feedback);
+
+/* ---- wp_linux_drm_syncobj_manager_v1 ------------------------------------------------------- */
+
+struct waybuf_server_syncobj_options {
+	/** a DRM device whose driver has timeline syncobjs; borrowed for the call */
+	int drm_fd;
+	/** passed to the callback, borrowed while the global exists */
+	void *data;
+	/**
+	 * Whether a wl_buffer that is not of this library (waybuf_buffer_from_resource()) supports
+	 * explicit synchronisation. NULL: none does.
+	 */
+	bool (*supports)(void *data, struct wl_resource *wl_buffer);
+};
+
+/**
+ * Offers wp_linux_drm_syncobj_manager_v1. 0, -EOPNOTSUPP (the driver or the kernel lacks what it
+ * takes, as vkms in stock kernels), -ENOMEM, -EMFILE.
+ */
+WAYBUF_EXPORT int waybuf_server_syncobj_create(struct waybuf_server *server,
+	const struct waybuf_server_syncobj_options *options, struct waybuf_server_syncobj **out);
+
+/** Withdraws the global. What clients have made of it goes on. NULL is a no-op. */
+WAYBUF_EXPORT void waybuf_server_syncobj_destroy(struct waybuf_server_syncobj *syncobj);
+
+/** The points of one commit. */
+struct waybuf_syncobj_points {
+	/** the commit brings points; if not, the rest is NULL and 0 */
+	bool is_explicit;
+	/** what must signal before the buffer is read; a reference for the caller, NULL on error */
+	struct waybuf_fence *acquire;
+	/**
+	 * to be let go of when the buffer is not read any more for this commit; the caller is its
+	 * first reader. NULL on some errors
+	 */
+	struct waybuf_release_point *release;
+	/**
+	 * 0, or why the points cannot be had: -EDQUOT (the client has too many), or our own
+	 * -ENOMEM, -EMFILE or -ENFILE. The client is not to blame, so it is not told; the buffer
+	 * must not be read: waybuf_gate_part.error
+	 */
+	int error;
+};
+
+/**
+ * Takes the points that were set for @surface since its last commit. To be called in each
+ * wl_surface.commit, also of synchronised subsurfaces; @buffer is what was attached in this commit,
+ * NULL if nothing was or the surface was left without a buffer. Surfaces without a synchronisation
+ * object have no points, and that is success.
+ *
+ * 0, or -EPROTO: a protocol error was posted, no_buffer, unsupported_buffer, no_acquire_point,
+ * no_release_point or conflicting_points; *out is empty. Timelines are compared by their protocol
+ * object: one that was imported twice counts as two, and the client waits for itself until the
+ * deadline.
+ *
+ * A point that has signalled costs one ioctl. That the work of such a point ended in an error is
+ * not seen.
+ */
+WAYBUF_EXPORT int waybuf_syncobj_surface_commit(struct wl_resource *surface,
+	struct wl_resource *buffer, struct waybuf_syncobj_points *out);
+
+/** For a commit that was not used: drops the fence, signals the release point, empties @points. */
+WAYBUF_EXPORT void waybuf_syncobj_points_finish(struct waybuf_syncobj_points *points);
+
+/** A further reader, who must not begin if it is refused. 0 or -ENOMEM. */
+WAYBUF_EXPORT int waybuf_release_point_ref(struct waybuf_release_point *release);
+
+/**
+ * A reader is done when @fence (referenced; NULL: now) settles. When the last one has let go, the
+ * point gets the merge of all their fences, at once if the kernel can take it (its own fences, and
+ * the work need not be over), and else is signalled when they have settled. Exactly once, whatever
+ * becomes of the surface, the timeline and the client; never before the last fence, except when the
+ * server is destroyed: then nobody can be reading. NULL @release is a no-op.
+ */
+WAYBUF_EXPORT void waybuf_release_point_unref(
+	struct waybuf_release_point *release, struct waybuf_fence *fence);
+
+/**
+ * A gate (waybuf/gate.h) on the server's event loop, to be destroyed before the server. @ops is
+ * copied. 0, -EINVAL (an operation is missing), -ENOMEM.
+ */
+WAYBUF_EXPORT int waybuf_server_gate_create(struct waybuf_server *server,
+	const struct waybuf_gate_ops *ops, struct waybuf_gate **out);
 
 /* ---- waybuf_allocator_v1 ------------------------------------------------------------------- */
 

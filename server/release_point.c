@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/account.h"
+#include "core/manager.h"
+#include "fence/wait.h"
+#include "syncobj.h"
+#include "util/log.h"
+
+/*
+ * Release points: signalled when everybody who reads the buffer for this commit is done. Never
+ * before, as the client would draw into what is on the screen; always once, as it would starve.
+ *
+ * Each reader holds the point and lets go of it with the fence of its end. When the last one has
+ * let go, all fences are known, and go onto the client's timeline as one: its GPU can queue its
+ * next frame on that without us. On a screen that is at the displacing commit, before the flip.
+ *
+ * What can fail must not end in a release too early or in none. Room for the fences is made when a
+ * reader comes, which can be refused, not when it goes. Fences that the kernel cannot take, for
+ * they are of software, or for want of memory or fds, are waited for here, one after the other,
+ * and the point is signalled by the CPU; and if even waiting fails, they are asked again and again.
+ */
+
+#define RETRY_MS 10
+/* A second of failing to signal: the device is gone, and with it whoever waits on it. */
+#define TRIES_MAX 100
+
+struct waybuf_release_point {
+	struct waybuf_server *server; /* NULL: destroyed */
+	struct waybuf_account *account; /* charged; NULL: not */
+	struct waybuf_syncobj *syncobj;
+	uint64_t point;
+	unsigned readers, tries;
+	size_t n_fences, size; /* size: room for every reader that there was */
+	struct waybuf_fence **fences;
+	struct waybuf_fence_wait wait;
+	struct waybuf_deadline retry;
+	struct wl_list link; // waybuf_server.release_points
+};
+
+static void destroy(struct waybuf_release_point *release)
+{
+	waybuf_fence_wait_finish(&release->wait);
+	waybuf_deadline_cancel(&release->retry);
+	while (release->n_fences > 0)
+		waybuf_fence_unref(release->fences[--release->n_fences]);
+	if (release->account) {
+		waybuf_account_discharge(release->account, WAYBUF_RESOURCE_POINTS, 1);
+		waybuf_account_unref(release->account);
+	}
+	waybuf_syncobj_unref(release->syncobj);
+	wl_list_remove(&release->link);
+	free(release->fences);
+	free(release);
+}
+
+static void retry_later(struct waybuf_release_point *release)
+{
+	waybuf_deadline_arm(&release->server->manager->deadlines, &release->retry, RETRY_MS);
+}
+
+/* Point 0 has been reached since the timeline was made. */
+static void signal_now(struct waybuf_release_point *release)
+{
+	int ret = release->point ? waybuf_syncobj_signal(release->syncobj, release->point) : 0;
+	if (ret < 0 && release->server && ++release->tries < TRIES_MAX) {
+		retry_later(release);
+		return;
+	}
+	if (ret < 0)
+		waybuf_error("a release point cannot be signalled: %s", strerror(-ret));
+	destroy(release);
+}
+
+static void go_on(struct waybuf_release_point *release);
+
+static void fence_settled(struct waybuf_fence_wait *wait, int status)
+{
+	go_on(waybuf_container_of(wait, struct waybuf_release_point, wait));
+}
+
+static void handle_retry(struct waybuf_deadline *deadline)
+{
+	go_on(waybuf_container_of(deadline, struct waybuf_release_point, retry));
+}
+
+/* An error, too, means that the reader is done. */
+static void drop_settled(struct waybuf_release_point *release)
+{
+	while (release->n_fences > 0 &&
+		waybuf_fence_status(release->fences[release->n_fences - 1]) != 0)
+		waybuf_fence_unref(release->fences[--release->n_fences]);
+}
+
+/* The way without the kernel. */
+static void go_on(struct waybuf_release_point *release)
+{
+	drop_settled(release);
+	if (release->n_fences == 0 || !release->server) {
+		signal_now(release);
+		return;
+	}
+	struct waybuf_fence *fence = release->fences[release->n_fences - 1];
+	int ret =
+		waybuf_fence_wait_add(&release->wait, fence, release->server->loop, fence_settled);
+	if (ret != 0)
+		retry_later(release);
+}
+
+/* 0: the timeline has it. */
+static int hand_over(struct waybuf_release_point *release)
+{
+	struct waybuf_fence *all = NULL;
+	int ret = waybuf_fence_merge(release->fences, release->n_fences, &all);
+	if (ret == 0 && release->point > 0)
+		ret = waybuf_syncobj_put_fence(release->syncobj, release->point, all);
+	waybuf_fence_unref(all);
+	return ret;
+}
+
+int waybuf_release_point_ref(struct waybuf_release_point *release)
+{
+	if (release->n_fences + release->readers == release->size) {
+		size_t size = release->size * 2;
+		struct waybuf_fence **fences =
+			reallocarray(release->fences, size, sizeof(struct waybuf_fence *));
+		if (!fences)
+			return -ENOMEM;
+		release->fences = fences;
+		release->size = size;
+	}
+	release->readers++;
+	return 0;
+}
+
+void waybuf_release_point_unref(struct waybuf_release_point *release, struct waybuf_fence *fence)
+{
+	if (!release)
+		return;
+	assert(release->readers > 0);
+	release->readers--;
+	if (fence && waybuf_fence_status(fence) == 0)
+		release->fences[release->n_fences++] = waybuf_fence_ref(fence);
+	if (release->readers > 0)
+		return;
+	drop_settled(release);
+	if (release->n_fences > 0 && hand_over(release) == 0)
+		destroy(release);
+	else
+		go_on(release);
+}
+
+int release_point_create(struct waybuf_server *server, struct waybuf_account *account,
+	struct waybuf_syncobj *syncobj, uint64_t point, struct waybuf_release_point **out)
+{
+	struct waybuf_release_point *release = calloc(1, sizeof(*release));
+	if (!release)
+		return -ENOMEM;
+	release->size = 4;
+	release->fences = calloc(release->size, sizeof(struct waybuf_fence *));
+	int ret = release->fences ? 0 : -ENOMEM;
+	if (ret == 0 && account)
+		ret = waybuf_account_charge(account, WAYBUF_RESOURCE_POINTS, 1);
+	if (ret < 0) {
+		free(release->fences);
+		free(release);
+		return ret;
+	}
+	release->account = account ? waybuf_account_ref(account) : NULL;
+	release->server = server;
+	release->syncobj = waybuf_syncobj_ref(syncobj);
+	release->point = point;
+	release->readers = 1;
+	waybuf_fence_wait_init(&release->wait);
+	waybuf_deadline_init(&release->retry, handle_retry);
+	wl_list_insert(&server->release_points, &release->link);
+	*out = release;
+	return 0;
+}
+
+void release_points_finish(struct waybuf_server *server)
+{
+	struct waybuf_release_point *release, *next;
+	wl_list_for_each_safe(release, next, &server->release_points, link) {
+		release->server = NULL;
+		wl_list_remove(&release->link);
+		wl_list_init(&release->link);
+		if (release->readers == 0) {
+			waybuf_deadline_cancel(&release->retry);
+			waybuf_fence_wait_cancel(&release->wait);
+			signal_now(release);
+		}
+	}
+}
