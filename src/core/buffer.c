@@ -95,6 +95,8 @@ int waybuf_buffer_back(struct waybuf_buffer *buffer, struct waybuf_storage *stor
 	if (storage->account != buffer->pool->account)
 		error = waybuf_storage_set_account(storage, buffer->pool->account);
 	if (error == 0)
+		error = waybuf_pool_pin_format(buffer->pool, &storage->layout);
+	if (error == 0)
 		error = waybuf_resv_create(&buffer->resv);
 	if (error < 0)
 		return error;

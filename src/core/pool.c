@@ -67,6 +67,7 @@ static void pool_free(struct waybuf_pool *pool)
 	while (pool->count > 0)
 		waybuf_buffer_destroy(pool->buffers[--pool->count]);
 	waybuf_list_remove(&pool->link);
+	waybuf_constraints_unref(pool->contents);
 	waybuf_account_unref(pool->account);
 	free(pool->buffers);
 	free(pool->name);

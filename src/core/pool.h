@@ -29,6 +29,8 @@ struct waybuf_pool {
 	uint32_t width, height, count;
 	bool foreign; /* imported: its memory can neither be made nor moved by us */
 	char *name; /* NULL: that of the exporter */
+	/* the format that the contents have, once there are any; NULL before */
+	struct waybuf_constraints *contents;
 	uint32_t epoch; /* counts changes of what the solver would be asked */
 	struct waybuf_buffer **buffers;
 	struct waybuf_list attachments; // waybuf_attachment.link
@@ -205,6 +207,8 @@ int waybuf_pool_check(struct waybuf_pool *pool, const struct waybuf_attachment *
 int waybuf_attachment_check(const struct waybuf_attachment *attachment,
 	struct waybuf_constraints *set, const struct waybuf_storage *storage,
 	struct waybuf_conflict *conflict);
+/* Formats never change by migration: all buffers of the pool have that of @layout from now on. */
+int waybuf_pool_pin_format(struct waybuf_pool *pool, const struct waybuf_layout *layout);
 /*
  * Why @storage, which cannot be moved, does not meet @set: the clash of what is with what is
  * wanted. As waybuf_negotiate(); 0 if it is nothing that constraints can say.

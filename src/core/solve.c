@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <drm_fourcc.h>
 #include <errno.h>
 #include <string.h>
 
@@ -50,6 +51,11 @@ static void init_question(struct question *question, const struct waybuf_pool *p
 static int add_attachments(struct question *question, const struct waybuf_pool *pool,
 	const struct waybuf_attachment *except)
 {
+	if (pool->contents)
+		question->parties[question->request.n_parties++] = (struct waybuf_party){
+			.who = "contents",
+			.set = pool->contents,
+		};
 	struct waybuf_attachment *attachment;
 	waybuf_list_for_each(attachment, &pool->attachments, link) {
 		if (attachment == except)
@@ -116,6 +122,23 @@ int waybuf_attachment_check(const struct waybuf_attachment *attachment,
 	add_party(&question, attachment, set);
 	return waybuf_constraints_check_layout(
 		&question.request, storage_caps(storage), &storage->layout, conflict);
+}
+
+int waybuf_pool_pin_format(struct waybuf_pool *pool, const struct waybuf_layout *layout)
+{
+	const uint64_t hidden = DRM_FORMAT_MOD_INVALID;
+	if (pool->contents)
+		return 0;
+	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
+	if (!builder)
+		return -ENOMEM;
+	/* any explicit modifier, or the one that a wildcard leaves out */
+	waybuf_constraints_builder_set(builder, &layout->format, 1, NULL, 0);
+	waybuf_constraints_builder_set(builder, &layout->format, 1, &hidden, 1);
+	int error = waybuf_constraints_builder_finish(builder, &pool->contents);
+	pool->epoch++;
+	waybuf_constraints_builder_destroy(builder);
+	return error;
 }
 
 /* The layout that is there, as if somebody required it. */

@@ -396,6 +396,45 @@ TEST(old_storage_that_fits_is_left_alone)
 	moving_finish(&m);
 }
 
+/* Whoever cannot read the format that the contents have comes too late. */
+TEST(format_never_changes)
+{
+	struct fixture f;
+	struct party painter, plane;
+	struct seat seat;
+	const uint32_t formats[] = {DRM_FORMAT_XRGB8888, DRM_FORMAT_RGB565};
+	uint64_t modifier = DRM_FORMAT_MOD_LINEAR;
+	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
+	struct waybuf_constraints *set;
+	waybuf_constraints_builder_access(builder, WAYBUF_ACCESS_CPU_WRITE);
+	waybuf_constraints_builder_set(builder, formats, 2, &modifier, 1);
+	ck_assert_int_eq(waybuf_constraints_builder_finish(builder, &set), 0);
+	waybuf_constraints_builder_destroy(builder);
+	fixture_init(&f);
+	struct waybuf_pool *pool = fixture_pool(&f, 64, 64, 2);
+	party_attach(&painter, pool, f.account, "painter");
+	party_commit(&painter, set);
+	party_attach(&plane, pool, f.account, "plane");
+	/* before there is anything, both are possible */
+	party_commit(&plane, reader_constraints(formats[1], 0, false));
+	ck_assert_uint_eq(plane.accepted, 1);
+	party_commit(&plane, reader_constraints(formats[0], 0, false));
+	ck_assert_uint_eq(plane.accepted, 2);
+	seat_open(&seat, &painter, 0);
+	seat_grant(&f, &seat, WAYBUF_WRITE);
+	ck_assert_uint_eq(seat.layout.format, formats[0]);
+	seat_unmap(&seat, NULL);
+	party_commit(&plane, reader_constraints(formats[1], 0, false));
+	ck_assert_uint_eq(plane.refused, 1);
+	ck_assert_int_eq(plane.reason, WAYBUF_REASON_CONFLICT);
+	ck_assert_ptr_nonnull(strstr(plane.conflicts, "contents"));
+	seat_close(&seat);
+	party_detach(&plane);
+	party_detach(&painter);
+	waybuf_pool_unref(pool);
+	fixture_finish(&f);
+}
+
 /* ---- money --------------------------------------------------------------------------------- */
 
 TEST(the_causer_pays_for_the_overlap)
