@@ -87,7 +87,10 @@ WAYBUF_EXPORT void waybuf_manager_destroy(struct waybuf_manager *manager);
 /** An fd that polls readable when there is work; borrowed. -EINVAL if the loop is the host's. */
 WAYBUF_EXPORT int waybuf_manager_get_fd(struct waybuf_manager *manager);
 
-/** Waits at most @timeout_ms (-1 for ever). Number of callbacks run, -EINVAL if the loop is the host's. */
+/**
+ * Waits at most @timeout_ms (-1 for ever). The number of callbacks run, or -EINVAL if the loop is
+ * the host's.
+ */
 WAYBUF_EXPORT int waybuf_manager_dispatch(struct waybuf_manager *manager, int timeout_ms);
 
 /**
@@ -249,7 +252,7 @@ enum waybuf_grant_flags {
 };
 
 struct waybuf_grant {
-	/** borrowed; valid while the view exists or until the generation is retired, whichever is first */
+	/** borrowed; valid until the view goes or the generation is retired */
 	const struct waybuf_layout *layout;
 	/** what must signal before the memory is touched, borrowed; NULL: nothing */
 	struct waybuf_fence *fence;
@@ -275,7 +278,7 @@ struct waybuf_view_listener {
 	void (*retired)(void *data, uint32_t generation);
 };
 
-/** One buffer of the pool, seen through @attachment. 0, -EINVAL (index), -EEXIST, -EDQUOT, -ENOMEM. */
+/** One buffer of the pool, seen through @attachment. 0, -EINVAL (index), -EEXIST, -ENOMEM. */
 WAYBUF_EXPORT int waybuf_attachment_get_view(struct waybuf_attachment *attachment, uint32_t index,
 	const struct waybuf_view_listener *listener, void *data, struct waybuf_view **out);
 
@@ -289,8 +292,8 @@ WAYBUF_EXPORT struct waybuf_buffer *waybuf_view_buffer(struct waybuf_view *view)
  * Asks for access and queues behind those who asked before: readers share, a writer is alone, and
  * a reader behind a queued writer waits. The first grant brings the memory into being. Answered by
  * exactly one `mapped` or `map_failed`, perhaps before this returns. 0, -EINVAL (a map is open
- * already, or bad direction), -EACCES (the attachment's ACCESS does not cover it), -EDQUOT, -ENOMEM;
- * none of these is answered.
+ * already, or bad direction), -EACCES (the attachment's ACCESS does not cover it), -EDQUOT; none
+ * of these is answered.
  */
 WAYBUF_EXPORT int waybuf_view_map(struct waybuf_view *view, enum waybuf_direction direction);
 

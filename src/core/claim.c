@@ -28,7 +28,7 @@ static void drop_latch(struct waybuf_claim *claim)
 	claim->storage = NULL;
 }
 
-/* What the latch must wait for. If there is no memory to say so, the contents are not to be used. */
+/* What the latch must wait for. If there is no memory to say so, the contents are unusable. */
 static struct waybuf_fence *write_fence(struct waybuf_buffer *buffer, bool *undefined)
 {
 	struct waybuf_fence *fence = NULL;

@@ -203,7 +203,7 @@ int waybuf_pool_solve(struct waybuf_pool *pool, const struct waybuf_attachment *
 /* Whether @storage meets every attachment of the pool, @first with @set. 0 or -EOPNOTSUPP. */
 int waybuf_pool_check(struct waybuf_pool *pool, const struct waybuf_attachment *first,
 	struct waybuf_constraints *set, const struct waybuf_storage *storage);
-/* Whether @storage meets @set, as a set of @attachment. 0 or -EOPNOTSUPP, and @conflict says why. */
+/* Whether @storage meets @set, as a set of @attachment. 0, or -EOPNOTSUPP and a @conflict. */
 int waybuf_attachment_check(const struct waybuf_attachment *attachment,
 	struct waybuf_constraints *set, const struct waybuf_storage *storage,
 	struct waybuf_conflict *conflict);

@@ -166,7 +166,6 @@ TEST(clash_names_both_parties_and_the_field)
 	fixture_finish(&f);
 }
 
-/* The set that nobody could meet came from the party that was accepted first, as its set changed. */
 TEST(explain_tells_of_choice_and_losers)
 {
 	struct fixture f;
