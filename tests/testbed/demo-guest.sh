@@ -1,52 +1,65 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# demo-guest.sh CLIP OUT: runs in the guest. Starts waybufd on the display,
-# plays CLIP for a few seconds with the player, and leaves OUT/demo.png, a
-# picture of the display while it played, and OUT/table.
+# demo-guest.sh CLIP OUT: runs in the guest. Plays CLIP on waybufd, and leaves
+# the picture OUT/demo.png and the table OUT/table.
+#
+# It calls itself as waybufd's command, with the word `inside`: waybufd ends
+# when its command does, and with its exit status.
 set -u
 clip=$1
 out=$2
-player=$WAYBUF_BUILD/examples/player
 
-fail()
+# server_says TYPE KEY: a number from the server's description of itself.
+server_says()
 {
-	echo "demo: $*" >&2
-	[ ! -s "$out/waybufd.log" ] || tail -n 20 "$out/waybufd.log" >&2
-	exit 1
+	waybufctl info --json | awk -v type="\"$1\"" -v key="\"$2\":" '
+		/"type":/ { here = index($0, type) }
+		here && index($0, key) { gsub(/[^0-9]/, ""); print; exit }'
 }
 
-# waybufd writes a newline when clients can connect.
-start_server()
+# player_says KEY: from the lines that the player prints at its end.
+player_says()
 {
-	local ready
-
-	exec {ready}< <(exec waybufd --socket waybuf-demo --ready-fd 3 --log info \
-		3>&1 >"$out/waybufd.log" 2>&1)
-	server=$!
-	read -r -t 10 <&"$ready" || fail 'waybufd did not become ready'
-	export WAYLAND_DISPLAY=waybuf-demo
+	sed -n "s/^$1 //p" "$out/player.log"
 }
 
-# User and system time of a process, in microseconds.
-cpu_time()
+# The cost of a frame is taken between two looks at the server, away from the
+# start and from the screenshot, which has a cost of its own.
+play()
 {
-	awk '{ print $1 / 1000 }' "/proc/$1/schedstat" 2>/dev/null || echo 0
+	local frames cpu player status=0
+
+	"$WAYBUF_BUILD/examples/player" --seconds 5 "$clip" >"$out/player.log" 2>&1 &
+	player=$!
+	sleep 1
+	frames=$(server_says output direct) cpu=$(server_says process cpu_us)
+	sleep 2
+	frames=$(($(server_says output direct) - frames)) cpu=$(($(server_says process cpu_us) - cpu))
+	waybufctl screenshot "$out/demo.png" || status=$?
+	wait "$player" || status=$?
+	if [ "$status" -ne 0 ]; then
+		cat "$out/player.log" >&2
+		return "$status"
+	fi
+	table "$frames" "$cpu" >"$out/table"
 }
 
-command -v waybufd >/dev/null || fail 'waybufd is not built'
-[ -x "$player" ] || fail 'the player is not built'
-start_server
-before=$(cpu_time "$server")
-"$player" --seconds 4 "$clip" >"$out/table" &
-playing=$!
-sleep 2
-waybufctl screenshot "$out/demo.png" || fail 'no screenshot'
-wait "$playing" || fail "the player ended with status $?"
-after=$(cpu_time "$server")
-awk -v before="$before" -v after="$after" '
-	$1 == "frames-shown" { shown = $2 }
-	{ name = $1; $1 = ""; printf "%-22s%s\n", name, $0 }
-	END { if (shown) printf "%-22s %.0f us (the screenshot included)\n", "server-cpu-per-frame", (after - before) / shown }
-' "$out/table" >"$out/table.new" && mv "$out/table.new" "$out/table"
-kill -TERM "$server"
-wait "$server" || fail "waybufd ended with status $?"
+table()
+{
+	cat <<-EOF
+		video                 $(player_says video)
+		frames shown          $(player_says frames-shown) in $(player_says seconds) s, $(player_says frames-dropped) dropped
+		copied by the server  $(server_says output copied)
+		buffers               $(player_says buffers)
+		exporter              $(player_says exporter)
+		  chosen              $(player_says why)
+	EOF
+	sed -n 's/^not /  not /p' "$out/player.log"
+	[ "$1" -le 0 ] || echo "server CPU per frame  $(($2 / $1)) us"
+}
+
+if [ "${3:-}" = inside ]; then
+	play
+else
+	exec waybufd --log error -- bash "$0" "$clip" "$out" inside
+fi
