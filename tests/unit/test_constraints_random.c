@@ -3,6 +3,8 @@
 
 #include "constraints_world.h"
 
+#include "constraints/set.h"
+
 /* What must be true of every answer of the solver, on random requests. */
 
 static struct layout layout_of(const struct world *world, const struct waybuf_solution *s)
@@ -97,7 +99,7 @@ TEST(no_solution_is_cheaper)
 {
 	uint64_t seed = harness_seed();
 	int found = 0;
-	for (int i = 0; i < 400; i++) {
+	for (int i = 0; i < 1200; i++) {
 		struct world world;
 		struct waybuf_solution solution;
 		draw_world(&seed, &world, true);
@@ -110,7 +112,7 @@ TEST(no_solution_is_cheaper)
 		}
 		kit_finish(&world.kit);
 	}
-	ck_assert_int_gt(found, 50);
+	ck_assert_int_gt(found, 150);
 }
 
 /* ---- determinism --------------------------------------------------------------------------- */
@@ -149,8 +151,11 @@ static void compare_conflicts(const struct world *a, const struct waybuf_explana
 		ck_assert_uint_eq(c->field, d->field);
 		ck_assert_uint_eq(c->value, d->value);
 		ck_assert_int_eq(c->who < 0, d->who < 0);
-		if (c->who >= 0)
-			ck_assert_uint_eq(a->kit.parties[c->who].key, b->kit.parties[d->who].key);
+		if (c->who >= 0) {
+			/* of two that say the same either may be named */
+			ck_assert_uint_eq(
+				a->kit.parties[c->who].set->hash, b->kit.parties[d->who].set->hash);
+		}
 	}
 }
 
@@ -180,6 +185,8 @@ static void reorder(uint64_t *seed, struct world *world)
 	for (uint32_t i = 0; i < world->n_sets; i++) {
 		shuffle_set(seed, &world->sets[i]);
 		world->kit.parties[i].set = kit_build(&world->sets[i]);
+		/* another pool: nothing about the keys is the same but that they differ */
+		world->kit.parties[i].key = harness_random(seed);
 	}
 	world->kit.request.parties = world->kit.parties;
 	world->kit.request.exclusions = world->kit.exclusions;
@@ -211,8 +218,8 @@ TEST(order_does_not_matter)
 	}
 	struct waybuf_cache_stats stats;
 	waybuf_cache_get_stats(cache, &stats);
-	/* every second question was the first one in another order */
-	ck_assert_uint_ge(stats.hits, 2500);
+	/* the first question in another order; rarely equal parties and an exclusion of one make two */
+	ck_assert_uint_ge(stats.hits, 2450);
 	ck_assert_uint_eq(stats.entries, 8);
 	waybuf_cache_destroy(cache);
 }
