@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include <unistd.h>
+
+#include "fake/sync.h"
+#include "syncobj_kit.h"
+
+/* When *we* run short of something: the commit loses its content, nobody loses the connection. */
+
+static void fail_next(int nth, int error)
+{
+	fake_kernel.fail_in = nth;
+	fake_kernel.fail_errno = error;
+}
+
+/* A third timeline, imported while the kernel has no memory. */
+static void import_short(struct world *w)
+{
+	int fd = -1;
+	ck_assert_int_eq(waybuf_syncobj_export(w->syncobj[0], &fd), 0);
+	wp_linux_drm_syncobj_timeline_v1_destroy(w->timeline[0]);
+	w->timeline[0] = wp_linux_drm_syncobj_manager_v1_import_timeline(w->manager, fd);
+	close(fd);
+	fail_next(1, ENOMEM);
+	ck_assert(client_sync(&w->client));
+	ck_assert_int_eq(fake_kernel.fail_in, 0);
+}
+
+TEST(an_import_is_tried_again)
+{
+	struct world w;
+	struct waybuf_syncobj_points points;
+	world_init(&w);
+	import_short(&w);
+	commit_good(&w, 1, 1, &points);
+	ck_assert_int_eq(waybuf_syncobj_signal(w.syncobj[0], 1), 0);
+	ck_assert_int_eq(waybuf_fence_status(points.acquire), 1);
+	waybuf_syncobj_points_finish(&points);
+	world_finish(&w);
+}
+
+TEST(an_import_that_fails_again)
+{
+	struct world w;
+	struct waybuf_syncobj_points points;
+	world_init(&w);
+	import_short(&w);
+	set_acquire(&w, 0, 1);
+	set_release(&w, 1, 1);
+	wl_surface_attach(w.surface, w.buffer, 0, 0);
+	wl_surface_commit(w.surface);
+	ck_assert(client_sync(&w.client));
+	fail_next(1, ENOMEM);
+	ck_assert_int_eq(
+		waybuf_syncobj_surface_commit(w.server.surface, w.server.committed, &points), 0);
+	ck_assert_int_eq(points.error, -ENOMEM);
+	ck_assert_ptr_null(points.acquire);
+	ck_assert_ptr_nonnull(points.release);
+	waybuf_syncobj_points_finish(&points);
+	ck_assert_uint_eq(reached(&w, 1), 1);
+	/* and the next is as good as ever */
+	commit_good(&w, 1, 2, &points);
+	waybuf_syncobj_points_finish(&points);
+	world_finish(&w);
+}
+
+/* 1 is the query, 2 the export that finds it submitted and pending. */
+TEST(no_fd_for_the_acquire_point)
+{
+	struct world w;
+	struct waybuf_syncobj_points points;
+	world_init(&w);
+	int fd = kernel_make_fence(0);
+	ck_assert_int_eq(waybuf_syncobj_import_point(w.syncobj[0], 1, fd), 0);
+	close(fd);
+	for (int nth = 1; nth <= 2; nth++) {
+		set_acquire(&w, 0, 1);
+		set_release(&w, 1, (uint64_t)nth);
+		wl_surface_attach(w.surface, w.buffer, 0, 0);
+		wl_surface_commit(w.surface);
+		ck_assert(client_sync(&w.client));
+		fail_next(nth, EMFILE);
+		ck_assert_int_eq(waybuf_syncobj_surface_commit(
+					 w.server.surface, w.server.committed, &points),
+			0);
+		ck_assert_int_eq(points.error, -EMFILE);
+		ck_assert_ptr_null(points.acquire);
+		waybuf_syncobj_points_finish(&points);
+		ck_assert_uint_eq(reached(&w, 1), (uint64_t)nth);
+	}
+	kernel_signal_fence(0);
+	world_finish(&w);
+}
+
+/*
+ * The fence cannot be put onto the timeline: we wait ourselves. Whichever ioctl on the way fails,
+ * the release is neither early nor lost.
+ */
+TEST(no_memory_for_the_release_point)
+{
+	struct world w;
+	struct waybuf_syncobj_points points;
+	struct waybuf_fence *out;
+	world_init(&w);
+	int submitted = 0;
+	for (int nth = 1; nth <= 8; nth++) {
+		commit_good(&w, 0, (uint64_t)nth, &points);
+		ck_assert_int_eq(waybuf_fence_from_sync_file(kernel_make_fence(0), &out), 0);
+		fail_next(nth, ENOMEM);
+		waybuf_release_point_unref(points.release, out);
+		fail_next(0, 0);
+		submitted += is_submitted(&w, 1, (uint64_t)nth);
+		client_run(&w.client, 30);
+		ck_assert_uint_eq(reached(&w, 1), (uint64_t)nth - 1);
+		kernel_signal_fence(0);
+		client_run(&w.client, 30);
+		ck_assert_uint_eq(reached(&w, 1), (uint64_t)nth);
+		waybuf_fence_unref(out);
+		waybuf_fence_unref(points.acquire);
+	}
+	/* at least one of them was the import */
+	ck_assert_int_gt(submitted, 0);
+	ck_assert_int_lt(submitted, 8);
+	world_finish(&w);
+}
+
+TEST(signalling_is_tried_again)
+{
+	struct world w;
+	struct waybuf_syncobj_points points;
+	world_init(&w);
+	commit_good(&w, 1, 1, &points);
+	fail_next(1, ENOMEM);
+	waybuf_release_point_unref(points.release, NULL);
+	ck_assert_uint_eq(reached(&w, 1), 0);
+	client_run(&w.client, 50);
+	ck_assert_uint_eq(reached(&w, 1), 1);
+	waybuf_fence_unref(points.acquire);
+	world_finish(&w);
+}
+
+/* Two timelines and one commit are allowed. */
+TEST(too_many_points)
+{
+	struct world w;
+	struct waybuf_syncobj_points held, refused;
+	struct waybuf_limits limits;
+	for (int i = 0; i < WAYBUF_RESOURCE_COUNT; i++)
+		limits.max[i] = 100;
+	limits.max[WAYBUF_RESOURCE_POINTS] = 3;
+	world_init_limits(&w, &limits);
+	commit_good(&w, 1, 1, &held);
+	set_acquire(&w, 0, 1);
+	set_release(&w, 0, 2);
+	ck_assert_int_eq(commit(&w, true, &refused), 0);
+	ck_assert_int_eq(refused.error, -EDQUOT);
+	/* nobody will read it */
+	ck_assert_ptr_null(refused.release);
+	ck_assert_uint_eq(reached(&w, 0), 2);
+	waybuf_syncobj_points_finish(&refused);
+	waybuf_syncobj_points_finish(&held);
+	commit_good(&w, 1, 2, &held);
+	waybuf_syncobj_points_finish(&held);
+	world_finish(&w);
+}
+
+TEST(too_many_timelines)
+{
+	struct world w;
+	struct waybuf_syncobj_points points;
+	struct waybuf_limits limits;
+	int fd = -1;
+	for (int i = 0; i < WAYBUF_RESOURCE_COUNT; i++)
+		limits.max[i] = 100;
+	limits.max[WAYBUF_RESOURCE_POINTS] = 2;
+	world_init_limits(&w, &limits);
+	ck_assert_int_eq(waybuf_syncobj_export(w.syncobj[0], &fd), 0);
+	struct wp_linux_drm_syncobj_timeline_v1 *third =
+		wp_linux_drm_syncobj_manager_v1_import_timeline(w.manager, fd);
+	close(fd);
+	ck_assert(client_sync(&w.client));
+	wp_linux_drm_syncobj_timeline_v1_destroy(w.timeline[1]);
+	set_release(&w, 0, 2);
+	wp_linux_drm_syncobj_surface_v1_set_acquire_point(w.explicit, third, 0, 1);
+	ck_assert_int_eq(commit(&w, true, &points), 0);
+	ck_assert_int_eq(points.error, -EDQUOT);
+	ck_assert_ptr_nonnull(points.release);
+	waybuf_syncobj_points_finish(&points);
+	w.timeline[1] = third;
+	world_finish(&w);
+}
+
+TEST_MAIN("proto-syncobj-short")
