@@ -247,8 +247,8 @@ struct waybuf_server_dmabuf_options {
 };
 
 /**
- * Offers zwp_linux_dmabuf_v1. 0, -EINVAL (no or bad feedback), -ENOMEM, or the errno of
- * memfd_create().
+ * Offers zwp_linux_dmabuf_v1. 0, -EINVAL (no or bad feedback), -EEXIST (the server has one), -ENOMEM,
+ * or the errno of memfd_create().
  */
 WAYBUF_EXPORT int waybuf_server_dmabuf_create(struct waybuf_server *server,
 	const struct waybuf_server_dmabuf_options *options, struct waybuf_server_dmabuf **out);
@@ -327,8 +327,8 @@ struct waybuf_syncobj_points {
  * A point that has signalled costs one ioctl. That the work of such a point ended in an error is
  * not seen.
  */
-WAYBUF_EXPORT int waybuf_syncobj_surface_commit(struct wl_resource *surface,
-	struct wl_resource *buffer, struct waybuf_syncobj_points *out);
+WAYBUF_EXPORT int waybuf_syncobj_surface_commit(
+	struct wl_resource *surface, struct wl_resource *buffer, struct waybuf_syncobj_points *out);
 
 /** For a commit that was not used: drops the fence, signals the release point, empties @points. */
 WAYBUF_EXPORT void waybuf_syncobj_points_finish(struct waybuf_syncobj_points *points);
@@ -350,8 +350,8 @@ WAYBUF_EXPORT void waybuf_release_point_unref(
  * A gate (waybuf/gate.h) on the server's event loop, to be destroyed before the server. @ops is
  * copied. 0, -EINVAL (an operation is missing), -ENOMEM.
  */
-WAYBUF_EXPORT int waybuf_server_gate_create(struct waybuf_server *server,
-	const struct waybuf_gate_ops *ops, struct waybuf_gate **out);
+WAYBUF_EXPORT int waybuf_server_gate_create(
+	struct waybuf_server *server, const struct waybuf_gate_ops *ops, struct waybuf_gate **out);
 
 /* ---- waybuf_allocator_v1 ------------------------------------------------------------------- */
 
@@ -371,7 +371,10 @@ struct waybuf_server_allocator_options {
 	const struct waybuf_server_device_ops *display;
 };
 
-/** Offers waybuf_allocator_v1. @options may be NULL: a service that shows nothing. 0 or -ENOMEM. */
+/**
+ * Offers waybuf_allocator_v1. @options may be NULL: a service that shows nothing. 0, -EEXIST (the
+ * server has one), -EINVAL (a display without constraints), -ENOMEM.
+ */
 WAYBUF_EXPORT int waybuf_server_allocator_create(struct waybuf_server *server,
 	const struct waybuf_server_allocator_options *options,
 	struct waybuf_server_allocator **out);
@@ -393,7 +396,8 @@ struct waybuf_server_monitor_options {
 
 /**
  * Offers waybuf_monitor_v1 to connections of our own user outside security contexts. @options may
- * be NULL. 0, -ENOTSUP (the server has no security_context callback), -ENOMEM.
+ * be NULL. 0, -ENOTSUP (the server has no security_context callback), -EEXIST (it has a monitor),
+ * -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_server_monitor_create(struct waybuf_server *server,
 	const struct waybuf_server_monitor_options *options, struct waybuf_server_monitor **out);
