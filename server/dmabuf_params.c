@@ -219,7 +219,7 @@ static int check_overlap(const struct waybuf_layout *layout, const struct extent
 	return 0;
 }
 
-/* What can be said without asking the kernel: mistakes in the numbers come before those in files. */
+/* What needs no kernel: mistakes in the numbers come before those in files. */
 static int check_numbers(const struct dmabuf_params *params, const struct waybuf_format *format,
 	struct waybuf_layout *layout, struct extent *extents, struct dmabuf_verdict *verdict)
 {

@@ -41,15 +41,15 @@ void client_init(struct fixture_client *client, struct fixture_server *server);
 void client_init_version(
 	struct fixture_client *client, struct fixture_server *server, uint32_t version);
 void client_finish(struct fixture_client *client);
-/** All requests so far were handled and their direct answers read. False: the connection is over. */
+/** All requests so far were handled, their direct answers read. False: the connection is over. */
 bool client_sync(struct fixture_client *client);
 /** Runs both sides until *@count is at least @least; fails the test after 5 s. */
 void client_wait(struct fixture_client *client, const unsigned *count, unsigned least);
 /** Runs both sides for @ms milliseconds. */
 void client_run(struct fixture_client *client, int ms);
 /**
- * The connection ends with error @code of @interface, and with no other; NULL: of an object that the
- * client has destroyed already, whose interface libwayland no longer tells.
+ * The connection ends with error @code of @interface, and with no other; NULL: of an object that
+ * the client has destroyed already, whose interface libwayland no longer tells.
  */
 void client_expect_error(
 	struct fixture_client *client, const struct wl_interface *interface, uint32_t code);

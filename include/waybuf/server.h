@@ -190,7 +190,7 @@ struct waybuf_server_device_info {
 WAYBUF_EXPORT int waybuf_server_add_device(
 	struct waybuf_server *server, const struct waybuf_server_device_info *info, uint32_t *id);
 
-/** The device is gone: its attachments are told, clients get a new batch. Unknown ids are ignored. */
+/** The device is gone: its attachments are told, clients get a new batch. Ignores unknown ids. */
 WAYBUF_EXPORT void waybuf_server_remove_device(struct waybuf_server *server, uint32_t id);
 
 /* ---- zwp_linux_dmabuf_v1 ------------------------------------------------------------------- */
@@ -247,8 +247,8 @@ struct waybuf_server_dmabuf_options {
 };
 
 /**
- * Offers zwp_linux_dmabuf_v1. 0, -EINVAL (no or bad feedback), -EEXIST (the server has one), -ENOMEM,
- * or the errno of memfd_create().
+ * Offers zwp_linux_dmabuf_v1. 0, -EINVAL (no or bad feedback), -EEXIST (the server has one),
+ * -ENOMEM, or the errno of memfd_create().
  */
 WAYBUF_EXPORT int waybuf_server_dmabuf_create(struct waybuf_server *server,
 	const struct waybuf_server_dmabuf_options *options, struct waybuf_server_dmabuf **out);

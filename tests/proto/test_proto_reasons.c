@@ -8,7 +8,7 @@
 
 #include "fixture_client.h"
 
-/* Every reason that a failure can have, and that the account comes before those that are about it. */
+/* Every reason of a failure, and that the account comes before those that are about it. */
 
 struct world {
 	struct fixture_server server;
