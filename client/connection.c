@@ -110,24 +110,27 @@ static int read_socket(struct waybuf_client *client, int64_t deadline_ms)
 	return wl_display_read_events(client->display) < 0 ? note_broken(client, errno) : 1;
 }
 
+/* Reads of what has arrived already, once the time is over: a server that never stops is not waited for. */
+#define LATE_READS 8
+
 int client_wait(
 	struct waybuf_client *client, int64_t deadline_ms, bool (*done)(void *data), void *data)
 {
-	for (;;) {
+	for (int late = 0; late <= LATE_READS;) {
 		int handled = dispatch_pending(client, false);
 		if (done(data))
 			return 0;
 		if (handled < 0)
 			return handled;
-		if (handled > 0)
-			continue;
+		bool over = client_now_ms() >= deadline_ms;
 		int read = read_socket(client, deadline_ms);
 		if (read < 0)
 			return read;
-		/* The socket was looked at once at least, even if the time was over before. */
-		if (read == 0 && client_now_ms() >= deadline_ms)
+		if (read == 0 && over)
 			return -ETIMEDOUT;
+		late += over;
 	}
+	return -ETIMEDOUT;
 }
 
 int waybuf_client_dispatch(struct waybuf_client *client, int timeout_ms)

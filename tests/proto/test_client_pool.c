@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -219,6 +220,45 @@ TEST(bounded_wait)
 	/* The question stays open, and a late answer is taken. */
 	fake_call(&fixture.server, grant_first, NULL);
 	ck_client_ok(&fixture, waybuf_client_pool_acquire(pool, 5000, &buffer));
+	fixture_finish(&fixture);
+}
+
+static void chatter(struct fake_server *server, void *data)
+{
+	for (int i = 0; i < 10; i++)
+		waybuf_allocator_v1_send_usage(server->allocator, 0, 1, 2);
+}
+
+static void *chatter_on(void *data)
+{
+	atomic_bool *stop = data;
+	/* As fast as the client reads; libwayland ends the connection of one that is slower. */
+	struct timespec pause = {.tv_nsec = 200 * 1000};
+	while (!*stop) {
+		fake_call(&fixture.server, chatter, NULL);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+/* Events that never end are no reason to wait for ever. */
+TEST(bounded_wait_in_a_storm)
+{
+	fake_init(&fixture.server);
+	fixture.server.answer = FAKE_HOLD;
+	fixture_start(&fixture);
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 1);
+	struct waybuf_client_buffer *buffer = NULL;
+	atomic_bool stop = false;
+	pthread_t thread;
+	ck_assert_int_eq(pthread_create(&thread, NULL, chatter_on, &stop), 0);
+	int64_t before = now_ms();
+	ck_assert_int_eq(waybuf_client_pool_acquire(pool, 100, &buffer), -ETIMEDOUT);
+	int64_t taken = now_ms() - before;
+	stop = true;
+	pthread_join(thread, NULL);
+	ck_assert_int_ge(taken, 100);
+	ck_assert_int_lt(taken, 3000);
 	fixture_finish(&fixture);
 }
 
