@@ -97,7 +97,7 @@ static bool convert(struct player *player, const struct waybuf_client_image *ima
 	/* XRGB8888 is B, G, R, X in memory. */
 	player->scaler = sws_getCachedContext(player->scaler, frame->width, frame->height,
 		(enum AVPixelFormat)frame->format, player->width, player->height, AV_PIX_FMT_BGR0,
-		SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, NULL, NULL, NULL);
+		SWS_BILINEAR, NULL, NULL, NULL);
 	if (!player->scaler) {
 		fprintf(stderr, "player: this pixel format cannot be converted\n");
 		return false;
