@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/udmabuf.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "client.h"
+
+/*
+ * The first map of a declared 1920x1080 XRGB8888 buffer, from the request to the grant: that is
+ * when its memory is made. The floor is that memory made by the bench itself, in the system calls
+ * that the exporter needs and no others, and two round trips.
+ */
+#define WIDTH 1920
+#define HEIGHT 1080
+#define ROUNDS 41
+
+struct world {
+	struct bench_server server;
+	struct bench_client client;
+	const char *exporter;
+	size_t size;
+	int (*allocate)(size_t size);
+};
+
+/* The client's end has been told of nothing yet but the answer to its constraints. */
+static double first_map(void *data)
+{
+	struct world *w = data;
+	struct bench_image image;
+	bench_image_init(&w->client, &image, WIDTH, HEIGHT, bench_wish_cpu);
+	bench_client_wait(&w->client, &image.accepted, 1);
+	double start = bench_now_us();
+	bench_image_map(&image, WAYBUF_BUFFER_V1_DIRECTION_WRITE);
+	double took = bench_now_us() - start;
+	if (strcmp(image.exporter, w->exporter) != 0)
+		bench_fail("memory from %s, not from %s", image.exporter, w->exporter);
+	w->size = image.size;
+	waybuf_buffer_v1_unmap(image.buffer);
+	bench_image_finish(&image);
+	bench_client_sync(&w->client);
+	return took;
+}
+
+static double allocate_and_trip(void *data)
+{
+	struct world *w = data;
+	double start = bench_now_us();
+	int fd = w->allocate(w->size);
+	bench_client_sync(&w->client);
+	bench_client_sync(&w->client);
+	double took = bench_now_us() - start;
+	close(fd);
+	return took;
+}
+
+/* Populated, because its pages must be there and clear before they are pinned. */
+static int make_memfd(size_t size)
+{
+	int fd = memfd_create("bench", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0 ||
+		fallocate(fd, 0, 0, (off_t)size) < 0)
+		bench_fail("a memfd of %zu bytes: %s", size, strerror(errno));
+	return fd;
+}
+
+static void touch(int memfd, size_t size)
+{
+	void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, memfd, 0);
+	if (bytes == MAP_FAILED || madvise(bytes, size, MADV_POPULATE_READ) < 0)
+		bench_fail("a memfd of %zu bytes: %s", size, strerror(errno));
+	munmap(bytes, size);
+}
+
+static int allocate_udmabuf(size_t size)
+{
+	static int device = -1;
+	if (device < 0)
+		device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	int memfd = make_memfd(size);
+	touch(memfd, size);
+	struct udmabuf_create create = {
+		.memfd = (uint32_t)memfd,
+		.flags = UDMABUF_FLAGS_CLOEXEC,
+		.size = size,
+	};
+	int fd = ioctl(device, UDMABUF_CREATE, &create);
+	if (fd < 0)
+		bench_fail("/dev/udmabuf: %s", strerror(errno));
+	close(memfd);
+	return fd;
+}
+
+static void trace_first_map(void *data)
+{
+	first_map(data);
+}
+
+static void trace_declare(void *data)
+{
+	struct world *w = data;
+	struct bench_image image;
+	bench_image_init(&w->client, &image, WIDTH, HEIGHT, bench_wish_cpu);
+	bench_client_wait(&w->client, &image.accepted, 1);
+	bench_image_finish(&image);
+	bench_client_sync(&w->client);
+}
+
+static void measure(
+	const char *name, const char *kind, const char *exporter, int (*allocate)(size_t size))
+{
+	struct world w = {.exporter = exporter, .allocate = allocate};
+	char text[64];
+	bench_server_start(&w.server, kind);
+	bench_client_connect(&w.client, &w.server);
+	first_map(&w); /* learns the size */
+	struct bench_pair pair = bench_compare(ROUNDS, first_map, allocate_and_trip, &w);
+	bench_print_ratio(name, pair.value, "us", pair.floor, 1);
+	double calls = bench_trace_each(&w.server, 10, trace_first_map, &w);
+	double floor = bench_trace_each(&w.server, 10, trace_declare, &w);
+	snprintf(text, sizeof(text), "%s_syscalls", name);
+	bench_print_value(text, calls - floor, "calls", floor, NAN);
+	bench_client_disconnect(&w.client);
+	bench_server_stop(&w.server);
+}
+
+int main(void)
+{
+	bench_init("bench-first-map", 120);
+	measure("first_map_heap", "heap", "heap system", bench_heap_alloc);
+	measure("first_map_udmabuf", "udmabuf", "udmabuf", allocate_udmabuf);
+	return 0;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "server.h"
+
+#define PATIENCE_MS 10000
+
+static _Noreturn void exec_server(
+	const struct bench_server *server, const char *exporters, int ready_fd)
+{
+	char ready[16];
+	snprintf(ready, sizeof(ready), "%d", ready_fd);
+	/* a program that fails leaves no display behind that is taken */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setenv("XDG_RUNTIME_DIR", server->folder, 1);
+	if (exporters)
+		setenv("WAYBUF_EXPORTERS", exporters, 1);
+	execl(WAYBUFD, WAYBUFD, "--socket", "bench", "--ready-fd", ready, (char *)NULL);
+	fprintf(stderr, "%s: %s\n", WAYBUFD, strerror(errno));
+	_exit(127);
+}
+
+static void make_folder(struct bench_server *server)
+{
+	snprintf(server->folder, sizeof(server->folder), "/tmp/waybuf-bench-XXXXXX");
+	if (!mkdtemp(server->folder))
+		bench_fail("%s: %s", server->folder, strerror(errno));
+	snprintf(server->socket, sizeof(server->socket), "%s/bench", server->folder);
+}
+
+double bench_server_start(struct bench_server *server, const char *exporters)
+{
+	int fds[2];
+	char byte;
+	make_folder(server);
+	if (pipe(fds) < 0)
+		bench_fail("pipe: %s", strerror(errno));
+	double start = bench_now_us();
+	server->pid = fork();
+	if (server->pid < 0)
+		bench_fail("fork: %s", strerror(errno));
+	if (server->pid == 0)
+		exec_server(server, exporters, fds[1]);
+	close(fds[1]);
+	struct pollfd poll_fd = {.fd = fds[0], .events = POLLIN};
+	if (poll(&poll_fd, 1, PATIENCE_MS) != 1 || read(fds[0], &byte, 1) != 1)
+		bench_fail("waybufd did not get ready");
+	double end = bench_now_us();
+	close(fds[0]);
+	return end - start;
+}
+
+void bench_server_stop(struct bench_server *server)
+{
+	int status = -1;
+	kill(server->pid, SIGTERM);
+	for (int i = 0; i < PATIENCE_MS / 10; i++) {
+		if (waitpid(server->pid, &status, WNOHANG) == server->pid)
+			break;
+		usleep(10000);
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		bench_fail("waybufd ended with status 0x%x", (unsigned)status);
+	rmdir(server->folder);
+}
+
+double bench_server_cpu_us(const struct bench_server *server)
+{
+	clockid_t clock;
+	struct timespec used;
+	if (clock_getcpuclockid(server->pid, &clock) != 0 || clock_gettime(clock, &used) < 0)
+		bench_fail("the CPU time of waybufd cannot be read");
+	return (double)used.tv_sec * 1e6 + (double)used.tv_nsec / 1e3;
+}
+
+double bench_server_rss_kib(const struct bench_server *server)
+{
+	char path[64], line[128];
+	long kib = -1;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)server->pid);
+	FILE *file = fopen(path, "re");
+	while (file && kib < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "VmRSS: %ld kB", &kib) != 1)
+			kib = -1;
+	if (file)
+		fclose(file);
+	if (kib < 0)
+		bench_fail("%s says nothing of VmRSS", path);
+	return (double)kib;
+}

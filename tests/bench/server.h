@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_BENCH_SERVER_H
+#define TESTS_BENCH_SERVER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* waybufd as a program, looked at from outside. */
+
+struct bench_server {
+	pid_t pid;
+	char folder[64];
+	char socket[96]; /* absolute path, which wl_display_connect() takes */
+};
+
+/*
+ * Starts it on the display, or with @exporters (as WAYBUF_EXPORTERS, NULL: all), and waits until it
+ * is ready. Returns the microseconds that took, fork and exec included.
+ */
+double bench_server_start(struct bench_server *server, const char *exporters);
+/* Ends it, and the program if it did not end well. */
+void bench_server_stop(struct bench_server *server);
+
+/* What it has used of all CPUs so far, in microseconds, all threads together. */
+double bench_server_cpu_us(const struct bench_server *server);
+/* Its resident memory in KiB; shared libraries count in full. */
+double bench_server_rss_kib(const struct bench_server *server);
+
+/*
+ * Counts the system calls of the server, all threads, from here to bench_trace_stop(). It slows
+ * the server down: nothing is timed meanwhile.
+ */
+struct bench_trace;
+struct bench_trace *bench_trace_start(const struct bench_server *server);
+/* So far. Waits until the server is quiet for 50 ms, so that all of an operation is in. */
+uint64_t bench_trace_count(const struct bench_trace *trace);
+void bench_trace_stop(struct bench_trace *trace);
+
+/*
+ * The calls that one @operation takes on average over @n. With BENCH_VERBOSE in the environment
+ * stderr gets them by number.
+ */
+double bench_trace_each(
+	const struct bench_server *server, unsigned n, void (*operation)(void *data), void *data);
+
+#endif
