@@ -10,11 +10,13 @@ demo_clip_path()
 }
 
 # Moving things, small text and a ramp: what a wrong stride, a wrong plane or a
-# torn frame would visibly spoil.
+# torn frame would visibly spoil. The colours are tagged: untagged ones are a
+# guess at the other end, and a wrong guess turns red into orange.
 demo_clip_encode()
 {
-	ffmpeg -v error -nostdin -f lavfi -i testsrc2=size=1280x720:rate=30:duration=6 \
-		-c:v libx264 -preset veryfast -pix_fmt yuv420p -g 30 "$1"
+	ffmpeg -v error -nostdin -f lavfi -i testsrc2=size=1024x576:rate=30:duration=6 \
+		-vf scale=out_color_matrix=bt709:out_range=tv -colorspace bt709 -color_primaries bt709 \
+		-color_trc bt709 -color_range tv -c:v libx264 -preset veryfast -pix_fmt yuv420p -g 30 "$1"
 }
 
 demo_clip_make()
