@@ -32,12 +32,22 @@ static struct waybuf_account *account_of(struct world *w)
 	return waybuf_server_client_account(w->server.server, w->client.peer);
 }
 
+/* Memory that a cancelled map asked for is charged until the worker has given it back. */
+static bool is_settled(struct world *w)
+{
+	return waybuf_account_used(account_of(w), WAYBUF_RESOURCE_KIB) == 0;
+}
+
 static void world_finish(struct world *w)
 {
 	raw_buffer_destroy(&w->buffer);
 	raw_attachment_destroy(&w->attachment);
 	raw_pool_destroy(&w->pool);
 	ck_assert(client_sync(&w->client));
+	for (int i = 0; i < 2000 && !is_settled(w); i++) {
+		usleep(1000);
+		ck_assert(client_sync(&w->client));
+	}
 	for (int i = 0; i < WAYBUF_RESOURCE_COUNT; i++)
 		ck_assert_msg(waybuf_account_used(account_of(w), (enum waybuf_resource)i) == 0,
 			"resource %d is still charged", i);

@@ -11,10 +11,10 @@ bool in_list(const struct kit_part *part, uint32_t format, uint64_t modifier)
 	return has_format && has_modifier;
 }
 
-/* Bytes of plane @p from its offset to the next plane or the end of its memory. */
+/* Bytes of plane @p, of at most two, from its offset to the next plane or the end of its memory. */
 static uint64_t room(const struct layout *l, uint32_t p)
 {
-	if (l->separate || p + 1 == l->n_planes)
+	if (l->separate || l->n_planes == 1 || p > 0)
 		return l->memory[l->separate ? p : 0] - l->offset[p];
 	return l->offset[p + 1] - l->offset[p];
 }
