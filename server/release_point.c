@@ -146,7 +146,6 @@ void waybuf_release_point_unref(struct waybuf_release_point *release, struct way
 		release->fences[release->n_fences++] = waybuf_fence_ref(fence);
 	if (release->readers > 0)
 		return;
-	drop_settled(release);
 	if (release->n_fences > 0 && hand_over(release) == 0)
 		destroy(release);
 	else

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "fake/sync.h"
+#include "fence/impl.h"
 #include "syncobj_kit.h"
 
 /* When *we* run short of something: the commit loses its content, nobody loses the connection. */
@@ -134,6 +135,39 @@ TEST(signalling_is_tried_again)
 	ck_assert_uint_eq(reached(&w, 1), 0);
 	client_run(&w.client, 50);
 	ck_assert_uint_eq(reached(&w, 1), 1);
+	waybuf_fence_unref(points.acquire);
+	world_finish(&w);
+}
+
+static int refuse_to_watch(struct waybuf_fence *fence, struct waybuf_loop *loop)
+{
+	return -EMFILE;
+}
+
+static void free_fence(struct waybuf_fence *fence)
+{
+	free(fence);
+}
+
+static const struct waybuf_fence_ops unwatchable_ops = {
+	.name = "unwatchable", .enable = refuse_to_watch, .release = free_fence};
+
+/* Neither the kernel nor the loop takes the fence: it is asked until it is over. */
+TEST(no_way_to_wait_for_a_reader)
+{
+	struct world w;
+	struct waybuf_syncobj_points points;
+	world_init(&w);
+	commit_good(&w, 1, 1, &points);
+	struct waybuf_fence *fence = calloc(1, sizeof(*fence));
+	waybuf_fence_init(fence, &unwatchable_ops, waybuf_fence_context_alloc(), 1);
+	waybuf_release_point_unref(points.release, fence);
+	client_run(&w.client, 50);
+	ck_assert_uint_eq(reached(&w, 1), 0);
+	waybuf_fence_settle(fence, 1, 1);
+	client_run(&w.client, 50);
+	ck_assert_uint_eq(reached(&w, 1), 1);
+	waybuf_fence_unref(fence);
 	waybuf_fence_unref(points.acquire);
 	world_finish(&w);
 }
