@@ -26,8 +26,13 @@ struct server_pool {
 	uint32_t id;
 	char *name;
 	uint32_t config, width, height, count;
-	/* oldest first; the first is the creator, so a creator that leaves is succeeded at once */
+	/*
+	 * The first is the creator and pays; the others are in the order of their coming. When it
+	 * leaves, the oldest whose quota suffices is moved to the front.
+	 */
 	struct wl_list members; // pool_member.link
+	/* nobody could be: all members are being told */
+	bool closing;
 	struct wl_list link; // waybuf_server.pools
 };
 

@@ -79,20 +79,76 @@ void pool_member_enter(struct pool_member *member, struct server_pool *pool)
 	send_configured(member);
 }
 
+static void uncharge(struct pool_member *member)
+{
+	if (member->charged)
+		waybuf_account_discharge(member->client->account, WAYBUF_RESOURCE_POOLS, 1);
+	member->charged = false;
+}
+
+/*
+ * Makes a member pay for the pool, instead of for its membership alone. False: that is beyond its
+ * quota, and nothing happened.
+ */
+static bool try_payer(struct server_pool *pool, struct pool_member *member)
+{
+	struct waybuf_account *account = member->client->account;
+	bool charged = member->charged;
+	uncharge(member);
+	if (waybuf_pool_account(pool->core) == account ||
+		waybuf_pool_set_account(pool->core, account) == 0)
+		return true;
+	/* it was charged a moment ago */
+	member->charged = charged && waybuf_account_charge(account, WAYBUF_RESOURCE_POOLS, 1) == 0;
+	return false;
+}
+
+/* Nobody pays: everybody is told, attachments first. The last member takes the pool along. */
+static void close_pool(struct server_pool *pool)
+{
+	static const char message[] = "nobody can pay for the pool any more";
+	pool->closing = true;
+	for (int n = wl_list_length(&pool->members); n > 0; n--) {
+		struct pool_member *member = pool_creator(pool);
+		struct attachment *attachment;
+		wl_list_for_each(attachment, &member->attachments, link) {
+			if (!attachment->reason)
+				attachment_gone(attachment, WAYBUF_REASON_CLOSED, message);
+		}
+		pool_member_fail(member, WAYBUF_REASON_CLOSED, message);
+	}
+}
+
+/* The creator has left: the oldest member whose quota suffices takes its place. */
+static void find_creator(struct server_pool *pool)
+{
+	struct pool_member *member;
+	wl_list_for_each(member, &pool->members, link) {
+		if (!try_payer(pool, member))
+			continue;
+		wl_list_remove(&member->link);
+		wl_list_insert(&pool->members, &member->link);
+		return;
+	}
+	close_pool(pool);
+}
+
 /* The last one to leave takes the logical pool along. */
 static void leave(struct pool_member *member)
 {
 	struct server_pool *pool = member->pool;
 	if (!pool)
 		return;
+	bool was_creator = pool_creator(pool) == member;
 	token_drop(&pool->server->tokens, member);
 	wl_list_remove(&member->link);
+	wl_list_init(&member->link);
 	member->pool = NULL;
+	uncharge(member);
 	if (wl_list_empty(&pool->members))
 		pool_destroy(pool);
-	if (member->charged)
-		waybuf_account_discharge(member->client->account, WAYBUF_RESOURCE_POOLS, 1);
-	member->charged = false;
+	else if (was_creator && !pool->closing)
+		find_creator(pool);
 }
 
 static void make_inert(struct pool_member *member, enum waybuf_reason reason, bool tell)
@@ -200,7 +256,8 @@ static bool mint(struct pool_member *member, uint32_t uses, uint32_t seconds, ui
 	struct token_terms terms = {
 		.uses = uses,
 		.expires = server_now_ms() + (uint64_t)(seconds ? seconds : 30) * 1000,
-		.read_only = flags & WAYBUF_POOL_V1_TOKEN_FLAGS_READ_ONLY,
+		/* who may only read and has come to be the creator cannot give away more */
+		.read_only = member->read_only || (flags & WAYBUF_POOL_V1_TOKEN_FLAGS_READ_ONLY),
 		.cross_sandbox = flags & WAYBUF_POOL_V1_TOKEN_FLAGS_CROSS_SANDBOX,
 		.context = client->context,
 	};

@@ -182,7 +182,7 @@ static int move_storages(struct waybuf_pool *pool, struct waybuf_account *accoun
 	return 0;
 }
 
-int waybuf_pool_set_account(struct waybuf_pool *pool, struct waybuf_account *account)
+static int set_account(struct waybuf_pool *pool, struct waybuf_account *account)
 {
 	struct waybuf_account *old = pool->account;
 	int error = waybuf_account_charge(account, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
@@ -205,6 +205,15 @@ err_buffers:
 err_pool:
 	waybuf_account_discharge(account, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
 	return error;
+}
+
+int waybuf_pool_set_account(struct waybuf_pool *pool, struct waybuf_account *account)
+{
+	int error = set_account(pool, account);
+	if (error != -EDQUOT)
+		return error;
+	waybuf_linger_check(pool->manager);
+	return set_account(pool, account);
 }
 
 struct waybuf_account *waybuf_pool_account(struct waybuf_pool *pool)
