@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <drm_fourcc.h>
 
 #include "bench.h"
 #include "client.h"
 #include "linux-dmabuf-v1-client-protocol.h"
+#include "presentation-time-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
 static void handle_ping(void *data, struct xdg_wm_base *wm_base, uint32_t serial)
@@ -48,6 +46,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&wl_compositor_interface, &client->compositor, 4},
 		{&wl_output_interface, &client->output, 1},
 		{&xdg_wm_base_interface, &client->wm_base, 1},
+		{&wp_presentation_interface, &client->presentation, 1},
 		{&zwp_linux_dmabuf_v1_interface, &client->dmabuf, 4},
 		{&waybuf_allocator_v1_interface, &client->allocator, 1},
 	};
@@ -73,8 +72,8 @@ void bench_client_connect(struct bench_client *client, const struct bench_server
 	client->registry = wl_display_get_registry(client->display);
 	wl_registry_add_listener(client->registry, &registry_listener, client);
 	bench_client_sync(client);
-	if (!client->compositor || !client->output || !client->wm_base || !client->dmabuf ||
-		!client->allocator)
+	if (!client->compositor || !client->output || !client->wm_base || !client->presentation ||
+		!client->dmabuf || !client->allocator)
 		bench_fail("waybufd lacks a global");
 	wl_output_add_listener(client->output, &output_listener, client);
 	xdg_wm_base_add_listener(client->wm_base, &wm_base_listener, NULL);
@@ -85,6 +84,7 @@ void bench_client_disconnect(struct bench_client *client)
 {
 	waybuf_allocator_v1_destroy(client->allocator);
 	zwp_linux_dmabuf_v1_destroy(client->dmabuf);
+	wp_presentation_destroy(client->presentation);
 	xdg_wm_base_destroy(client->wm_base);
 	wl_output_destroy(client->output);
 	wl_compositor_destroy(client->compositor);

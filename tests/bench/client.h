@@ -17,6 +17,7 @@ struct bench_client {
 	struct wl_compositor *compositor;
 	struct wl_output *output;
 	struct xdg_wm_base *wm_base;
+	struct wp_presentation *presentation;
 	struct zwp_linux_dmabuf_v1 *dmabuf;
 	struct waybuf_allocator_v1 *allocator;
 	int32_t width, height; /* of the output */
@@ -43,7 +44,7 @@ struct bench_image {
 	char exporter[32];
 };
 
-/* What the image's attachment wants; see bench_attach(). */
+/* Adds what a participant wants. */
 typedef void (*bench_wish)(struct waybuf_constraints_builder *builder);
 /* XRGB8888, linear, written by the CPU. */
 void bench_wish_cpu(struct waybuf_constraints_builder *builder);

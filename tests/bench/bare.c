@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <drm_fourcc.h>
+#include <xf86drm.h>
+#include <xf86drmMode.h>
+
+#include "bare.h"
+#include "bench.h"
+
+#define MAX_FRAMES 512
+
+struct bare {
+	int fd;
+	uint32_t connector, crtc, plane, fb_property;
+	drmModeModeInfo mode;
+	struct framebuffer {
+		uint32_t handle, id;
+	} fbs[2];
+	bool flipped;
+};
+
+static void check(const char *what, int ret)
+{
+	if (ret < 0)
+		bench_fail("%s: %s", what, strerror(-ret));
+}
+
+/* The preferred mode, as waybufd takes it. */
+static drmModeModeInfo pick_mode(const drmModeConnector *connector)
+{
+	for (int i = 0; i < connector->count_modes; i++)
+		if (connector->modes[i].type & DRM_MODE_TYPE_PREFERRED)
+			return connector->modes[i];
+	return connector->modes[0];
+}
+
+static bool pick_output(struct bare *bare)
+{
+	drmModeRes *resources = drmModeGetResources(bare->fd);
+	for (int i = 0; resources && i < resources->count_connectors && !bare->connector; i++) {
+		drmModeConnector *connector =
+			drmModeGetConnector(bare->fd, resources->connectors[i]);
+		if (connector && connector->connection == DRM_MODE_CONNECTED &&
+			connector->count_modes > 0 && resources->count_crtcs > 0) {
+			bare->connector = connector->connector_id;
+			bare->crtc = resources->crtcs[0];
+			bare->mode = pick_mode(connector);
+		}
+		drmModeFreeConnector(connector);
+	}
+	drmModeFreeResources(resources);
+	return bare->connector;
+}
+
+static void open_display(struct bare *bare)
+{
+	for (int i = 0; i < 16; i++) {
+		char path[32];
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		bare->fd = open(path, O_RDWR | O_CLOEXEC);
+		if (bare->fd < 0)
+			continue;
+		if (pick_output(bare) && drmSetClientCap(bare->fd, DRM_CLIENT_CAP_ATOMIC, 1) == 0)
+			return;
+		close(bare->fd);
+	}
+	bench_fail("there is no display in /dev/dri that nobody else has");
+}
+
+static void create_fb(struct bare *bare, struct framebuffer *fb)
+{
+	uint32_t pitch, handles[4] = {0}, pitches[4] = {0}, offsets[4] = {0};
+	uint64_t size;
+	check("a dumb buffer",
+		drmModeCreateDumbBuffer(bare->fd, bare->mode.hdisplay, bare->mode.vdisplay, 32, 0,
+			&fb->handle, &pitch, &size));
+	handles[0] = fb->handle;
+	pitches[0] = pitch;
+	check("a framebuffer",
+		drmModeAddFB2(bare->fd, bare->mode.hdisplay, bare->mode.vdisplay,
+			DRM_FORMAT_XRGB8888, handles, pitches, offsets, &fb->id, 0));
+}
+
+/* The plane that the mode set has put on the CRTC. */
+static void find_plane(struct bare *bare)
+{
+	drmModePlaneRes *planes = drmModeGetPlaneResources(bare->fd);
+	for (uint32_t i = 0; planes && i < planes->count_planes; i++) {
+		drmModePlane *plane = drmModeGetPlane(bare->fd, planes->planes[i]);
+		if (plane && plane->crtc_id == bare->crtc)
+			bare->plane = plane->plane_id;
+		drmModeFreePlane(plane);
+	}
+	drmModeFreePlaneResources(planes);
+	drmModeObjectProperties *properties =
+		drmModeObjectGetProperties(bare->fd, bare->plane, DRM_MODE_OBJECT_PLANE);
+	for (uint32_t i = 0; properties && i < properties->count_props; i++) {
+		drmModePropertyRes *property = drmModeGetProperty(bare->fd, properties->props[i]);
+		if (property && strcmp(property->name, "FB_ID") == 0)
+			bare->fb_property = property->prop_id;
+		drmModeFreeProperty(property);
+	}
+	drmModeFreeObjectProperties(properties);
+	if (!bare->fb_property)
+		bench_fail("no plane shows anything");
+}
+
+static void handle_flip(int fd, unsigned sequence, unsigned seconds, unsigned useconds, void *data)
+{
+	struct bare *bare = data;
+	bare->flipped = true;
+}
+
+static void show(struct bare *bare, const struct framebuffer *fb)
+{
+	drmEventContext events = {.version = 2, .page_flip_handler = handle_flip};
+	drmModeAtomicReq *request = drmModeAtomicAlloc();
+	drmModeAtomicAddProperty(request, bare->plane, bare->fb_property, fb->id);
+	check("an atomic commit",
+		drmModeAtomicCommit(bare->fd, request,
+			DRM_MODE_PAGE_FLIP_EVENT | DRM_MODE_ATOMIC_NONBLOCK, bare));
+	drmModeAtomicFree(request);
+	bare->flipped = false;
+	while (!bare->flipped) {
+		struct pollfd poll_fd = {.fd = bare->fd, .events = POLLIN};
+		if (poll(&poll_fd, 1, 1000) != 1)
+			bench_fail("a flip did not come");
+		check("an event", drmHandleEvent(bare->fd, &events));
+	}
+}
+
+static double cpu_us(void)
+{
+	struct timespec used;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (double)used.tv_sec * 1e6 + (double)used.tv_nsec / 1e3;
+}
+
+static struct bench_bare measure(struct bare *bare, unsigned frames)
+{
+	double periods[MAX_FRAMES];
+	show(bare, &bare->fbs[1]);
+	double cpu = cpu_us(), last = bench_now_us();
+	for (unsigned i = 0; i < frames; i++) {
+		show(bare, &bare->fbs[i % 2]);
+		double now = bench_now_us();
+		periods[i] = now - last;
+		last = now;
+	}
+	return (struct bench_bare){
+		.cpu_us = (cpu_us() - cpu) / frames,
+		.period_us = bench_quantile(periods, frames, 0.5),
+	};
+}
+
+struct bench_bare bench_bare_run(unsigned frames)
+{
+	struct bare bare = {0};
+	if (frames < 1 || frames > MAX_FRAMES)
+		bench_fail("%u frames", frames);
+	open_display(&bare);
+	create_fb(&bare, &bare.fbs[0]);
+	create_fb(&bare, &bare.fbs[1]);
+	check("a mode",
+		drmModeSetCrtc(
+			bare.fd, bare.crtc, bare.fbs[0].id, 0, 0, &bare.connector, 1, &bare.mode));
+	find_plane(&bare);
+	struct bench_bare result = measure(&bare, frames);
+	/* takes framebuffers, dumb buffers and mastership along */
+	close(bare.fd);
+	return result;
+}
