@@ -48,6 +48,8 @@ extern "C" {
  *	if (ret == 1)
  *		apply(commit);			and else when ops.ready(commit) comes
  *
+ *   In apply() latch the use again: a newer generation may have come while it waited.
+ *
  *   Keep points.release with the use: whoever reads the buffer for this commit has both. In
  *   ops.discard() and for the buffers that ops.fold() drops, and when the surface is destroyed
  *   while the commit waits, nobody reads: waybuf_use_end(use, NULL) and
