@@ -23,7 +23,7 @@ void server_syncobj_unref(struct waybuf_server_syncobj *syncobj);
 /* The server goes: what clients have made can do nothing any more. */
 void server_syncobj_sever(struct waybuf_server_syncobj *syncobj);
 
-/* ---- syncobj_timeline.c ----------------------------------------------------------------------- */
+/* ---- syncobj_timeline.c ---------------------------------------------------------------------- */
 
 /* What is behind a wp_linux_drm_syncobj_timeline_v1, and behind points on it. */
 struct syncobj_timeline;
@@ -42,13 +42,13 @@ void syncobj_timeline_unref(struct syncobj_timeline *timeline);
 /* The kernel's object, borrowed; tries again what failed before. 0 or a negative errno. */
 int syncobj_timeline_get(struct syncobj_timeline *timeline, struct waybuf_syncobj **out);
 
-/* ---- syncobj_surface_v1.c --------------------------------------------------------------------- */
+/* ---- syncobj_surface_v1.c -------------------------------------------------------------------- */
 
 /* -EEXIST: the surface has one; -ENOMEM. */
 int syncobj_surface_create(struct waybuf_server_syncobj *syncobj, struct wl_client *client,
 	uint32_t version, uint32_t id, struct wl_resource *surface);
 
-/* ---- release_point.c -------------------------------------------------------------------------- */
+/* ---- release_point.c ------------------------------------------------------------------------- */
 
 /* One reader. @syncobj is referenced. @account (may be NULL) is charged while it lives. */
 int release_point_create(struct waybuf_server *server, struct waybuf_account *account,

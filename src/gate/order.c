@@ -147,7 +147,7 @@ void gate_run(struct waybuf_gate *gate)
 	gate->running = false;
 }
 
-/* ---- whoever is connected ------------------------------------------------------------------------ */
+/* ---- whoever is connected -------------------------------------------------------------------- */
 
 static void add_neighbour(struct waybuf_list *found, struct gate_part *part, uint64_t mark)
 {
