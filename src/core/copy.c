@@ -2,9 +2,14 @@
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "core/copy.h"
 #include "core/format.h"
+
+/* rows that one preadv() reads, and the most bytes between two of them that it may read along */
+#define ROWS_AT_ONCE 256
+#define MAX_GAP 4096
 
 static int get_cpus(struct waybuf_storage *storage, struct waybuf_cpu **cpus)
 {
@@ -55,35 +60,99 @@ static int end(struct waybuf_cpu *const *cpus, uint32_t n, enum waybuf_direction
 	return error;
 }
 
-/* Both memories in one piece where the address space has room for it. */
+/* What one plane is copied from and to. */
+struct rows {
+	const struct waybuf_memory *source; /* where the rows are, from `offset` on */
+	uint64_t offset;
+	char *target;
+	uint64_t from_stride, to_stride;
+	uint64_t length, count; /* bytes of a row, rows */
+};
+
+/*
+ * Reads the first rows of @rows, as many as one call takes, out of a memfd: number of rows, 0 if
+ * they cannot be had that way. What is between two of them goes into a corner.
+ */
+static uint64_t read_rows(const struct rows *rows)
+{
+	char corner[MAX_GAP];
+	struct iovec pieces[2 * ROWS_AT_ONCE];
+	uint64_t gap = rows->from_stride - rows->length;
+	uint64_t n = rows->count < ROWS_AT_ONCE ? rows->count : ROWS_AT_ONCE;
+	int n_pieces = 0;
+	for (uint64_t row = 0; row < n; row++) {
+		if (row > 0 && gap > 0)
+			pieces[n_pieces++] = (struct iovec){.iov_base = corner, .iov_len = gap};
+		pieces[n_pieces++] = (struct iovec){
+			.iov_base = rows->target + row * rows->to_stride,
+			.iov_len = rows->length,
+		};
+	}
+	uint64_t wanted = n * rows->length + (n - 1) * gap;
+	ssize_t got = preadv(rows->source->fd, pieces, n_pieces, (off_t)rows->offset);
+	return got > 0 && (uint64_t)got == wanted ? n : 0;
+}
+
+/*
+ * Shared memory is read by the kernel, which has its pages: to map them here costs a fault each,
+ * many times the copy. False: nothing is lost, the rows are to be copied otherwise.
+ */
+static bool read_plane(struct rows rows)
+{
+	if (rows.source->kind != WAYBUF_MEMORY_MEMFD || rows.from_stride - rows.length > MAX_GAP)
+		return false;
+	while (rows.count > 0) {
+		uint64_t n = read_rows(&rows);
+		if (n == 0)
+			return false;
+		rows.count -= n;
+		rows.offset += n * rows.from_stride;
+		rows.target += n * rows.to_stride;
+	}
+	return true;
+}
+
+static int copy_mapped(const struct rows *rows, struct waybuf_cpu *source)
+{
+	void *base;
+	int error = waybuf_cpu_vmap(source, &base);
+	if (error < 0)
+		return error;
+	const char *from = (const char *)base + rows->offset;
+	char *to = rows->target;
+	for (uint64_t row = 0; row < rows->count; row++) {
+		memcpy(to, from, rows->length);
+		from += rows->from_stride;
+		to += rows->to_stride;
+	}
+	waybuf_cpu_vunmap(source);
+	return 0;
+}
+
+/* The target in one piece, and the source unless it can be read, where there is room for it. */
 static int copy_plane(
 	const struct waybuf_copy *copy, const struct waybuf_format *format, uint32_t i)
 {
 	const struct waybuf_plane *from = &copy->from->planes[i], *to = &copy->to->planes[i];
-	struct waybuf_cpu *source = copy->from_cpu[from->slot], *target = copy->to_cpu[to->slot];
-	uint64_t length;
-	if (!waybuf_format_min_stride(format, i, copy->from->width, &length))
+	struct waybuf_cpu *target = copy->to_cpu[to->slot];
+	struct rows rows = {
+		.source = &copy->from->memory[from->slot],
+		.offset = from->offset,
+		.from_stride = from->stride,
+		.to_stride = to->stride,
+		.count = waybuf_format_plane_height(format, i, copy->from->height),
+	};
+	if (!waybuf_format_min_stride(format, i, copy->from->width, &rows.length))
 		return -EOVERFLOW;
-	void *source_base, *target_base;
-	int error = waybuf_cpu_vmap(source, &source_base);
+	void *base;
+	int error = waybuf_cpu_vmap(target, &base);
 	if (error < 0)
 		return error;
-	error = waybuf_cpu_vmap(target, &target_base);
-	if (error < 0) {
-		waybuf_cpu_vunmap(source);
-		return error;
-	}
-	const char *source_row = (const char *)source_base + from->offset;
-	char *target_row = (char *)target_base + to->offset;
-	uint64_t rows = waybuf_format_plane_height(format, i, copy->from->height);
-	for (uint64_t row = 0; row < rows; row++) {
-		memcpy(target_row, source_row, length);
-		source_row += from->stride;
-		target_row += to->stride;
-	}
+	rows.target = (char *)base + to->offset;
+	if (!read_plane(rows))
+		error = copy_mapped(&rows, copy->from_cpu[from->slot]);
 	waybuf_cpu_vunmap(target);
-	waybuf_cpu_vunmap(source);
-	return 0;
+	return error;
 }
 
 static int copy_planes(const struct waybuf_copy *copy)
