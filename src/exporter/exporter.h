@@ -53,5 +53,7 @@ void exporter_set_name(int dmabuf_fd, const char *name);
 
 /* A sealed, populated memfd: the fd or -errno. */
 int exporter_create_memfd(const char *name, uint64_t size);
+/* The same without pages: not to be mapped before somebody has made them. */
+int exporter_create_empty_memfd(const char *name, uint64_t size);
 
 #endif

@@ -37,25 +37,33 @@ static int open_memfd(const char *name)
 /* Pages come now, so that a lack of them is an error of this call and no SIGBUS later. */
 static int populate(int fd, uint64_t size)
 {
-	if (ftruncate(fd, (off_t)size) < 0)
-		return -errno;
 	int ret;
 	do {
 		ret = fallocate(fd, 0, 0, (off_t)size);
 	} while (ret < 0 && errno == EINTR);
 	if (ret < 0) /* tmpfs calls a lack of memory a lack of space */
 		return errno == ENOSPC ? -ENOMEM : -errno;
+	return 0;
+}
+
+static int set_up(int fd, uint64_t size, bool populated)
+{
+	if (ftruncate(fd, (off_t)size) < 0)
+		return -errno;
+	int error = populated ? populate(fd, size) : 0;
+	if (error < 0)
+		return error;
 	return fcntl(fd, F_ADD_SEALS, SEALS) < 0 ? -errno : 0;
 }
 
-int exporter_create_memfd(const char *name, uint64_t size)
+static int create_memfd(const char *name, uint64_t size, bool populated)
 {
 	if (size == 0 || size > INT64_MAX)
 		return -EINVAL;
 	int fd = open_memfd(name);
 	if (fd < 0)
 		return fd;
-	int error = populate(fd, size);
+	int error = set_up(fd, size, populated);
 	if (error < 0) {
 		waybuf_error("memfd '%s' of %llu bytes: %s", name, (unsigned long long)size,
 			strerror(-error));
@@ -63,6 +71,16 @@ int exporter_create_memfd(const char *name, uint64_t size)
 		return error;
 	}
 	return fd;
+}
+
+int exporter_create_memfd(const char *name, uint64_t size)
+{
+	return create_memfd(name, size, true);
+}
+
+int exporter_create_empty_memfd(const char *name, uint64_t size)
+{
+	return create_memfd(name, size, false);
 }
 
 static int create_memory(struct waybuf_exporter *exporter, uint64_t size, const char *name,

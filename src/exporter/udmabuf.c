@@ -21,7 +21,9 @@
  *
  * It pins them as they are. Pages that fallocate() reserved are cleared when somebody first reads
  * or writes them through the memfd, which never happens to a page that only the dma-buf's users
- * see: they would see what the last owner of the page left there. So every page is touched first.
+ * see: they would see what the last owner of the page left there. So every page of a memfd that is
+ * not ours, or that was populated, is touched before. A page that does not exist yet is made by
+ * UDMABUF_CREATE itself, cleared, in a fourth of the time: memory of our own is left to that.
  */
 struct udmabuf_exporter {
 	struct waybuf_exporter base;
@@ -64,7 +66,7 @@ static int clear_pages(int memfd, uint64_t size, uint64_t page)
 	return error;
 }
 
-static int wrap(struct waybuf_exporter *base, int memfd, uint64_t size)
+static int create_dmabuf(struct waybuf_exporter *base, int memfd, uint64_t size)
 {
 	struct udmabuf_exporter *exporter = udmabuf_exporter(base);
 	struct udmabuf_create create = {
@@ -75,16 +77,20 @@ static int wrap(struct waybuf_exporter *base, int memfd, uint64_t size)
 	uint64_t rounded;
 	if (!checked_round_up(size, base->caps.page_size, &rounded) || rounded != size)
 		return -EINVAL;
-	int error = clear_pages(memfd, size, base->caps.page_size);
-	if (error < 0)
-		return error;
 	int fd = ioctl(exporter->fd, UDMABUF_CREATE, &create);
 	if (fd >= 0)
 		return fd;
-	error = -errno;
+	/* tmpfs calls a lack of memory a lack of space */
+	int error = errno == ENOSPC ? -ENOMEM : -errno;
 	waybuf_error(
 		"UDMABUF_CREATE of %llu bytes: %s", (unsigned long long)size, strerror(-error));
 	return error;
+}
+
+static int wrap(struct waybuf_exporter *base, int memfd, uint64_t size)
+{
+	int error = clear_pages(memfd, size, base->caps.page_size);
+	return error < 0 ? error : create_dmabuf(base, memfd, size);
 }
 
 static int create_memory(
@@ -93,10 +99,10 @@ static int create_memory(
 	uint64_t rounded;
 	if (!checked_round_up(size, base->caps.page_size, &rounded))
 		return -EINVAL;
-	int memfd = exporter_create_memfd(name, rounded);
+	int memfd = exporter_create_empty_memfd(name, rounded);
 	if (memfd < 0)
 		return memfd;
-	int fd = wrap(base, memfd, rounded);
+	int fd = create_dmabuf(base, memfd, rounded);
 	close(memfd);
 	if (fd < 0)
 		return fd;
