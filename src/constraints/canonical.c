@@ -71,8 +71,6 @@ static size_t write_rule(uint8_t *out, struct waybuf_record record, const uint8_
 	/* for an id that is known the critical bit says nothing */
 	if (info)
 		record.id = info->id;
-	if (info && !info->per_plane)
-		record.plane = WAYBUF_PLANE_ALL;
 	size_t size = waybuf_record_payload(&record);
 	out += write_header(out, record);
 	if (size)

@@ -59,10 +59,13 @@ static const char *check_set(const struct waybuf_record *record, const uint8_t *
 		if (format == DRM_FORMAT_INVALID)
 			return "a SET with format 0";
 	}
-	return NULL;
+	uint32_t padding = 0;
+	if (n_formats % 2 != 0)
+		memcpy(&padding, payload + 8 + (size_t)n_formats * 4, sizeof(padding));
+	return padding == 0 ? NULL : "padding that is not zero";
 }
 
-/* Printable names with a NUL between them; NULs fill the last word. */
+/* Printable names with a NUL after each; NULs fill the last word. */
 static const char *check_heaps(const uint8_t *payload, size_t length)
 {
 	size_t end = length;
@@ -70,6 +73,8 @@ static const char *check_heaps(const uint8_t *payload, size_t length)
 		end--;
 	if (end == 0)
 		return "no heap name";
+	if (length == end)
+		return "a heap name without its NUL";
 	if (length - end > 8)
 		return "padding longer than a word";
 	for (size_t i = 0; i < end; i++) {
@@ -93,7 +98,7 @@ static const char *check_value(uint16_t id, uint64_t value)
 {
 	switch (id) {
 	case WAYBUF_FIELD_HOLD:
-		return value <= UINT32_MAX ? NULL : "a count above 32 bits";
+		return value >= 1 && value <= UINT32_MAX ? NULL : "a count not in 32 bits, or 0";
 	case WAYBUF_FIELD_ONE_FD:
 		return value <= 1 ? NULL : "a value other than 0 and 1";
 	case WAYBUF_FIELD_CONTIG:
@@ -154,14 +159,14 @@ const char *waybuf_record_check(
 		return "no such plane";
 	if (id >= WAYBUF_FIELD_INTERNAL && !(internal && id == WAYBUF_FIELD_DMABUF))
 		return "an internal field";
-	if (id == WAYBUF_FIELD_SET)
-		return check_set(record, payload);
 	const struct waybuf_field_info *info = waybuf_field_info(id);
-	if (!info)
+	if (!info && id != WAYBUF_FIELD_SET)
 		return NULL;
+	if (!(info && info->per_plane) && record->plane != WAYBUF_PLANE_ALL)
+		return "a plane on a field that has none";
+	if (!info)
+		return check_set(record, payload);
 	if (info->common_only && in_scope)
 		return "a field of the common part inside a SET";
-	if (!info->per_plane && record->plane != WAYBUF_PLANE_ALL && record->plane != 0)
-		return "a plane on a field that has none";
 	return check_payload(info, record, payload);
 }

@@ -65,7 +65,7 @@ TEST(bytes_come_back_unknown_records_too)
 	put1(&stream, WAYBUF_FIELD_HOLD, 3);
 	put(&stream, 0x1234, WAYBUF_MUST, 3, 0, words, 3);
 	put(&stream, 0x8000 | 0x1235, WAYBUF_INFORM, 3, 0, NULL, 0);
-	put(&stream, 0x8000 | WAYBUF_FIELD_CONTIG, WAYBUF_MUST, 0, 0, (uint64_t[]){1}, 1);
+	put1(&stream, 0x8000 | WAYBUF_FIELD_CONTIG, 1);
 	put_set(&stream, DRM_FORMAT_NV12, DRM_FORMAT_MOD_LINEAR);
 	/* at an odd address, as it may lie in a message */
 	char *odd = malloc(stream.n * 8 + 1);
@@ -99,6 +99,10 @@ TEST(malformed_records)
 		{WAYBUF_FIELD_HOLD, 0, 4, 0, 1, {1}},
 		{WAYBUF_FIELD_HOLD, 0, 254, 0, 1, {1}},
 		{WAYBUF_FIELD_HOLD, 0, 1, 0, 1, {1}},
+		{WAYBUF_FIELD_HOLD, 0, 0, 0, 1, {1}},
+		{WAYBUF_FIELD_HOLD, 0, 255, 0, 1, {0}},
+		{WAYBUF_FIELD_ACCESS, 0, 0, 0, 1, {1}},
+		{WAYBUF_FIELD_CONTIG, 0, 0, 0, 1, {1}},
 		{WAYBUF_FIELD_HOLD, 0, 255, 0, 0, {0}},
 		{WAYBUF_FIELD_HOLD, 0, 255, 0, 2, {1, 1}},
 		{WAYBUF_FIELD_HOLD, 0, 255, 0, 1, {UINT64_C(1) << 32}},
@@ -122,6 +126,7 @@ TEST(malformed_records)
 		{WAYBUF_FIELD_HEAPS, 0, 255, 0, 1, {UINT64_C(0x6161000061)}},
 		{WAYBUF_FIELD_HEAPS, 0, 255, 0, 1, {UINT64_C(0x610a61)}},
 		{WAYBUF_FIELD_HEAPS, 0, 255, 0, 3, {0x61, 0, 0}},
+		{WAYBUF_FIELD_HEAPS, 0, 255, 0, 1, {UINT64_C(0x6161616161616161)}},
 		{WAYBUF_FIELD_NEAR, 0, 255, 0, 1, {UINT64_MAX}},
 		{WAYBUF_FIELD_NEAR, 0, 255, 0, 2, {5, 5}},
 		{WAYBUF_FIELD_NEAR, 0, 255, 0, 3, {UINT64_MAX, 5, 5}},
@@ -129,6 +134,9 @@ TEST(malformed_records)
 		{WAYBUF_FIELD_PROBE, 0, 255, 0, 1, {1}},
 		{0x7fff, 0, 255, 0, 0, {0}},
 		{WAYBUF_FIELD_SET, 0, 255, 0, 0, {0}},
+		{WAYBUF_FIELD_SET, 0, 0, 0, 2, {1, DRM_FORMAT_NV12}},
+		{WAYBUF_FIELD_SET, 0, 255, 0, 2, {1, UINT64_C(1) << 32 | DRM_FORMAT_NV12}},
+		{WAYBUF_FIELD_SET, 0, 255, 0, 2, {1, 0}},
 		{WAYBUF_FIELD_SET, 0, 255, 0, 1, {1}},
 		{WAYBUF_FIELD_SET, 0, 255, 0, 2, {1, 0}},
 		{WAYBUF_FIELD_SET, 0, 255, 0, 2, {UINT64_C(0xffffffff00000001), 1}},
@@ -299,7 +307,7 @@ TEST(one_meaning_one_hash)
 	part->formats[part->n_formats++] = DRM_FORMAT_NV12;
 	part->formats[part->n_formats++] = DRM_FORMAT_R8;
 	part->modifiers[part->n_modifiers++] = 5;
-	kit_rule(&b.parts[0], 0x8000 | WAYBUF_FIELD_CONTIG, 0, 1, 1, 0, 0);
+	kit_value(&b.parts[0], 0x8000 | WAYBUF_FIELD_CONTIG, 1);
 	kit_value(&b.parts[0], WAYBUF_FIELD_HOLD, 2);
 	kit_value(&b.parts[0], WAYBUF_FIELD_HOLD, 2);
 	ck_assert_uint_eq(hash_of(&a), hash_of(&b));
