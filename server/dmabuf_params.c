@@ -57,6 +57,16 @@ void dmabuf_params_finish(struct dmabuf_params *params)
 		fd_close(&params->planes[i].fd);
 }
 
+void dmabuf_params_give_fds(struct dmabuf_params *params, const struct waybuf_layout *layout)
+{
+	for (uint32_t i = 0; i < layout->n_memory; i++) {
+		for (int p = 0; p < WAYBUF_MAX_PLANES; p++) {
+			if (params->planes[p].fd == layout->memory[i].fd)
+				params->planes[p].fd = -1;
+		}
+	}
+}
+
 static int check_add(const struct dmabuf_params *params, uint32_t index, uint64_t modifier,
 	struct dmabuf_verdict *verdict)
 {
@@ -245,9 +255,8 @@ static int check_numbers(const struct dmabuf_params *params, const struct waybuf
 }
 
 static int check_files(const struct dmabuf_params *params, struct waybuf_layout *layout,
-	const struct extent *extents, struct dmabuf_verdict *verdict)
+	const struct extent *extents, struct fd_id *ids, struct dmabuf_verdict *verdict)
 {
-	struct fd_id ids[WAYBUF_MAX_PLANES];
 	for (uint32_t i = 0; i < layout->n_planes; i++) {
 		uint32_t slot;
 		int ret = find_slot(layout, ids, params->planes[i].fd, &slot, verdict);
@@ -264,7 +273,8 @@ static int check_files(const struct dmabuf_params *params, struct waybuf_layout 
 }
 
 int dmabuf_params_check(const struct dmabuf_params *params, int32_t width, int32_t height,
-	uint32_t format, struct waybuf_layout *layout, struct dmabuf_verdict *verdict)
+	uint32_t format, struct waybuf_layout *layout, struct fd_id *ids,
+	struct dmabuf_verdict *verdict)
 {
 	/* the host may know formats that our table does not: then the numbers are the driver's */
 	const struct waybuf_format *info = waybuf_format_get(format);
@@ -286,5 +296,5 @@ int dmabuf_params_check(const struct dmabuf_params *params, int32_t width, int32
 	ret = check_numbers(params, info, layout, extents, verdict);
 	if (ret < 0)
 		return ret;
-	return check_files(params, layout, extents, verdict);
+	return check_files(params, layout, extents, ids, verdict);
 }

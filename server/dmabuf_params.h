@@ -4,6 +4,8 @@
 
 #include <waybuf/buffer.h>
 
+struct fd_id;
+
 /*
  * What a client says about its dma-bufs, checked before anything is made of it. Knows no Wayland:
  * the codes are those of the protocol's error enum by value, and a test says that they are.
@@ -55,9 +57,14 @@ int dmabuf_params_add(struct dmabuf_params *params, int fd, uint32_t index, uint
 
 /*
  * Whether the planes are an image of that size and format that lies in its dma-bufs. 0 and the
- * layout, whose fds are borrowed from @params, or -EINVAL with the verdict.
+ * layout, whose fds are borrowed from @params, with the identities of its memories in @ids
+ * (WAYBUF_MAX_PLANES of them), or -EINVAL with the verdict.
  */
 int dmabuf_params_check(const struct dmabuf_params *params, int32_t width, int32_t height,
-	uint32_t format, struct waybuf_layout *layout, struct dmabuf_verdict *verdict);
+	uint32_t format, struct waybuf_layout *layout, struct fd_id *ids,
+	struct dmabuf_verdict *verdict);
+
+/* The fds of @layout, which came from the check, are no longer those of @params. */
+void dmabuf_params_give_fds(struct dmabuf_params *params, const struct waybuf_layout *layout);
 
 #endif

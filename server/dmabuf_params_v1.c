@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/storage.h"
 #include "dmabuf.h"
 #include "dmabuf_params.h"
 #include "linux-dmabuf-v1-server-protocol.h"
@@ -113,14 +114,16 @@ static int check_flags(const struct waybuf_server_dmabuf *dmabuf, const struct i
 }
 
 static int import(struct dmabuf_params_object *object, const struct image *image,
-	const struct waybuf_layout *layout, struct waybuf_buffer **out,
+	struct waybuf_layout *layout, const struct fd_id *ids, struct waybuf_buffer **out,
 	struct dmabuf_verdict *verdict)
 {
 	struct waybuf_server_dmabuf *dmabuf = object->dmabuf;
 	const struct waybuf_server_dmabuf_options *options = &dmabuf->options;
 	struct server_client *client = object->client;
 	struct waybuf_buffer *buffer;
-	int ret = waybuf_buffer_import(dmabuf->server->manager, client->account, layout, &buffer);
+	dmabuf_params_give_fds(&object->params, layout);
+	int ret = waybuf_buffer_import_checked(
+		dmabuf->server->manager, client->account, layout, ids, &buffer);
 	if (ret < 0)
 		return refuse(
 			verdict, false, DMABUF_REFUSED, "cannot be imported: %s", strerror(-ret));
@@ -139,16 +142,17 @@ static int make_buffer(struct dmabuf_params_object *object, const struct image *
 	struct waybuf_buffer **out, struct dmabuf_verdict *verdict)
 {
 	struct waybuf_layout layout;
+	struct fd_id ids[WAYBUF_MAX_PLANES];
 	if (!object->dmabuf)
 		return refuse(verdict, false, DMABUF_REFUSED, "the global is gone");
 	int ret = check_pair(object, image, verdict);
 	if (ret == 0)
 		ret = dmabuf_params_check(&object->params, image->width, image->height,
-			image->format, &layout, verdict);
+			image->format, &layout, ids, verdict);
 	if (ret == 0)
 		ret = check_flags(object->dmabuf, image, verdict);
 	if (ret == 0)
-		ret = import(object, image, &layout, out, verdict);
+		ret = import(object, image, &layout, ids, out, verdict);
 	return ret;
 }
 

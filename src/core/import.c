@@ -10,7 +10,7 @@
 
 /*
  * Memory from outside. Nothing that the peer says is believed: what the fd is and how large is
- * asked of the kernel, and the layout has to fit into that.
+ * asked of the kernel, once, and the layout has to fit into that.
  */
 
 /* A memfd that can shrink under our feet would turn a read of ours into SIGBUS. */
@@ -28,23 +28,26 @@ static int check_kind(int fd, struct waybuf_memory *memory)
 	return 0;
 }
 
-static int import_memory(int fd, struct waybuf_memory *memory)
+static int import_memory(int fd, struct waybuf_memory *memory, struct fd_id *id)
 {
 	int error = check_kind(fd, memory);
 	if (error == 0)
 		error = fd_size(fd, &memory->size);
+	if (error == 0)
+		error = fd_identify(fd, id);
 	if (error == 0)
 		error = memory->fd = fd_dup(fd);
 	return error < 0 ? error : 0;
 }
 
 /* The layout with fds of our own. */
-static int import_layout(const struct waybuf_layout *from, struct waybuf_layout *to)
+static int import_layout(
+	const struct waybuf_layout *from, struct waybuf_layout *to, struct fd_id *ids)
 {
 	*to = *from;
-	to->exporter = "foreign";
 	for (to->n_memory = 0; to->n_memory < from->n_memory; to->n_memory++) {
-		int error = import_memory(from->memory[to->n_memory].fd, &to->memory[to->n_memory]);
+		uint32_t slot = to->n_memory;
+		int error = import_memory(from->memory[slot].fd, &to->memory[slot], &ids[slot]);
 		if (error < 0) {
 			exporter_close_memory(to, to->n_memory);
 			return error;
@@ -71,15 +74,13 @@ static bool same_place(const struct waybuf_layout *a, const struct waybuf_layout
  * number its fds otherwise than we did, one for each plane for instance.
  */
 static struct waybuf_storage *find_storage(
-	struct waybuf_manager *manager, const struct waybuf_layout *layout)
+	struct waybuf_manager *manager, const struct waybuf_layout *layout, const struct fd_id *ids)
 {
 	struct waybuf_storage *found = NULL;
 	for (uint32_t i = 0; i < layout->n_planes; i++) {
-		struct fd_id id;
 		uint32_t slot;
-		if (fd_identify(layout->memory[layout->planes[i].slot].fd, &id) < 0)
-			return NULL;
-		struct waybuf_storage *storage = waybuf_storage_find(manager, &id, &slot);
+		struct waybuf_storage *storage =
+			waybuf_storage_find(manager, &ids[layout->planes[i].slot], &slot);
 		if (!storage || (found && storage != found) ||
 			!same_place(&storage->layout, layout) ||
 			storage->layout.planes[i].slot != slot)
@@ -129,16 +130,17 @@ static int wrap_storage(struct waybuf_manager *manager, struct waybuf_account *a
 	return error;
 }
 
+/* The fds of @layout are taken, on failure too. */
 static int import_foreign(struct waybuf_manager *manager, struct waybuf_account *account,
-	const struct waybuf_layout *layout, struct waybuf_buffer **out)
+	struct waybuf_layout *layout, const struct fd_id *ids, struct waybuf_buffer **out)
 {
 	struct waybuf_storage *storage = waybuf_storage_create(manager, account);
-	if (!storage)
+	if (!storage) {
+		exporter_close_memory(layout, layout->n_memory);
 		return -ENOMEM;
-	struct waybuf_allocation allocation = {0};
-	int error = import_layout(layout, &allocation.layout);
-	if (error == 0)
-		error = waybuf_storage_fill(storage, NULL, &allocation);
+	}
+	const struct waybuf_allocation allocation = {.layout = *layout};
+	int error = waybuf_storage_fill_known(storage, NULL, &allocation, ids);
 	if (error == 0)
 		error = waybuf_storage_check_image(storage);
 	if (error == 0)
@@ -148,16 +150,34 @@ static int import_foreign(struct waybuf_manager *manager, struct waybuf_account 
 	return error;
 }
 
-int waybuf_buffer_import(struct waybuf_manager *manager, struct waybuf_account *account,
-	const struct waybuf_layout *layout, struct waybuf_buffer **out)
+int waybuf_buffer_import_checked(struct waybuf_manager *manager, struct waybuf_account *account,
+	struct waybuf_layout *layout, const struct fd_id *ids, struct waybuf_buffer **out)
 {
 	int error = check_shape(layout);
 	if (error < 0)
-		return error;
-	struct waybuf_storage *storage = find_storage(manager, layout);
+		goto out_close;
+	struct waybuf_storage *storage = find_storage(manager, layout, ids);
 	if (storage && storage->buffer && (storage->exporter || storage->account == account)) {
 		*out = waybuf_buffer_ref(storage->buffer);
-		return 0;
+		goto out_close;
 	}
-	return import_foreign(manager, account, layout, out);
+	layout->exporter = "foreign";
+	return import_foreign(manager, account, layout, ids, out);
+
+out_close:
+	exporter_close_memory(layout, layout->n_memory);
+	return error;
+}
+
+int waybuf_buffer_import(struct waybuf_manager *manager, struct waybuf_account *account,
+	const struct waybuf_layout *layout, struct waybuf_buffer **out)
+{
+	struct waybuf_layout own;
+	struct fd_id ids[WAYBUF_MAX_PLANES];
+	int error = check_shape(layout);
+	if (error == 0)
+		error = import_layout(layout, &own, ids);
+	if (error < 0)
+		return error;
+	return waybuf_buffer_import_checked(manager, account, &own, ids, out);
 }

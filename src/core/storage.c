@@ -115,13 +115,18 @@ static void forget_ids(struct waybuf_storage *storage)
 		waybuf_list_remove(&storage->ids[i].link);
 }
 
-static int remember_ids(struct waybuf_storage *storage)
+/* @ids NULL: to be asked of the kernel. */
+static int remember_ids(struct waybuf_storage *storage, const struct fd_id *ids)
 {
 	for (uint32_t i = 0; i < storage->layout.n_memory; i++) {
 		struct storage_id *entry = &storage->ids[i];
-		int error = fd_identify(storage->layout.memory[i].fd, &entry->id);
-		if (error < 0)
-			return error;
+		if (ids)
+			entry->id = ids[i];
+		else {
+			int error = fd_identify(storage->layout.memory[i].fd, &entry->id);
+			if (error < 0)
+				return error;
+		}
 		entry->storage = storage;
 		entry->slot = i;
 		waybuf_list_insert(
@@ -154,6 +159,12 @@ static bool total_size(const struct waybuf_layout *layout, uint64_t *total)
 int waybuf_storage_fill(struct waybuf_storage *storage, struct waybuf_exporter *exporter,
 	const struct waybuf_allocation *allocation)
 {
+	return waybuf_storage_fill_known(storage, exporter, allocation, NULL);
+}
+
+int waybuf_storage_fill_known(struct waybuf_storage *storage, struct waybuf_exporter *exporter,
+	const struct waybuf_allocation *allocation, const struct fd_id *ids)
+{
 	uint64_t total;
 	storage->exporter = exporter;
 	storage->priv = allocation->priv;
@@ -165,7 +176,7 @@ int waybuf_storage_fill(struct waybuf_storage *storage, struct waybuf_exporter *
 	error = charge(storage, exporter ? total : 0, storage->layout.n_memory);
 	if (error < 0)
 		goto err_memory;
-	error = remember_ids(storage);
+	error = remember_ids(storage, ids);
 	if (error < 0)
 		goto err_charge;
 	return 0;

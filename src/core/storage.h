@@ -61,6 +61,9 @@ struct waybuf_storage *waybuf_storage_create(
  */
 int waybuf_storage_fill(struct waybuf_storage *storage, struct waybuf_exporter *exporter,
 	const struct waybuf_allocation *allocation);
+/* The same for memories whose identities, in @ids, somebody has asked for already. */
+int waybuf_storage_fill_known(struct waybuf_storage *storage, struct waybuf_exporter *exporter,
+	const struct waybuf_allocation *allocation, const struct fd_id *ids);
 
 /* Each pays for the other from now on. -EDQUOT, and nothing happened. */
 int waybuf_storage_exchange_accounts(struct waybuf_storage *a, struct waybuf_storage *b);
@@ -72,6 +75,14 @@ void waybuf_storage_uncharge_bytes(struct waybuf_storage *storage);
 struct waybuf_storage *waybuf_storage_ref(struct waybuf_storage *storage);
 /* NULL is a no-op. */
 void waybuf_storage_unref(struct waybuf_storage *storage);
+
+/*
+ * waybuf_buffer_import() for whoever has asked the kernel already: kind and size of each memory are
+ * its word, and @ids are the identities. The fds of @layout are taken, on failure too. 0, -EINVAL,
+ * -EDQUOT, -ENOMEM.
+ */
+int waybuf_buffer_import_checked(struct waybuf_manager *manager, struct waybuf_account *account,
+	struct waybuf_layout *layout, const struct fd_id *ids, struct waybuf_buffer **out);
 
 /* The newest storage of @buffer, borrowed; NULL while declared. */
 struct waybuf_storage *waybuf_buffer_storage(struct waybuf_buffer *buffer);
