@@ -460,7 +460,9 @@ static void buffer_map_failed(
 static void buffer_revoke(
 	void *data, struct waybuf_buffer_v1 *proxy, uint32_t generation, uint32_t deadline)
 {
-	((struct fixture_buffer *)data)->revoked++;
+	struct fixture_buffer *buffer = data;
+	buffer->revoked++;
+	buffer->revoked_at = buffer->answers;
 }
 
 static void buffer_retired(void *data, struct waybuf_buffer_v1 *proxy, uint32_t generation)

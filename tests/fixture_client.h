@@ -74,8 +74,8 @@ struct fixture_attachment {
 struct fixture_buffer {
 	struct waybuf_buffer_v1 *proxy;
 	unsigned layouts, memories, fences, mapped, failed, revoked, retired, wl_buffers_failed;
-	/* mapped and failed together */
-	unsigned answers;
+	/* mapped and failed together, and how many there were before the last revoke */
+	unsigned answers, revoked_at;
 	uint32_t generation, format, width, height, flags, reason, kind, retired_generation;
 	uint64_t modifier, serial, size;
 	uint32_t n_planes, offset[4], stride[4];

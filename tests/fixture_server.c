@@ -80,7 +80,10 @@ static void surface_attach(struct wl_client *client, struct wl_resource *resourc
 static void surface_commit(struct wl_client *client, struct wl_resource *resource)
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
-	fixture_server_set_committed(surface->server, surface->pending);
+	struct fixture_server *server = surface->server;
+	fixture_server_set_committed(server, surface->pending);
+	if (server->options.commit)
+		server->options.commit(server, surface->pending);
 }
 
 static const struct wl_surface_interface surface_impl = {

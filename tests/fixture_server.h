@@ -13,6 +13,8 @@
  * library, and a wl_compositor whose surfaces keep what was attached and committed last. Clients
  * come in over socket pairs, so nothing outside of the process is needed.
  */
+struct fixture_server;
+
 struct fixture_server_options {
 	/** exporters by name, as WAYBUF_EXPORTERS; NULL: memfd */
 	const char *exporters;
@@ -33,6 +35,8 @@ struct fixture_server_options {
 	struct waybuf_exporter *exporter;
 	/** of linux-dmabuf, 0: highest */
 	uint32_t dmabuf_version;
+	/** within each wl_surface.commit, @buffer NULL: nothing attached; NULL: not told */
+	void (*commit)(struct fixture_server *server, struct wl_resource *buffer);
 };
 
 struct fixture_server {
