@@ -40,7 +40,7 @@ static void drop(struct server_buffer *buffer)
 {
 	if (buffer->resource || buffer->uses)
 		return;
-	waybuf_buffer_unref(buffer->buffer);
+	server_buffer_sever(buffer);
 	free(buffer);
 }
 
@@ -64,8 +64,10 @@ struct server_buffer *server_buffer_create(struct server_client *client, uint32_
 		free(buffer);
 		return NULL;
 	}
-	if (memory)
+	if (memory) {
 		buffer->buffer = waybuf_buffer_ref(memory);
+		waybuf_binding_init(&buffer->binding, memory, follows);
+	}
 	buffer->client = client;
 	buffer->flags = flags;
 	buffer->follows = follows;
@@ -76,6 +78,7 @@ struct server_buffer *server_buffer_create(struct server_client *client, uint32_
 
 void server_buffer_sever(struct server_buffer *buffer)
 {
+	waybuf_binding_finish(&buffer->binding);
 	waybuf_buffer_unref(buffer->buffer);
 	buffer->buffer = NULL;
 }
@@ -97,8 +100,7 @@ int waybuf_server_buffer_get_info(
 		.follows = buffer->follows,
 		.inert = !buffer->buffer,
 	};
-	const struct waybuf_layout *layout =
-		buffer->buffer ? waybuf_buffer_layout(buffer->buffer) : NULL;
+	const struct waybuf_layout *layout = waybuf_binding_layout(&buffer->binding);
 	if (layout) {
 		info->width = layout->width;
 		info->height = layout->height;
@@ -113,6 +115,8 @@ static int take_claim(struct waybuf_use *use)
 	if (!use->buffer || use->claim)
 		return 0;
 	int ret = waybuf_buffer_claim(use->buffer, &use->claim);
+	if (ret == 0)
+		waybuf_claim_bind(use->claim, use->owner->binding.storage);
 	return ret == -ENODATA ? 0 : ret;
 }
 
@@ -192,6 +196,9 @@ int waybuf_use_latch(struct waybuf_use *use, struct waybuf_grant *grant)
 		return ret;
 	if (!use->claim)
 		return -ENODATA;
+	/* what it stands for may have become another one; once inert, it stays as it was */
+	if (use->owner->buffer)
+		waybuf_claim_bind(use->claim, use->owner->binding.storage);
 	waybuf_claim_latch(use->claim, grant);
 	/* users of the allocator say with each unmap what is to be waited for */
 	if (use->owner->follows)

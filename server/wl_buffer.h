@@ -3,6 +3,7 @@
 #define SERVER_WL_BUFFER_H
 
 #include "client.h"
+#include "core/storage.h"
 
 /*
  * Behind each wl_buffer of ours, of either kind. It lives as long as its resource or a use of it,
@@ -11,6 +12,7 @@
 struct server_buffer {
 	struct wl_resource *resource; /* NULL once the client has destroyed it */
 	struct waybuf_buffer *buffer; /* NULL: inert */
+	struct waybuf_binding binding; /* what of the buffer is shown; none if it is inert */
 	struct server_client *client; /* NULL once the resource is gone */
 	uint32_t flags;
 	bool follows;
@@ -19,7 +21,8 @@ struct server_buffer {
 };
 
 /*
- * Makes a wl_buffer of @buffer, which is referenced; NULL makes an inert one. @id 0 allocates a
+ * Makes a wl_buffer of @buffer, which is referenced; NULL makes an inert one. One that does not
+ * follow stays with the storage that the buffer has now. @id 0 allocates a
  * server-side one. NULL: out of memory.
  */
 struct server_buffer *server_buffer_create(struct server_client *client, uint32_t id,

@@ -423,7 +423,10 @@ struct waybuf_server_buffer_info {
 	uint32_t format;
 	/** enum waybuf_dmabuf_flags */
 	uint32_t flags;
-	/** made by create_wl_buffer: follows migrations */
+	/**
+	 * made by create_wl_buffer: follows migrations. Others, even of memory of ours, stay with
+	 * the memory that they were made from
+	 */
 	bool follows;
 	/** failed: can be attached and committed, has nothing to show */
 	bool inert;

@@ -49,6 +49,7 @@ int waybuf_buffer_create(struct waybuf_pool *pool, uint32_t index, struct waybuf
 	buffer->fresh = true;
 	waybuf_list_init(&buffer->views);
 	waybuf_list_init(&buffer->claims);
+	waybuf_list_init(&buffer->bindings);
 	waybuf_buffer_init_queue(buffer);
 	*out = buffer;
 	return 0;
@@ -72,10 +73,20 @@ static void take_storage(struct waybuf_buffer *buffer, struct waybuf_storage *st
 	storage->layout.generation = ++buffer->generation;
 }
 
+static uint32_t contents_flags(const struct waybuf_buffer *buffer)
+{
+	bool undefined =
+		buffer->undefined || waybuf_resv_status(buffer->resv, WAYBUF_RESV_WRITE) < 0;
+	return (buffer->fresh ? (uint32_t)WAYBUF_GRANT_FRESH : 0) |
+		(undefined ? (uint32_t)WAYBUF_GRANT_UNDEFINED : 0);
+}
+
 static void leave_storage(struct waybuf_buffer *buffer)
 {
 	if (!buffer->storage)
 		return;
+	buffer->storage->last_serial = buffer->serial;
+	buffer->storage->last_flags = contents_flags(buffer);
 	buffer->storage->buffer = NULL;
 	waybuf_storage_unref(buffer->storage);
 	buffer->storage = NULL;

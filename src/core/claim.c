@@ -41,11 +41,49 @@ static struct waybuf_fence *write_fence(struct waybuf_buffer *buffer, bool *unde
 	return fence;
 }
 
+/* On a storage that nobody writes any more. */
+static bool is_apart(const struct waybuf_claim *claim)
+{
+	return claim->bound && claim->bound != claim->buffer->storage;
+}
+
+bool waybuf_buffer_is_claimed(const struct waybuf_buffer *buffer)
+{
+	const struct waybuf_claim *claim;
+	waybuf_list_for_each(claim, &buffer->claims, link) {
+		if (!is_apart(claim))
+			return true;
+	}
+	return false;
+}
+
+void waybuf_claim_bind(struct waybuf_claim *claim, struct waybuf_storage *storage)
+{
+	if (storage)
+		waybuf_storage_ref(storage);
+	waybuf_storage_unref(claim->bound);
+	claim->bound = storage;
+}
+
+static void latch_apart(struct waybuf_claim *claim, struct waybuf_grant *grant)
+{
+	claim->storage = waybuf_storage_ref(claim->bound);
+	*grant = (struct waybuf_grant){
+		.layout = &claim->storage->layout,
+		.serial = claim->storage->last_serial,
+		.flags = claim->storage->last_flags,
+	};
+}
+
 void waybuf_claim_latch(struct waybuf_claim *claim, struct waybuf_grant *grant)
 {
 	struct waybuf_buffer *buffer = claim->buffer;
 	bool undefined;
 	drop_latch(claim);
+	if (is_apart(claim)) {
+		latch_apart(claim, grant);
+		return;
+	}
 	claim->storage = waybuf_storage_ref(buffer->storage);
 	claim->fence = write_fence(buffer, &undefined);
 	*grant = (struct waybuf_grant){
@@ -68,6 +106,7 @@ static void finish_claim(struct waybuf_claim *claim)
 	waybuf_list_remove(&claim->link);
 	waybuf_fence_wait_finish(&claim->wait);
 	drop_latch(claim);
+	waybuf_claim_bind(claim, NULL);
 	free(claim);
 	if (buffer->migration)
 		waybuf_migration_advance(buffer->migration);
@@ -124,7 +163,7 @@ int waybuf_buffer_claim(struct waybuf_buffer *buffer, struct waybuf_claim **out)
 
 bool waybuf_claim_watch_writer(struct waybuf_claim *claim, void (*func)(void *data), void *data)
 {
-	bool held = claim->buffer->writer != NULL;
+	bool held = claim->buffer->writer && !is_apart(claim);
 	claim->writer_gone = held ? func : NULL;
 	claim->writer_gone_data = data;
 	return held;

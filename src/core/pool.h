@@ -85,6 +85,7 @@ struct waybuf_buffer {
 	struct waybuf_list views; // waybuf_view.buffer_link
 	struct waybuf_list queue; // waybuf_view.queue_link, in the order of asking
 	struct waybuf_list claims; // waybuf_claim.link
+	struct waybuf_list bindings; // waybuf_binding.link
 	struct waybuf_view *writer;
 	unsigned readers; /* granted maps that only read */
 	bool kicking, again;
@@ -118,6 +119,7 @@ struct waybuf_view {
 /* A reader that is no view: what a surface shows. */
 struct waybuf_claim {
 	struct waybuf_buffer *buffer;
+	struct waybuf_storage *bound; /* what to latch; NULL: the newest one */
 	struct waybuf_storage *storage; /* NULL before the first latch */
 	struct waybuf_fence *fence; /* of that latch */
 	size_t reserved; /* slots in the buffer's reservation */
@@ -157,6 +159,9 @@ void waybuf_buffer_set_backing(struct waybuf_buffer *buffer, bool backing);
 void waybuf_buffer_set_migration(struct waybuf_buffer *buffer, struct migration *migration);
 
 /* ---- claim.c */
+
+/* Whether a claim keeps writers away. */
+bool waybuf_buffer_is_claimed(const struct waybuf_buffer *buffer);
 
 /* The write map has ended: tells the claims that asked. */
 void waybuf_buffer_writer_gone(struct waybuf_buffer *buffer);

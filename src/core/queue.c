@@ -239,7 +239,7 @@ static bool has_room(const struct waybuf_view *view)
 	const struct waybuf_buffer *buffer = view->buffer;
 	if (buffer->writer)
 		return false;
-	return !writes(view) || (buffer->readers == 0 && waybuf_list_empty(&buffer->claims));
+	return !writes(view) || (buffer->readers == 0 && !waybuf_buffer_is_claimed(buffer));
 }
 
 /* The first in the queue whom a migration does not hold up. */

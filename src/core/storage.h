@@ -22,6 +22,9 @@ struct waybuf_storage {
 	struct waybuf_account *account;
 	uint64_t bytes; /* charged; 0 for what somebody else exported */
 	bool retired; /* a newer generation is in its place */
+	/* of its contents when that came: nobody writes them any more */
+	uint64_t last_serial;
+	uint32_t last_flags; /* enum waybuf_grant_flags */
 	bool shares_pages; /* made by wrapping those of the generation before */
 	uint32_t fds; /* charged */
 
@@ -89,6 +92,31 @@ struct waybuf_storage *waybuf_buffer_storage(struct waybuf_buffer *buffer);
 
 /* What the claim latched, borrowed until it ends or is latched again; NULL before. */
 struct waybuf_storage *waybuf_claim_storage(struct waybuf_claim *claim);
+/*
+ * Its latches are of @storage (referenced) from now on, which is or was the buffer's; NULL: of the
+ * newest one. While that is another one, the claim is in nobody's way: what is written then is not
+ * what it reads.
+ */
+void waybuf_claim_bind(struct waybuf_claim *claim, struct waybuf_storage *storage);
+
+/*
+ * ---- binding.c
+ *
+ * What a wl_buffer stands for: a buffer, as it is at any time, or one storage of it. Its owner
+ * embeds it and has a reference to the buffer for as long.
+ */
+struct waybuf_binding {
+	struct waybuf_buffer *buffer;
+	struct waybuf_storage *storage; /* referenced; NULL: the newest one */
+	struct waybuf_list link; // waybuf_buffer.bindings
+};
+
+/* @follows: it stands for the newest storage. Else for the present one, which must be there. */
+void waybuf_binding_init(
+	struct waybuf_binding *binding, struct waybuf_buffer *buffer, bool follows);
+void waybuf_binding_finish(struct waybuf_binding *binding);
+/* Borrowed; NULL while declared. */
+const struct waybuf_layout *waybuf_binding_layout(const struct waybuf_binding *binding);
 
 void waybuf_storage_add_import(struct waybuf_storage *storage, struct waybuf_import *import);
 /* Borrowed; NULL if @owner has none here. */
