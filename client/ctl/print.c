@@ -178,6 +178,16 @@ static void add_crtcs(struct line *line, struct json_object *object)
 	add_list(line, object, "crtcs");
 }
 
+/* Before a compositor has run nobody has asked the hardware what is plugged in. */
+static const char *connector_state(struct json_object *object)
+{
+	if (get_bool(object, "writeback"))
+		return "captures";
+	if (!json_object_object_get_ex(object, "connected", NULL))
+		return "not probed yet";
+	return get_bool(object, "connected") ? "connected" : "empty";
+}
+
 static void print_connector(struct json_object *object, FILE *out)
 {
 	struct line line;
@@ -185,10 +195,7 @@ static void print_connector(struct json_object *object, FILE *out)
 	add_word(&line, get_text(object, "name"));
 	struct json_object *modes = json_object_object_get(object, "modes");
 	struct json_object *mode = get_element(object, "modes", 0);
-	if (get_bool(object, "writeback"))
-		add_text(&line, "captures,");
-	else
-		add_text(&line, "%s,", get_bool(object, "connected") ? "connected" : "empty");
+	add_text(&line, "%s,", connector_state(object));
 	if (mode) {
 		uint64_t refresh = get_number(mode, "refresh_mhz");
 		add_text(&line,

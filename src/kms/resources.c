@@ -184,6 +184,7 @@ static int load_connector(struct waybuf_kms_connector *connector, struct waybuf_
 	connector->type = info->connector_type;
 	connector->writeback = info->connector_type == DRM_MODE_CONNECTOR_WRITEBACK;
 	connector->connected = info->connection == DRM_MODE_CONNECTED;
+	connector->unknown = info->connection == DRM_MODE_UNKNOWNCONNECTION;
 	connector->width_mm = info->mmWidth;
 	connector->height_mm = info->mmHeight;
 	connector->possible_crtcs = possible_crtcs(fd, info);

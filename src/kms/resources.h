@@ -89,6 +89,7 @@ struct waybuf_kms_connector {
 	char name[48]; /* "Virtual-1", as everybody calls it */
 	bool gone; /* unplugged together with its object: MST */
 	bool connected;
+	bool unknown; /* nobody has asked the hardware yet, and only the master may */
 	bool writeback; /* captures a CRTC instead of showing it */
 	uint32_t possible_crtcs;
 	uint32_t width_mm, height_mm;

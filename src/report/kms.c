@@ -166,7 +166,8 @@ static void add_connector(struct json_builder *builder, struct json_object *arra
 	struct json_object *object = json_add_object(builder, array, NULL);
 	json_add_number(builder, object, "id", connector->id);
 	json_add_string(builder, object, "name", connector->name);
-	json_add_bool(builder, object, "connected", connector->connected);
+	if (!connector->unknown)
+		json_add_bool(builder, object, "connected", connector->connected);
 	json_add_bool(builder, object, "writeback", connector->writeback);
 	add_crtc_list(builder, object, connector->possible_crtcs);
 	add_pair(builder, object, "size_mm", connector->width_mm, connector->height_mm);

@@ -69,13 +69,15 @@ TEST(exporters)
 
 TEST(device)
 {
-	check_print("{\"version\":\"1\",\"source\":\"here\",\"objects\":[{\"type\":\"device\","
-		    "\"path\":\"/dev/dri/card0\",\"driver\":\"vkms\",\"version\":\"1.0.0\","
-		    "\"caps\":[\"atomic\"],\"min_size\":[1,2],\"max_size\":[3,4],"
-		    "\"cursor\":[64,64],\"connectors\":[{\"name\":\"Virtual-1\","
-		    "\"connected\":true,\"crtcs\":[0],\"modes\":[{\"width\":1024,\"height\":768,"
-		    "\"refresh_mhz\":60004}]}],\"planes\":[" PLANE("31", "primary") "," PLANE(
-			    "40", "overlay") "," PLANE("41", "overlay") "]}]}",
+	check_print(
+		"{\"version\":\"1\",\"source\":\"here\",\"objects\":[{\"type\":\"device\","
+		"\"path\":\"/dev/dri/card0\",\"driver\":\"vkms\",\"version\":\"1.0.0\","
+		"\"caps\":[\"atomic\"],\"min_size\":[1,2],\"max_size\":[3,4],"
+		"\"cursor\":[64,64],\"connectors\":[{\"name\":\"Virtual-1\","
+		"\"connected\":true,\"crtcs\":[0],\"modes\":[{\"width\":1024,\"height\":768,"
+		"\"refresh_mhz\":60004}]},{\"name\":\"HDMI-A-1\",\"connected\":false,\"crtcs\":[0]},"
+		"{\"name\":\"HDMI-A-2\",\"crtcs\":[0]}],\"planes\":[" PLANE("31",
+			"primary") "," PLANE("40", "overlay") "," PLANE("41", "overlay") "]}]}",
 		"waybuf 1, as seen by here\n"
 		"\n"
 		"exporters\n"
@@ -84,6 +86,8 @@ TEST(device)
 		"  caps         atomic\n"
 		"  size         from 1x2 to 3x4 cursor 64x64\n"
 		"  connector    Virtual-1 connected, 1024x768 at 60.00 Hz, 1 modes, crtc 0\n"
+		"  connector    HDMI-A-1 empty, crtc 0\n"
+		"  connector    HDMI-A-2 not probed yet, crtc 0\n"
 		"  plane        primary, id 31 on crtc 0 with zpos\n"
 		"               LINEAR with XR24 NV12\n"
 		"  plane        overlay, id 40 41 on crtc 0 with zpos\n"
