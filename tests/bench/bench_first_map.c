@@ -60,22 +60,13 @@ static double allocate_and_trip(void *data)
 	return took;
 }
 
-/* Populated, because its pages must be there and clear before they are pinned. */
+/* The ioctl makes the pages of the memfd and clears them. */
 static int make_memfd(size_t size)
 {
 	int fd = memfd_create("bench", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0 ||
-		fallocate(fd, 0, 0, (off_t)size) < 0)
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
 		bench_fail("a memfd of %zu bytes: %s", size, strerror(errno));
 	return fd;
-}
-
-static void touch(int memfd, size_t size)
-{
-	void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, memfd, 0);
-	if (bytes == MAP_FAILED || madvise(bytes, size, MADV_POPULATE_READ) < 0)
-		bench_fail("a memfd of %zu bytes: %s", size, strerror(errno));
-	munmap(bytes, size);
 }
 
 static int allocate_udmabuf(size_t size)
@@ -84,7 +75,6 @@ static int allocate_udmabuf(size_t size)
 	if (device < 0)
 		device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
 	int memfd = make_memfd(size);
-	touch(memfd, size);
 	struct udmabuf_create create = {
 		.memfd = (uint32_t)memfd,
 		.flags = UDMABUF_FLAGS_CLOEXEC,

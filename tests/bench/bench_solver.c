@@ -3,14 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench.h"
 #include "constraints/negotiate.h"
 
 /*
- * How long a choice takes: 16 devices that each offer 64 modifiers, five exporters. One line a
- * figure: name value unit floor ratio target ok|short. The floor is what no solver could do
- * without: looking at every pair of every device once.
+ * How long a choice takes: 16 devices that each offer 64 modifiers, five exporters. The floor is
+ * what no solver could do without: looking at every pair of every device once.
  */
 #define DEVICES 16
 #define MODIFIERS 64
@@ -104,27 +103,16 @@ static void set_up(uint32_t n_formats, uint64_t prefer, struct waybuf_request *r
 	};
 }
 
-static double now_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-	return (*x > *y) - (*x < *y);
-}
-
 struct times {
 	double median, worst;
 };
 
 static struct times summarise(double *samples)
 {
-	qsort(samples, ROUNDS, sizeof(*samples), compare);
-	return (struct times){.median = samples[ROUNDS / 2], .worst = samples[ROUNDS - 1]};
+	return (struct times){
+		.median = bench_quantile(samples, ROUNDS, 0.5),
+		.worst = bench_quantile(samples, ROUNDS, 1),
+	};
 }
 
 static struct times measure(const struct waybuf_request *request, struct waybuf_cache *cache)
@@ -133,13 +121,11 @@ static struct times measure(const struct waybuf_request *request, struct waybuf_
 	for (int i = 0; i < ROUNDS; i++) {
 		struct waybuf_solution solution;
 		const struct waybuf_explanation *why = NULL;
-		double start = now_us();
+		double start = bench_now_us();
 		int ret = waybuf_negotiate(request, cache, &solution, &why);
-		samples[i] = now_us() - start;
-		if (ret < 0 || !why) {
-			fprintf(stderr, "bench-solver: no solution: %s\n", strerror(-ret));
-			exit(1);
-		}
+		samples[i] = bench_now_us() - start;
+		if (ret < 0 || !why)
+			bench_fail("no solution: %s", strerror(-ret));
 		waybuf_explanation_unref(why);
 	}
 	return summarise(samples);
@@ -151,40 +137,37 @@ static double measure_floor(uint32_t n_formats)
 	static volatile uint64_t sink;
 	double samples[ROUNDS];
 	for (int r = 0; r < ROUNDS; r++) {
-		double start = now_us();
+		double start = bench_now_us();
 		uint64_t sum = 0;
 		for (uint32_t d = 0; d < DEVICES; d++) {
 			for (size_t i = 0; i < (size_t)n_formats * MODIFIERS; i++)
 				sum = (sum ^ pairs[i].modifier) * UINT64_C(0x9e3779b97f4a7c15);
 		}
 		sink = sum;
-		samples[r] = now_us() - start;
+		samples[r] = bench_now_us() - start;
 	}
 	(void)sink;
 	return summarise(samples).median;
 }
 
-static void print(const char *name, double value, double floor, double target)
-{
-	printf("%s %.1f us %.1f %.1f %.0f %s\n", name, value, floor, value / floor, target,
-		value <= target ? "ok" : "short");
-}
-
 int main(void)
 {
 	struct waybuf_request request;
+	bench_init("bench-solver", 120);
 	struct waybuf_cache *cache = check(waybuf_cache_create(16));
 	set_up(1, 0, &request);
 	double floor = measure_floor(1);
 	struct times cold = measure(&request, NULL);
 	struct times cached = measure(&request, cache);
-	print("solver_16x64", cold.median, floor, TARGET_US);
-	print("solver_16x64_cached", cached.median, floor, TARGET_US);
+	bench_print_value("solver_16x64", cold.median, "us", floor, TARGET_US);
+	bench_print_value("solver_16x64_cached", cached.median, "us", floor, TARGET_US);
 	set_up(33, 0, &request);
-	print("solver_16x33x64", measure(&request, NULL).median, measure_floor(33), 10000);
+	bench_print_value(
+		"solver_16x33x64", measure(&request, NULL).median, "us", measure_floor(33), 10000);
 	/* 320 preferences that mostly exclude one another: the budget decides */
 	set_up(1, 20, &request);
-	print("solver_16x64_worst_case", measure(&request, NULL).worst, floor, 30000);
+	bench_print_value(
+		"solver_16x64_worst_case", measure(&request, NULL).worst, "us", floor, 30000);
 	for (int i = 0; i < DEVICES; i++)
 		waybuf_constraints_unref(sets[i]);
 	waybuf_cache_destroy(cache);

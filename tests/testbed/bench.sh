@@ -5,11 +5,14 @@
 # after the other in one guest, because figures compare only within one run.
 # A line is: name value unit floor ratio target ok|short.
 
-# bench_programs [NAME]: paths, sorted.
+# bench_programs [NAME]: paths, sorted. NAME is that of the program, with or
+# without its bench-.
 bench_programs()
 {
-	find "$(build_root)/run/tests/bench" -maxdepth 1 -type f -executable -name "${1:-*}" 2>/dev/null |
-		grep -v '\.so' | sort
+	local name=${1:-*}
+
+	find "$(build_root)/run/tests/bench" -maxdepth 1 -type f -executable \
+		-name "bench-${name#bench-}" 2>/dev/null | sort
 }
 
 command_bench()
