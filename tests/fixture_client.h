@@ -15,7 +15,7 @@
  * hears. It knows nothing of our client library.
  */
 struct fixture_client {
-	struct fixture_server *server;
+	struct fixture_server *server; /* NULL: in another process */
 	struct wl_client *peer; /* the server's side; gone when the server ends the connection */
 	struct wl_display *display;
 	struct wl_registry *registry;
@@ -40,6 +40,8 @@ void client_init(struct fixture_client *client, struct fixture_server *server);
 /** The same, with linux-dmabuf at @version. */
 void client_init_version(
 	struct fixture_client *client, struct fixture_server *server, uint32_t version);
+/** To a server in another process, at the other end of @fd, which is taken. */
+void client_init_fd(struct fixture_client *client, int fd);
 void client_finish(struct fixture_client *client);
 /** All requests so far were handled, their direct answers read. False: the connection is over. */
 bool client_sync(struct fixture_client *client);
