@@ -199,6 +199,8 @@ static int ask_own(struct attachment *attachment, struct commit *commit)
 	int ret = device->ops->constraints(device->data, commit->access, &commit->own_set);
 	if (ret < 0)
 		return ret;
+	struct set_table *sets = &attachment->client->server->sets;
+	commit->own_set = set_table_share(sets, commit->own_set);
 	if (!attachment->own) {
 		ret = join_pool(attachment, &own_listener, &attachment->own);
 		if (ret < 0)

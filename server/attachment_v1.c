@@ -75,7 +75,7 @@ static int make_set(struct attachment *attachment, struct commit *commit,
 		if (ret < 0)
 			return ret == -E2BIG ? -ENOSPC : ret;
 	}
-	commit->set = set;
+	commit->set = set_table_share(&attachment->client->server->sets, set);
 	return 0;
 }
 

@@ -108,6 +108,7 @@ void waybuf_server_destroy(struct waybuf_server *server)
 	wl_list_for_each_safe(device, next_device, &server->devices, link)
 		server_device_destroy(device);
 	token_table_finish(&server->tokens);
+	set_table_finish(&server->sets);
 	waybuf_manager_destroy(server->manager);
 	waybuf_loop_destroy(server->loop);
 	fd_close(&server->drm_fd);

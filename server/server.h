@@ -7,6 +7,7 @@
 #include <waybuf/server.h>
 
 #include "core/device.h"
+#include "set_table.h"
 #include "token.h"
 
 struct waybuf_loop;
@@ -29,6 +30,7 @@ struct waybuf_server {
 	struct wl_list syncobjs; // waybuf_server_syncobj.link
 	struct wl_list release_points; // waybuf_release_point.link
 	struct token_table tokens;
+	struct set_table sets;
 	uint32_t last_who;
 	uint32_t last_pool;
 	/* one of each at most, NULL if there is none */
