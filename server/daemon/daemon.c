@@ -97,7 +97,7 @@ static bool offer_display(struct daemon *daemon)
 		return failed("linux-dmabuf cannot be offered", ret);
 	daemon->output->global = output_global_create(daemon->output);
 	if (!daemon->output->global || !surface_compositor_create(daemon) ||
-		!shm_create(daemon->display) || !xdg_shell_create(daemon) ||
+		!shm_create(daemon) || !xdg_shell_create(daemon) ||
 		!presentation_create(daemon) || !capture_create(daemon->output))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return true;

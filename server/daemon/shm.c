@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <drm_fourcc.h>
 #include <wayland-server-protocol.h>
 
+#include "core/account.h"
 #include "core/format.h"
+#include "daemon.h"
 #include "pixels.h"
 #include "shm.h"
 #include "util/checked.h"
 #include "util/fd.h"
 
+/*
+ * fds that are left for what others need at the moment. A recvmsg() that finds none drops what came
+ * with the message, and libwayland takes that for a mistake of whoever sent it.
+ */
+#define FD_RESERVE 32
+
 struct shm_pool {
 	struct shm_mapping *mapping;
+	int fd; /* to map it again when it grows */
 };
 
 static void mapping_unref(struct shm_mapping *mapping)
@@ -24,37 +34,57 @@ static void mapping_unref(struct shm_mapping *mapping)
 	if (--mapping->refs > 0)
 		return;
 	munmap(mapping->data, mapping->size);
-	fd_close(&mapping->fd);
+	waybuf_account_discharge(mapping->account, WAYBUF_RESOURCE_FDS, 1);
+	waybuf_account_unref(mapping->account);
 	free(mapping);
 }
 
-/* @fd is taken, on failure too. NULL and errno. */
-static struct shm_mapping *mapping_create(int fd, size_t size)
+/* Huge pages cannot be replaced one by one when they are cut off, see sigbus.h. */
+static int check_file(int fd)
 {
-	struct shm_mapping *mapping = calloc(1, sizeof(*mapping));
-	if (!mapping) {
-		close(fd);
-		errno = ENOMEM;
-		return NULL;
-	}
-	int seals = fcntl(fd, F_GET_SEALS);
-	uint64_t file_size = 0;
-	*mapping = (struct shm_mapping){.refs = 1, .fd = fd, .size = size};
-	mapping->sealed = seals >= 0 && (seals & F_SEAL_SHRINK) && fd_size(fd, &file_size) == 0 &&
-		file_size >= size;
+	struct statfs fs;
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	return fs.f_type == HUGETLBFS_MAGIC ? -EINVAL : 0;
+}
+
+static int map(struct shm_mapping *mapping, int fd)
+{
+	int error = check_file(fd);
+	if (error < 0)
+		return error;
 	/* captures write into it, but not every client lets us */
-	mapping->data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	mapping->data = mmap(NULL, mapping->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	mapping->writable = mapping->data != MAP_FAILED;
 	if (!mapping->writable)
-		mapping->data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-	if (mapping->data == MAP_FAILED) {
-		int error = errno;
-		close(fd);
-		free(mapping);
-		errno = error;
-		return NULL;
-	}
-	return mapping;
+		mapping->data = mmap(NULL, mapping->size, PROT_READ, MAP_SHARED, fd, 0);
+	return mapping->data == MAP_FAILED ? -errno : 0;
+}
+
+/* @fd is borrowed. 0, -EDQUOT, -ENOMEM, or the errno of mmap(). */
+static int mapping_create(
+	struct waybuf_account *account, int fd, size_t size, struct shm_mapping **out)
+{
+	struct shm_mapping *mapping = account ? calloc(1, sizeof(*mapping)) : NULL;
+	if (!mapping)
+		return -ENOMEM;
+	*mapping = (struct shm_mapping){.refs = 1, .size = size};
+	/* pools hold an fd each, old sizes of a pool a mapping each, of which there are few, too */
+	int error = waybuf_account_charge(account, WAYBUF_RESOURCE_FDS, 1);
+	if (error < 0)
+		goto err_mapping;
+	error = map(mapping, fd);
+	if (error < 0)
+		goto err_charge;
+	mapping->account = waybuf_account_ref(account);
+	*out = mapping;
+	return 0;
+
+err_charge:
+	waybuf_account_discharge(account, WAYBUF_RESOURCE_FDS, 1);
+err_mapping:
+	free(mapping);
+	return error;
 }
 
 static void buffer_drop(struct shm_buffer *buffer)
@@ -182,6 +212,16 @@ static void handle_pool_destroy(struct wl_client *client, struct wl_resource *re
 	wl_resource_destroy(resource);
 }
 
+static void post_unmappable(struct wl_resource *resource, int error)
+{
+	if (error == -EDQUOT || error == -EMFILE)
+		wl_resource_post_error(resource, WL_SHM_ERROR_INVALID_FD,
+			"too many pools: the memory cannot be kept");
+	else
+		wl_resource_post_error(resource, WL_SHM_ERROR_INVALID_FD,
+			"the memory cannot be mapped: %s", strerror(-error));
+}
+
 static void handle_resize(struct wl_client *client, struct wl_resource *resource, int32_t size)
 {
 	struct shm_pool *pool = wl_resource_get_user_data(resource);
@@ -189,14 +229,10 @@ static void handle_resize(struct wl_client *client, struct wl_resource *resource
 		wl_resource_post_error(resource, WL_SHM_ERROR_INVALID_FD, "a pool can only grow");
 		return;
 	}
-	int fd = fd_dup(pool->mapping->fd);
-	struct shm_mapping *mapping = NULL;
-	errno = -fd;
-	if (fd >= 0)
-		mapping = mapping_create(fd, (size_t)size);
-	if (!mapping) {
-		wl_resource_post_error(resource, WL_SHM_ERROR_INVALID_FD,
-			"the memory cannot be mapped: %s", strerror(errno));
+	struct shm_mapping *mapping;
+	int error = mapping_create(pool->mapping->account, pool->fd, (size_t)size, &mapping);
+	if (error < 0) {
+		post_unmappable(resource, error);
 		return;
 	}
 	mapping_unref(pool->mapping);
@@ -213,36 +249,55 @@ static void pool_destroyed(struct wl_resource *resource)
 {
 	struct shm_pool *pool = wl_resource_get_user_data(resource);
 	mapping_unref(pool->mapping);
+	fd_close(&pool->fd);
 	free(pool);
+}
+
+/* @fd is taken on success. 0 or a negative errno. */
+static int pool_create(struct waybuf_account *account, int fd, size_t size, struct shm_pool **out)
+{
+	struct shm_pool *pool = calloc(1, sizeof(*pool));
+	if (!pool)
+		return -ENOMEM;
+	int error = fd_is_among_last(fd, FD_RESERVE) ? -EMFILE : 0;
+	if (error == 0)
+		error = mapping_create(account, fd, size, &pool->mapping);
+	if (error < 0) {
+		free(pool);
+		return error;
+	}
+	pool->fd = fd;
+	*out = pool;
+	return 0;
 }
 
 static void handle_create_pool(struct wl_client *client, struct wl_resource *resource, uint32_t id,
 	int32_t fd, int32_t size)
 {
+	const struct daemon *daemon = wl_resource_get_user_data(resource);
+	struct shm_pool *pool;
 	if (size <= 0) {
 		wl_resource_post_error(
 			resource, WL_SHM_ERROR_INVALID_STRIDE, "a pool of %d bytes", size);
 		close(fd);
 		return;
 	}
-	struct shm_mapping *mapping = mapping_create(fd, (size_t)size);
-	if (!mapping) {
-		wl_resource_post_error(resource, WL_SHM_ERROR_INVALID_FD,
-			"the memory cannot be mapped: %s", strerror(errno));
+	int error = pool_create(
+		waybuf_server_client_account(daemon->server, client), fd, (size_t)size, &pool);
+	if (error < 0) {
+		post_unmappable(resource, error);
+		close(fd);
 		return;
 	}
-	struct shm_pool *pool = calloc(1, sizeof(*pool));
-	struct wl_resource *made = NULL;
-	if (pool)
-		made = wl_resource_create(
-			client, &wl_shm_pool_interface, wl_resource_get_version(resource), id);
+	struct wl_resource *made = wl_resource_create(
+		client, &wl_shm_pool_interface, wl_resource_get_version(resource), id);
 	if (!made) {
+		mapping_unref(pool->mapping);
+		fd_close(&pool->fd);
 		free(pool);
-		mapping_unref(mapping);
 		wl_client_post_no_memory(client);
 		return;
 	}
-	pool->mapping = mapping;
 	wl_resource_set_implementation(made, &pool_impl, pool, pool_destroyed);
 }
 
@@ -264,13 +319,13 @@ static void bind_shm(struct wl_client *client, void *data, uint32_t version, uin
 		wl_client_post_no_memory(client);
 		return;
 	}
-	wl_resource_set_implementation(resource, &shm_impl, NULL, NULL);
+	wl_resource_set_implementation(resource, &shm_impl, data, NULL);
 	uint32_t format;
 	for (size_t i = 0; (format = pixels_format(i)) != 0; i++)
 		wl_shm_send_format(resource, from_drm(format));
 }
 
-struct wl_global *shm_create(struct wl_display *display)
+struct wl_global *shm_create(struct daemon *daemon)
 {
-	return wl_global_create(display, &wl_shm_interface, 2, NULL, bind_shm);
+	return wl_global_create(daemon->display, &wl_shm_interface, 2, daemon, bind_shm);
 }

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct wl_display;
+struct daemon;
+struct waybuf_account;
 struct wl_global;
 struct wl_resource;
 
@@ -17,10 +18,9 @@ struct wl_resource;
  */
 struct shm_mapping {
 	unsigned refs;
-	int fd;
+	struct waybuf_account *account; /* charged for an fd */
 	char *data;
 	size_t size;
-	bool sealed; /* cannot shrink, so that no SIGBUS can come */
 	bool writable;
 };
 
@@ -35,7 +35,7 @@ struct shm_buffer {
 	size_t offset;
 };
 
-struct wl_global *shm_create(struct wl_display *display);
+struct wl_global *shm_create(struct daemon *daemon);
 
 /* NULL if it is another kind of wl_buffer. */
 struct shm_buffer *shm_buffer_from_resource(struct wl_resource *resource);

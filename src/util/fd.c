@@ -73,6 +73,13 @@ int fd_identify(int fd, struct fd_id *id)
 	return 0;
 }
 
+bool fd_is_among_last(int fd, int n)
+{
+	struct rlimit limit;
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+		(rlim_t)fd + (rlim_t)n >= limit.rlim_cur;
+}
+
 int fd_count_free(void)
 {
 	struct rlimit limit;

@@ -42,4 +42,11 @@ static inline bool fd_id_equal(const struct fd_id *a, const struct fd_id *b)
 /* The number of fds that can still be opened below RLIMIT_NOFILE, counted from /proc/self/fd. */
 int fd_count_free(void);
 
+/*
+ * Whether @fd is one of the last @n numbers below RLIMIT_NOFILE. The kernel hands out the lowest
+ * free one, so whoever gets such an fd is told that nearly all are in use, at no more cost than
+ * asking for the limit. If nobody keeps one of those for long, there are always some left.
+ */
+bool fd_is_among_last(int fd, int n);
+
 #endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <drm_fourcc.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "daemon_fixture.h"
+#include "ext-image-capture-source-v1-client-protocol.h"
+#include "ext-image-copy-capture-v1-client-protocol.h"
+#include "xdg-shell-client-protocol.h"
+
+/*
+ * Clients that break no rule, and ask for more of everything than anybody needs. That may be their
+ * end, and it is nobody else's: a second client is served all the while.
+ */
+
+struct scenario {
+	struct daemon daemon;
+	struct client greedy;
+};
+
+static void begin(struct scenario *s)
+{
+	daemon_start(&s->daemon, NULL);
+	client_connect(&s->greedy, &s->daemon);
+}
+
+static void show_something(const struct daemon *daemon)
+{
+	struct client client;
+	struct window window;
+	struct picture picture;
+	client_connect(&client, daemon);
+	window_init(&window, &client);
+	picture_init(&client, &picture, PICTURE_SHM, 64, 64, DRM_FORMAT_XRGB8888);
+	picture_draw(&picture, 1);
+	window_show(&window, &picture);
+	picture_finish(&picture);
+	window_finish(&window);
+	client_disconnect(&client);
+}
+
+static void end(struct scenario *s)
+{
+	show_something(&s->daemon);
+	client_disconnect(&s->greedy);
+	ck_assert_int_eq(daemon_stop(&s->daemon, SIGTERM), 0);
+}
+
+/* Proxies that are forgotten in the end, without a word to the server. */
+struct hoard {
+	struct wl_proxy **proxies;
+	size_t n;
+};
+
+static void *keep(struct hoard *hoard, void *proxy)
+{
+	hoard->proxies = realloc(hoard->proxies, (hoard->n + 1) * sizeof(*hoard->proxies));
+	ck_assert_ptr_nonnull(hoard->proxies);
+	hoard->proxies[hoard->n++] = proxy;
+	return proxy;
+}
+
+static void forget(struct hoard *hoard)
+{
+	while (hoard->n > 0)
+		wl_proxy_destroy(hoard->proxies[--hoard->n]);
+	free(hoard->proxies);
+}
+
+/* How many pools it got before the connection ended, @most at most. */
+static size_t hoard_pools(struct hoard *hoard, struct client *client, size_t most)
+{
+	int fd = memfd_create("pool", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(fd, 4096), 0);
+	bool alive = true;
+	while (alive && hoard->n < most) {
+		keep(hoard, wl_shm_create_pool(client->shm, fd, 4096));
+		alive = (hoard->n % 8 && hoard->n < most) || client_sync(client);
+	}
+	close(fd);
+	return hoard->n;
+}
+
+TEST(pools_without_end)
+{
+	struct scenario s;
+	struct hoard hoard = {0};
+	begin(&s);
+	ck_assert_uint_lt(hoard_pools(&hoard, &s.greedy, 2000), 2000);
+	forget(&hoard);
+	end(&s);
+}
+
+static int count_fds(pid_t pid)
+{
+	char path[32];
+	int n = -2;
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	DIR *dir = opendir(path);
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* Nobody keeps the last fds, without which nobody else's message could be received. */
+TEST(pools_until_fds_run_out)
+{
+	struct scenario s;
+	struct hoard hoard = {0};
+	struct rlimit limit, few = {160, 160};
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	begin(&s);
+	while (hoard_pools(&hoard, &s.greedy, hoard.n + 1) < 400 &&
+		wl_display_get_error(s.greedy.display) == 0)
+		ck_assert_int_lt(count_fds(s.daemon.pid), 150);
+	forget(&hoard);
+	end(&s);
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* A pool that grows keeps its file once, whatever sizes of it are in use. */
+TEST(pool_that_grows)
+{
+	struct scenario s;
+	struct hoard hoard = {0};
+	begin(&s);
+	int fd = memfd_create("pool", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(fd, 1 << 20), 0);
+	struct wl_shm_pool *pool = wl_shm_create_pool(s.greedy.shm, fd, 4096);
+	bool alive = true;
+	for (int32_t i = 1; alive && i < 2000; i++) {
+		keep(&hoard, wl_shm_pool_create_buffer(pool, 0, 8, 8, 32, WL_SHM_FORMAT_XRGB8888));
+		wl_shm_pool_resize(pool, 4096 + i * 16);
+		alive = i % 8 || client_sync(&s.greedy);
+	}
+	ck_assert(!alive);
+	close(fd);
+	wl_shm_pool_destroy(pool);
+	forget(&hoard);
+	end(&s);
+}
+
+TEST(regions_in_pieces)
+{
+	struct scenario s;
+	begin(&s);
+	struct wl_region *region = wl_compositor_create_region(s.greedy.compositor);
+	for (int32_t i = 0; i < 150000; i++) {
+		wl_region_add(region, i % 500 * 2, i / 500 * 2, 1, 1);
+		if (i % 5000 == 0)
+			ck_assert_msg(client_sync(&s.greedy), "no answer after %d pieces", i);
+	}
+	wl_region_subtract(region, 0, 0, 1, 1);
+	struct window window;
+	window_init(&window, &s.greedy);
+	wl_surface_set_opaque_region(window.surface, region);
+	wl_surface_commit(window.surface);
+	/* all of it has to be over in time for one answer */
+	ck_assert(client_sync(&s.greedy));
+	window_finish(&window);
+	wl_region_destroy(region);
+	end(&s);
+}
+
+TEST(windows_without_end)
+{
+	struct scenario s;
+	struct hoard hoard = {0};
+	begin(&s);
+	bool alive = true;
+	for (int i = 0; alive && i < 3000; i++) {
+		struct wl_surface *surface =
+			keep(&hoard, wl_compositor_create_surface(s.greedy.compositor));
+		keep(&hoard,
+			xdg_surface_get_toplevel(keep(
+				&hoard, xdg_wm_base_get_xdg_surface(s.greedy.wm_base, surface))));
+		alive = i % 100 || client_sync(&s.greedy);
+	}
+	ck_assert(!alive);
+	forget(&hoard);
+	end(&s);
+}
+
+static void handle_configure(void *data, struct xdg_surface *xdg_surface, uint32_t serial)
+{
+	uint32_t *serials = data;
+	if (!serials[0])
+		serials[0] = serial;
+	serials[1] = serial;
+}
+
+static const struct xdg_surface_listener listener = {.configure = handle_configure};
+
+TEST(configures_without_answer)
+{
+	struct scenario s;
+	uint32_t serials[2] = {0};
+	begin(&s);
+	struct wl_surface *surface = wl_compositor_create_surface(s.greedy.compositor);
+	struct xdg_surface *xdg = xdg_wm_base_get_xdg_surface(s.greedy.wm_base, surface);
+	xdg_surface_add_listener(xdg, &listener, serials);
+	struct xdg_toplevel *toplevel = xdg_surface_get_toplevel(xdg);
+	wl_surface_commit(surface);
+	for (int i = 0; i < 1000; i++) {
+		xdg_toplevel_set_maximized(toplevel);
+		ck_assert(i % 50 || client_sync(&s.greedy));
+	}
+	ck_assert(client_sync(&s.greedy));
+	xdg_surface_ack_configure(xdg, serials[1] - 1);
+	xdg_surface_ack_configure(xdg, serials[1]);
+	ck_assert(client_sync(&s.greedy));
+	xdg_surface_ack_configure(xdg, serials[0]);
+	ck_assert(!client_sync(&s.greedy));
+	xdg_toplevel_destroy(toplevel);
+	xdg_surface_destroy(xdg);
+	wl_surface_destroy(surface);
+	end(&s);
+}
+
+#define CAPTURES 100
+
+static void handle_transform(
+	void *data, struct ext_image_copy_capture_frame_v1 *frame, uint32_t transform)
+{
+}
+
+static void handle_damage(void *data, struct ext_image_copy_capture_frame_v1 *frame, int32_t x,
+	int32_t y, int32_t width, int32_t height)
+{
+}
+
+static void handle_time(void *data, struct ext_image_copy_capture_frame_v1 *frame, uint32_t sec_hi,
+	uint32_t sec_lo, uint32_t nsec)
+{
+}
+
+static void handle_ready(void *data, struct ext_image_copy_capture_frame_v1 *frame)
+{
+	++*(int *)data;
+}
+
+static void handle_failed(
+	void *data, struct ext_image_copy_capture_frame_v1 *frame, uint32_t reason)
+{
+	ck_abort_msg("a capture failed: %u", reason);
+}
+
+static const struct ext_image_copy_capture_frame_v1_listener frame_listener = {
+	.transform = handle_transform,
+	.damage = handle_damage,
+	.presentation_time = handle_time,
+	.ready = handle_ready,
+	.failed = handle_failed,
+};
+
+static void ask_for_captures(
+	struct hoard *hoard, struct client *client, struct wl_buffer *buffer, int *ready)
+{
+	struct ext_image_capture_source_v1 *source = keep(hoard,
+		ext_output_image_capture_source_manager_v1_create_source(
+			client->sources, client->output));
+	for (int i = 0; i < CAPTURES; i++) {
+		struct ext_image_copy_capture_session_v1 *session = keep(hoard,
+			ext_image_copy_capture_manager_v1_create_session(
+				client->captures, source, 0));
+		struct ext_image_copy_capture_frame_v1 *frame =
+			keep(hoard, ext_image_copy_capture_session_v1_create_frame(session));
+		ext_image_copy_capture_frame_v1_add_listener(frame, &frame_listener, ready);
+		ext_image_copy_capture_frame_v1_attach_buffer(frame, buffer);
+		ext_image_copy_capture_frame_v1_capture(frame);
+	}
+	ck_assert(client_sync(client));
+}
+
+/* Whoever draws is not made to wait until all captures have been copied. */
+TEST(captures_without_end)
+{
+	struct scenario s;
+	struct hoard hoard = {0};
+	struct picture picture;
+	int ready = 0;
+	begin(&s);
+	picture_init(&s.greedy, &picture, PICTURE_SHM, (uint32_t)s.greedy.width,
+		(uint32_t)s.greedy.height, DRM_FORMAT_XRGB8888);
+	ask_for_captures(&hoard, &s.greedy, picture.buffer, &ready);
+	show_something(&s.daemon);
+	ck_assert(client_sync(&s.greedy));
+	ck_assert_int_lt(ready, CAPTURES);
+	printf("# %d of %d\n", ready, CAPTURES);
+	bool all = client_wait(&s.greedy, &ready, CAPTURES, 60000);
+	ck_assert_msg(all, "%d of %d captures", ready, CAPTURES);
+	forget(&hoard);
+	picture_finish(&picture);
+	end(&s);
+}
+
+TEST_TIMEOUT(120)
+TEST_MAIN("daemon-greed")
