@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <drm_fourcc.h>
 #include <wayland-server-protocol.h>
@@ -12,7 +13,10 @@
 #include "util/list.h"
 #include "yuv.h"
 
-/* A frame's fence has signalled before the latch; what a client adds later is its own loss. */
+/*
+ * A frame's fence has signalled before the latch; what a client adds later is its own loss, which
+ * is why this is the time for all layers together.
+ */
 #define READ_TIMEOUT_MS 20
 
 /*
@@ -51,31 +55,23 @@ static void set_transform(pixman_image_t *image, const struct scene_layer *layer
 	pixman_image_set_filter(image, PIXMAN_FILTER_NEAREST, NULL, 0);
 }
 
-/* pixman wants rows at multiples of four bytes; a client's need not be. */
-static pixman_image_t *repack(pixman_format_code_t code, const struct render_image *source)
+static bool is_aligned(const struct render_image *image)
 {
-	pixman_image_t *image =
-		pixman_image_create_bits(code, (int)source->width, (int)source->height, NULL, 0);
-	if (!image)
-		return NULL;
-	size_t bytes = (size_t)source->width * PIXMAN_FORMAT_BPP(code) / 8;
-	size_t stride = (size_t)pixman_image_get_stride(image);
-	char *to = (char *)pixman_image_get_data(image);
-	const char *from = source->pixels;
-	for (uint32_t y = 0; y < source->height; y++)
-		memcpy(to + y * stride, from + (size_t)y * source->stride, bytes);
-	return image;
+	return image->stride % 4 == 0 && (uintptr_t)image->pixels % 4 == 0;
 }
 
-static pixman_image_t *wrap(const struct render_image *image, bool may_copy)
+static pixman_image_t *wrap(const struct render_image *image)
 {
 	pixman_format_code_t code;
-	if (!pixels_to_pixman(image->format, &code))
+	if (!is_aligned(image) || !pixels_to_pixman(image->format, &code))
 		return NULL;
-	if (image->stride % 4 || (uintptr_t)image->pixels % 4)
-		return may_copy ? repack(code, image) : NULL;
 	return pixman_image_create_bits(
 		code, (int)image->width, (int)image->height, image->pixels, (int)image->stride);
+}
+
+static pixman_op_t operator_of(const struct scene_layer *layer)
+{
+	return layer->opaque ? PIXMAN_OP_SRC : PIXMAN_OP_OVER;
 }
 
 /* Lets @image go. */
@@ -83,16 +79,84 @@ static void composite(
 	pixman_image_t *target, const struct scene_layer *layer, pixman_image_t *image)
 {
 	set_transform(image, layer);
-	pixman_image_composite32(layer->opaque ? PIXMAN_OP_SRC : PIXMAN_OP_OVER, image, NULL,
-		target, 0, 0, 0, 0, layer->x, layer->y, (int32_t)layer->width,
-		(int32_t)layer->height);
+	pixman_image_composite32(operator_of(layer), image, NULL, target, 0, 0, 0, 0, layer->x,
+		layer->y, (int32_t)layer->width, (int32_t)layer->height);
 	pixman_image_unref(image);
+}
+
+/* What of a layer is inside of the output, in the layer's own coordinates. False: nothing. */
+static bool visible_part(
+	pixman_image_t *target, const struct scene_layer *layer, pixman_box32_t *box)
+{
+	const int32_t right = pixman_image_get_width(target) - layer->x;
+	const int32_t bottom = pixman_image_get_height(target) - layer->y;
+	*box = (pixman_box32_t){
+		.x1 = layer->x < 0 ? -layer->x : 0,
+		.y1 = layer->y < 0 ? -layer->y : 0,
+		.x2 = right < (int32_t)layer->width ? right : (int32_t)layer->width,
+		.y2 = bottom < (int32_t)layer->height ? bottom : (int32_t)layer->height,
+	};
+	return box->x1 < box->x2 && box->y1 < box->y2;
+}
+
+/* What set_transform() and NEAREST come to: where the centre of a pixel is, in halves. */
+static const char *find_pixel(const struct scene_layer *layer, const struct render_image *source,
+	int32_t x, int32_t y, size_t bytes)
+{
+	const int64_t w = 2 * (int64_t)layer->width, h = 2 * (int64_t)layer->height;
+	const int64_t cx = 2 * (int64_t)x + 1, cy = 2 * (int64_t)y + 1;
+	const __typeof__(turns[0]) t = turns[layer->transform];
+	int64_t bx = layer->scale * (t.xx * cx + t.xy * cy + t.xw * w + t.xh * h);
+	int64_t by = layer->scale * (t.yx * cx + t.yy * cy + t.yw * w + t.yh * h);
+	return (const char *)source->pixels + (size_t)((by - 1) / 2) * source->stride +
+		(size_t)((bx - 1) / 2) * bytes;
+}
+
+static void gather_row(char *to, const struct scene_layer *layer, const struct render_image *source,
+	const pixman_box32_t *box, int32_t y, size_t bytes)
+{
+	if (layer->transform == WL_OUTPUT_TRANSFORM_NORMAL && layer->scale == 1) {
+		memcpy(to, find_pixel(layer, source, box->x1, y, bytes),
+			(size_t)(box->x2 - box->x1) * bytes);
+		return;
+	}
+	for (int32_t x = box->x1; x < box->x2; x++, to += bytes)
+		memcpy(to, find_pixel(layer, source, x, y, bytes), bytes);
+}
+
+/*
+ * pixman wants rows at multiples of four bytes; a client's need not be. Only the pixels that will be
+ * seen are copied, turned and scaled already: a file with holes costs a client nothing, and all of
+ * it would cost us gigabytes.
+ */
+static bool draw_gathered(
+	pixman_image_t *target, const struct scene_layer *layer, const struct render_image *source)
+{
+	pixman_format_code_t code;
+	pixman_box32_t box;
+	if (!pixels_to_pixman(source->format, &code))
+		return false;
+	if (!visible_part(target, layer, &box))
+		return true;
+	pixman_image_t *image =
+		pixman_image_create_bits_no_clear(code, box.x2 - box.x1, box.y2 - box.y1, NULL, 0);
+	if (!image)
+		return false;
+	char *to = (char *)pixman_image_get_data(image);
+	for (int32_t y = box.y1; y < box.y2; y++, to += pixman_image_get_stride(image))
+		gather_row(to, layer, source, &box, y, PIXMAN_FORMAT_BPP(code) / 8);
+	pixman_image_composite32(operator_of(layer), image, NULL, target, 0, 0, 0, 0,
+		layer->x + box.x1, layer->y + box.y1, box.x2 - box.x1, box.y2 - box.y1);
+	pixman_image_unref(image);
+	return true;
 }
 
 static bool draw(
 	pixman_image_t *target, const struct scene_layer *layer, const struct render_image *source)
 {
-	pixman_image_t *image = wrap(source, true);
+	if (!is_aligned(source))
+		return draw_gathered(target, layer, source);
+	pixman_image_t *image = wrap(source);
 	if (image)
 		composite(target, layer, image);
 	return image != NULL;
@@ -100,13 +164,13 @@ static bool draw(
 
 static void begin_guard(struct sigbus_guard *guard, struct shm_buffer *shm)
 {
-	if (shm && !shm->mapping->sealed)
+	if (shm)
 		sigbus_guard_begin(guard, shm->mapping->data, shm->mapping->size);
 }
 
 static bool end_guard(struct sigbus_guard *guard, struct shm_buffer *shm)
 {
-	return shm && !shm->mapping->sealed && sigbus_guard_end(guard);
+	return shm && sigbus_guard_end(guard);
 }
 
 static bool draw_shm(struct render_job *job, pixman_image_t *target,
@@ -128,35 +192,58 @@ static bool draw_shm(struct render_job *job, pixman_image_t *target,
 	return drawn;
 }
 
-/* All memories of a frame, bracketed and mapped. */
+/*
+ * All memories of a frame, bracketed, mapped, and guarded: drivers answer a read of what the client
+ * has given back to them (MADVISE of its GEM object, for one) with SIGBUS, too.
+ */
 struct access {
 	const struct waybuf_layout *layout;
 	struct backing *backing;
 	uint32_t n_begun, n_mapped;
 	char *address[WAYBUF_MAX_PLANES];
+	struct sigbus_guard guards[WAYBUF_MAX_PLANES];
 };
 
-static void access_end(struct access *access)
+/* False: some of it was not there, and what was read instead is worth nothing. */
+static bool access_end(struct access *access)
 {
-	for (uint32_t i = 0; i < access->n_mapped; i++)
+	bool whole = true;
+	for (uint32_t i = access->n_mapped; i-- > 0;) {
+		bool cut = sigbus_guard_end(&access->guards[i]);
 		waybuf_cpu_vunmap(access->backing->cpu[i]);
+		whole &= !cut;
+	}
 	for (uint32_t i = 0; i < access->n_begun; i++)
 		waybuf_cpu_end_access(access->backing->cpu[i], WAYBUF_READ);
+	/* the next one maps it anew */
+	for (uint32_t i = 0; i < access->n_mapped && !whole; i++)
+		waybuf_cpu_trim(access->backing->cpu[i]);
+	return whole;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* False: somebody else is at it, or it cannot be mapped; access_end() is needed in any case. */
-static bool access_begin(struct access *access, const struct frame *frame)
+static bool access_begin(struct access *access, const struct frame *frame, int64_t deadline_ms)
 {
 	*access = (struct access){.layout = frame->grant.layout, .backing = frame->backing};
 	for (uint32_t i = 0; i < access->layout->n_memory; i++) {
 		struct waybuf_cpu *cpu = access->backing->cpu[i];
+		int64_t left = deadline_ms - now_ms();
 		void *address;
-		if (waybuf_cpu_wait(cpu, WAYBUF_READ, READ_TIMEOUT_MS) < 0 ||
+		if (waybuf_cpu_wait(cpu, WAYBUF_READ, left > 0 ? (int)left : 0) < 0 ||
 			waybuf_cpu_begin_access(cpu, WAYBUF_READ) < 0)
 			return false;
 		access->n_begun++;
 		if (waybuf_cpu_vmap(cpu, &address) < 0)
 			return false;
+		sigbus_guard_begin(&access->guards[access->n_mapped], address,
+			(size_t)access->layout->memory[i].size);
 		access->address[access->n_mapped++] = address;
 	}
 	return true;
@@ -197,20 +284,21 @@ static bool draw_rgb(
 	return draw(target, layer, &source);
 }
 
-static bool draw_dmabuf(pixman_image_t *target, const struct scene_layer *layer)
+static bool draw_dmabuf(
+	pixman_image_t *target, const struct scene_layer *layer, int64_t deadline_ms)
 {
 	struct access access;
-	bool drawn = access_begin(&access, layer->frame);
+	bool drawn = access_begin(&access, layer->frame, deadline_ms);
 	if (drawn)
 		drawn = pixels_readable(layer->frame->format) ? draw_rgb(target, layer, &access)
 							      : draw_yuv(target, layer, &access);
-	access_end(&access);
-	return drawn;
+	return access_end(&access) && drawn;
 }
 
 static void draw_scene(struct render_job *job, pixman_image_t *target)
 {
 	const struct scene *scene = job->scene;
+	const int64_t deadline_ms = now_ms() + READ_TIMEOUT_MS;
 	if (!scene_is_covered(scene)) {
 		const pixman_color_t black = {0, 0, 0, 0xffff};
 		const pixman_box32_t all = {0, 0, (int)scene->width, (int)scene->height};
@@ -221,7 +309,7 @@ static void draw_scene(struct render_job *job, pixman_image_t *target)
 		bool drawn = false;
 		if (!render_refusal(layer->frame))
 			drawn = layer->frame->shm ? draw_shm(job, target, layer, i)
-						  : draw_dmabuf(target, layer);
+						  : draw_dmabuf(target, layer, deadline_ms);
 		if (!drawn)
 			job->failed |= UINT64_C(1) << i;
 	}
@@ -241,7 +329,7 @@ static bool draw_copy(struct render_job *job, pixman_image_t *target)
 static void run(struct waybuf_job *base)
 {
 	struct render_job *job = waybuf_container_of(base, struct render_job, base);
-	pixman_image_t *target = wrap(&job->target, false);
+	pixman_image_t *target = wrap(&job->target);
 	if (!target) {
 		job->error = -EINVAL;
 		return;

@@ -2,6 +2,8 @@
 #include <drm_fourcc.h>
 #include <presentation-time-client-protocol.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "daemon_fixture.h"
 
@@ -228,6 +230,33 @@ static void draw_squares(struct picture *picture)
 				(x / 2 * 7 + y / 2 * 1031) & 0xffffff;
 }
 
+/* The same picture in rows that begin anywhere, which pixman cannot read. */
+static struct wl_buffer *make_odd(struct client *client, const struct picture *picture)
+{
+	const uint32_t stride = picture->stride + 1;
+	const size_t size = (size_t)stride * picture->height + 1;
+	int fd = memfd_create("odd", MFD_CLOEXEC);
+	for (uint32_t y = 0; y < picture->height; y++)
+		ck_assert_int_eq(pwrite(fd, picture->pixels + (size_t)y * picture->stride,
+					 picture->stride, 1 + (off_t)y * stride),
+			picture->stride);
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	struct wl_shm_pool *pool = wl_shm_create_pool(client->shm, fd, (int32_t)size);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(pool, 1, (int32_t)picture->width,
+		(int32_t)picture->height, (int32_t)stride, WL_SHM_FORMAT_XRGB8888);
+	wl_shm_pool_destroy(pool);
+	close(fd);
+	return buffer;
+}
+
+static void show_odd(struct scenario *s, struct picture *picture)
+{
+	struct picture odd = *picture;
+	odd.buffer = make_odd(&s->client, picture);
+	window_show(&s->window, &odd);
+	wl_buffer_destroy(odd.buffer);
+}
+
 TEST(turned_and_scaled)
 {
 	struct scenario s;
@@ -245,6 +274,8 @@ TEST(turned_and_scaled)
 		window_show(&s.window, &turned.picture);
 		printf("# transform %d\n", transform);
 		fflush(stdout);
+		expect(&s.client, turn, &turned, 0);
+		show_odd(&s, &turned.picture);
 		expect(&s.client, turn, &turned, 0);
 		picture_finish(&turned.picture);
 	}
