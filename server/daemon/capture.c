@@ -23,6 +23,12 @@
  * before it is over, with a copy because the copy holds its frames.
  */
 
+/*
+ * Frames that one capture serves. Each is a picture for the worker to copy, and what is shown waits
+ * in line with it: somebody who asks a thousand times must not stop the display meanwhile.
+ */
+#define MOST_AT_ONCE 4
+
 static bool waiting(const struct capture *capture)
 {
 	const struct capture_frame *frame;
@@ -32,13 +38,17 @@ static bool waiting(const struct capture *capture)
 	return false;
 }
 
-/* Which frames this capture serves: those that are due when it begins. */
+/* Which frames this capture serves: those that have been due for longest when it begins. */
 static void choose(struct capture *capture)
 {
 	struct capture_frame *frame, *tmp;
+	unsigned n = 0;
 	wl_list_for_each_safe(frame, tmp, &capture->frames, link) {
+		if (n == MOST_AT_ONCE)
+			break;
 		if (!capture_frame_due(frame))
 			continue;
+		n++;
 		wl_list_remove(&frame->link);
 		wl_list_insert(capture->served.prev, &frame->link);
 	}
@@ -68,21 +78,36 @@ static void handle_copied(struct render_job *base, int error)
 	capture_poke(capture->output);
 }
 
-/* A scene of our own with the frames of what is shown: that one may be replaced during the copy. */
+/*
+ * A scene of our own with the frames of what was committed last, which is scanned out directly:
+ * that one may be replaced during the copy.
+ */
 static struct scene *copy_scene(const struct output *output)
 {
 	struct scene *scene = calloc(1, sizeof(*scene));
 	if (!scene)
 		return NULL;
-	if (output->shown)
-		*scene = *output->shown;
+	const struct scene *last = output->pending ? output->pending : output->shown;
+	if (last)
+		*scene = *last;
 	scene->width = output->width;
 	scene->height = output->height;
 	wl_list_init(&scene->callbacks);
 	wl_list_init(&scene->feedbacks);
 	for (uint32_t i = 0; i < scene->n_layers; i++)
-		frame_ref(scene->layers[i].frame);
+		scene->layers[i].frame = frame_read(scene->layers[i].frame);
 	return scene;
+}
+
+static struct render_image picture_of(const struct waybuf_kms_dumb *dumb)
+{
+	return (struct render_image){
+		.pixels = dumb->pixels,
+		.width = dumb->layout.width,
+		.height = dumb->layout.height,
+		.stride = dumb->layout.planes[0].stride,
+		.format = DRM_FORMAT_XRGB8888,
+	};
 }
 
 static void start_copy(struct capture *capture, struct capture_frame *frame, bool from_scene)

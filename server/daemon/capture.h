@@ -17,7 +17,7 @@ struct waybuf_kms_state;
  * frame, which is what a test wants to see; they are copied into the client's memory then. Elsewhere
  * the worker composes the scene that is shown a second time.
  *
- * One capture is under way at a time, and serves everybody who waits when it begins.
+ * One capture is under way at a time, and serves those who wait when it begins, a few at most.
  */
 
 /* Offers both globals. False: no memory. */
