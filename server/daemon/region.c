@@ -29,12 +29,23 @@ static bool make_rect(pixman_region32_t *out, int32_t x, int32_t y, int32_t widt
 	return true;
 }
 
+/*
+ * Regions only say what is opaque, where less than the truth does no harm. So one that is made of
+ * too many pieces, each of which makes every later request slower, gets no further ones.
+ */
+#define MOST_PIECES 1024
+
+static bool is_shattered(pixman_region32_t *region)
+{
+	return pixman_region32_n_rects(region) >= MOST_PIECES;
+}
+
 static void handle_add(struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y,
 	int32_t width, int32_t height)
 {
 	pixman_region32_t *region = wl_resource_get_user_data(resource);
 	pixman_region32_t rect;
-	if (!make_rect(&rect, x, y, width, height))
+	if (is_shattered(region) || !make_rect(&rect, x, y, width, height))
 		return;
 	pixman_region32_union(region, region, &rect);
 	pixman_region32_fini(&rect);
@@ -47,6 +58,8 @@ static void handle_subtract(struct wl_client *client, struct wl_resource *resour
 	pixman_region32_t rect;
 	if (!make_rect(&rect, x, y, width, height))
 		return;
+	if (is_shattered(region))
+		pixman_region32_clear(region);
 	pixman_region32_subtract(region, region, &rect);
 	pixman_region32_fini(&rect);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 
 #include <xdg-shell-server-protocol.h>
 
@@ -77,8 +78,22 @@ static const struct surface_role popup_surface_role = {
 	.applied = applied,
 };
 
+/* More than any client is behind with its answers; the oldest are forgotten then. */
+#define MOST_SERIALS 256
+
+static void forget_oldest(struct xdg_surface *xdg)
+{
+	const size_t size = MOST_SERIALS * sizeof(uint32_t);
+	char *data = xdg->serials.data;
+	if (xdg->serials.size < size)
+		return;
+	memmove(data, data + size / 2, xdg->serials.size - size / 2);
+	xdg->serials.size -= size / 2;
+}
+
 void xdg_surface_configure(struct xdg_surface *xdg)
 {
+	forget_oldest(xdg);
 	uint32_t serial = wl_display_next_serial(xdg->wm_base->daemon->display);
 	uint32_t *slot = wl_array_add(&xdg->serials, sizeof(*slot));
 	if (!slot) {
@@ -213,6 +228,18 @@ static void xdg_surface_destroyed(struct wl_resource *resource)
 	free(xdg);
 }
 
+/* All of them are looked at when a toplevel goes, for its children; no client has so many. */
+#define MOST_PER_CLIENT 1024
+
+static bool has_too_many(const struct xdg_wm_base *wm_base, const struct wl_client *client)
+{
+	const struct xdg_surface *xdg;
+	unsigned n = 0;
+	wl_list_for_each(xdg, &wm_base->daemon->xdg_surfaces, link)
+		n += wl_resource_get_client(xdg->resource) == client;
+	return n >= MOST_PER_CLIENT;
+}
+
 /* False: an error was posted. */
 static bool check_surface(struct xdg_wm_base *wm_base, const struct surface *surface)
 {
@@ -237,7 +264,7 @@ void xdg_surface_create(struct wl_client *client, struct xdg_wm_base *wm_base, u
 	struct surface *surface = surface_from_resource(surface_resource);
 	if (!check_surface(wm_base, surface))
 		return;
-	struct xdg_surface *xdg = calloc(1, sizeof(*xdg));
+	struct xdg_surface *xdg = has_too_many(wm_base, client) ? NULL : calloc(1, sizeof(*xdg));
 	if (xdg)
 		xdg->resource = wl_resource_create(client, &xdg_surface_interface,
 			wl_resource_get_version(wm_base->resource), id);
