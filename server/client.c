@@ -8,6 +8,7 @@
 
 #include "allocator.h"
 #include "client.h"
+#include "core/account.h"
 #include "wl_buffer.h"
 
 /* The name of a process, for people; whoever lies about it fools nobody but the reader. */
@@ -43,12 +44,20 @@ static void name_client(struct server_client *client)
 	snprintf(client->name, sizeof(client->name), "%s[%d]", comm, (int)pid);
 }
 
+static void close_account(struct server_client *client)
+{
+	if (client->account)
+		waybuf_account_close(client->account);
+	waybuf_account_unref(client->account);
+	client->account = NULL;
+}
+
 static void client_destroyed(struct wl_listener *listener, void *data)
 {
 	struct server_client *client = wl_container_of(listener, client, destroy);
 	wl_list_remove(&client->destroy.link);
 	wl_list_remove(&client->link);
-	waybuf_account_unref(client->account);
+	close_account(client);
 	free(client->context);
 	free(client);
 }
@@ -131,8 +140,7 @@ void server_client_sever(struct server_client *client)
 	struct server_buffer *buffer, *next_buffer;
 	wl_list_for_each_safe(buffer, next_buffer, &client->buffers, link)
 		server_buffer_sever(buffer);
-	waybuf_account_unref(client->account);
-	client->account = NULL;
+	close_account(client);
 	client->server = NULL;
 	wl_list_remove(&client->link);
 	wl_list_init(&client->link);

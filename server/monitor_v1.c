@@ -5,6 +5,8 @@
 #include <sys/sysmacros.h>
 
 #include "allocator.h"
+#include "core/account.h"
+#include "core/manager.h"
 #include "dmabuf.h"
 #include "monitor.h"
 #include "report.h"
@@ -63,6 +65,21 @@ static void report_device(const struct server_device *device, struct waybuf_repo
 	report_add(report, json_finish(&builder));
 }
 
+/* Memory between two owners that are the same. */
+static void report_recycling(const struct waybuf_manager *manager, struct waybuf_report *report)
+{
+	const struct waybuf_recycler *recycler = &manager->recycler;
+	struct json_builder builder;
+	json_begin(&builder);
+	json_add_string(&builder, builder.root, "type", "recycling");
+	json_add_number(&builder, builder.root, "kib", recycler->bytes / 1024);
+	json_add_number(&builder, builder.root, "memories", recycler->count);
+	json_add_number(&builder, builder.root, "reused", recycler->reused);
+	json_add_number(&builder, builder.root, "cleared", recycler->cleaned);
+	json_add_number(&builder, builder.root, "dropped", recycler->dropped);
+	report_add(report, json_finish(&builder));
+}
+
 static void report_info(struct waybuf_server_monitor *monitor, struct waybuf_report *report)
 {
 	struct waybuf_server *server = monitor->server;
@@ -70,6 +87,7 @@ static void report_info(struct waybuf_server_monitor *monitor, struct waybuf_rep
 	struct server_device *device;
 	wl_list_for_each(device, &server->devices, link)
 		report_device(device, report);
+	report_recycling(server->manager, report);
 	if (server->dmabuf)
 		dmabuf_report(server->dmabuf, report);
 	if (monitor->options.info)
@@ -103,6 +121,9 @@ static void report_client(const struct server_client *client, struct waybuf_repo
 		json_add_number(&builder, limit, resource_names[i],
 			waybuf_account_limit(client->account, what));
 	}
+	struct json_object *kept = json_add_object(&builder, builder.root, "kept");
+	json_add_number(&builder, kept, "kib", client->account->kept_bytes / 1024);
+	json_add_number(&builder, kept, "memories", client->account->kept_count);
 	report_add(report, json_finish(&builder));
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/account.h"
+#include "core/recycle.h"
 #include "util/checked.h"
 
 /* Generous: a few 4K swapchains and a decoder's worth of fds, far below what hurts a machine. */
@@ -33,6 +34,7 @@ struct waybuf_account *waybuf_account_create(
 		return NULL;
 	}
 	account->refs = 1;
+	waybuf_list_init(&account->kept);
 	account->limits = limits ? *limits : default_limits;
 	return account;
 }
@@ -48,8 +50,16 @@ void waybuf_account_unref(struct waybuf_account *account)
 	if (!account || --account->refs > 0)
 		return;
 	assert(account->bytes == 0);
+	waybuf_account_close(account);
 	free(account->name);
 	free(account);
+}
+
+void waybuf_account_close(struct waybuf_account *account)
+{
+	account->closed = true;
+	while (waybuf_recycle_drop_one(account))
+		continue;
 }
 
 const char *waybuf_account_name(const struct waybuf_account *account)
@@ -100,6 +110,9 @@ int waybuf_account_charge_bytes(struct waybuf_account *account, uint64_t bytes)
 	if (!checked_add(account->bytes, bytes, &sum) ||
 		to_kib(sum) > account->limits.max[WAYBUF_RESOURCE_KIB])
 		return -EDQUOT;
+	/* what is kept counts against the same limit, and goes first */
+	while (to_kib(sum + account->kept_bytes) > account->limits.max[WAYBUF_RESOURCE_KIB])
+		waybuf_recycle_drop_one(account);
 	account->bytes = sum;
 	return 0;
 }

@@ -40,6 +40,7 @@ struct backing {
 	struct waybuf_allocation allocation;
 	struct waybuf_storage *storage; /* nothing in it while the worker is at it */
 	struct waybuf_storage *source; /* whose pages are wrapped instead; NULL: none */
+	bool recycled; /* memory is there already, and wants to be cleared */
 	uint64_t charged;
 	uint32_t epoch;
 	char name[32];
@@ -174,9 +175,42 @@ static void run_allocate(struct waybuf_job *job)
 	struct backing *backing = waybuf_container_of(job, struct backing, job);
 	if (backing->source)
 		backing->error = wrap(backing);
+	else if (backing->recycled)
+		backing->error = waybuf_recycle_clear(&backing->allocation.layout);
 	else
 		backing->error =
 			backing->exporter->ops->allocate(backing->exporter, &backing->allocation);
+}
+
+static void handle_allocated(struct waybuf_job *job);
+
+/* 1: memory of the account's own that is clear already; 0: some that is not, or none. */
+static int take_recycled(struct backing *backing)
+{
+	const struct waybuf_solution *solution = &backing->solution;
+	struct waybuf_layout *layout = &backing->allocation.layout;
+	bool clean = false;
+	backing->recycled =
+		waybuf_recycle_take(backing->manager, backing->account, solution, layout, &clean);
+	if (!backing->recycled)
+		return 0;
+	layout->format = solution->format;
+	layout->modifier = solution->modifier;
+	layout->n_planes = solution->n_planes;
+	memcpy(layout->planes, solution->planes, sizeof(layout->planes));
+	for (uint32_t i = 0; i < layout->n_memory; i++) {
+		if (layout->memory[i].kind == WAYBUF_MEMORY_DMABUF)
+			exporter_set_name(layout->memory[i].fd, backing->name);
+	}
+	return clean;
+}
+
+static void drop_recycled(struct backing *backing)
+{
+	if (!backing->recycled)
+		return;
+	exporter_close_memory(&backing->allocation.layout, backing->allocation.layout.n_memory);
+	backing->exporter->ops->release(backing->exporter, NULL);
 }
 
 static int submit(struct backing *backing)
@@ -194,11 +228,20 @@ static int submit(struct backing *backing)
 	struct waybuf_storage *old = backing->buffer->storage;
 	if (old && can_wrap(backing, old))
 		backing->source = waybuf_storage_ref(old);
+	backing->recycled = false;
+	int clean = backing->source ? 0 : take_recycled(backing);
 	int error = charge(backing);
+	if (error == 0 && clean) {
+		backing->error = 0;
+		handle_allocated(&backing->job);
+		return 0;
+	}
 	if (error == 0)
 		error = waybuf_manager_submit(backing->manager, &backing->job);
-	if (error < 0)
+	if (error < 0) {
+		drop_recycled(backing);
 		after_worker(backing);
+	}
 	return error;
 }
 
@@ -296,8 +339,16 @@ static void handle_allocated(struct waybuf_job *job)
 {
 	struct backing *backing = waybuf_container_of(job, struct backing, job);
 	backing->storage->shares_pages = after_worker(backing);
+	if (backing->error < 0 && backing->recycled) {
+		/* not worth a failure: somebody is at it, or it cannot be mapped */
+		drop_recycled(backing);
+		retry(backing, -EAGAIN);
+		return;
+	}
 	if (backing->error < 0) {
-		exclude(backing);
+		/* what is kept for others must not be what it lacks */
+		if (backing->error != -ENOMEM || !waybuf_recycle_drop_all(backing->manager))
+			exclude(backing);
 		retry(backing, backing->error);
 		return;
 	}

@@ -87,6 +87,7 @@ static void leave_storage(struct waybuf_buffer *buffer)
 		return;
 	buffer->storage->last_serial = buffer->serial;
 	buffer->storage->last_flags = contents_flags(buffer);
+	buffer->storage->busy = waybuf_resv_status(buffer->resv, WAYBUF_RESV_BOOKKEEP) == 0;
 	buffer->storage->buffer = NULL;
 	waybuf_storage_unref(buffer->storage);
 	buffer->storage = NULL;
@@ -202,6 +203,7 @@ int waybuf_buffer_fd(struct waybuf_buffer *buffer, uint32_t slot, int flags)
 	/* dup() gives an fd that survives exec without a moment in between, and F_DUPFD_CLOEXEC one
 	 * that does not */
 	int command = flags & O_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD;
+	buffer->storage->shared = true;
 	int fd = fcntl(layout->memory[slot].fd, command, 0);
 	return fd < 0 ? -errno : fd;
 }

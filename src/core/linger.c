@@ -35,7 +35,7 @@ static int count_others(int fd)
 	return count > 1 ? 1 : 0;
 }
 
-static bool is_held(const struct waybuf_storage *storage)
+bool waybuf_storage_is_held(const struct waybuf_storage *storage)
 {
 	for (uint32_t i = 0; i < storage->layout.n_memory; i++) {
 		const struct waybuf_memory *memory = &storage->layout.memory[i];
@@ -62,7 +62,7 @@ bool waybuf_storage_linger(struct waybuf_storage *storage)
 {
 	struct waybuf_manager *manager = storage->manager;
 	punch(storage);
-	if (manager->closing || !is_held(storage))
+	if (manager->closing || !waybuf_storage_is_held(storage))
 		return false;
 	waybuf_list_append(&manager->lingering, &storage->linger_link);
 	if (waybuf_list_empty(&manager->linger_check.link))
@@ -80,7 +80,7 @@ void waybuf_linger_check(struct waybuf_manager *manager)
 {
 	struct waybuf_storage *storage, *tmp;
 	waybuf_list_for_each_safe(storage, tmp, &manager->lingering, linger_link) {
-		if (!is_held(storage))
+		if (!waybuf_storage_is_held(storage))
 			drop(storage);
 	}
 }

@@ -18,6 +18,7 @@ static void init_lists(struct waybuf_manager *manager)
 	waybuf_list_init(&manager->facts);
 	waybuf_list_init(&manager->pools);
 	waybuf_linger_init(manager);
+	waybuf_recycler_init(&manager->recycler);
 }
 
 static int init_loop(struct waybuf_manager *manager, struct waybuf_loop *loop)
@@ -75,6 +76,7 @@ void waybuf_manager_destroy(struct waybuf_manager *manager)
 	waybuf_worker_destroy(manager->worker);
 	assert(waybuf_list_empty(&manager->pools));
 	waybuf_linger_finish(manager);
+	waybuf_recycler_finish(&manager->recycler);
 	waybuf_devices_finish(manager);
 	for (uint32_t i = 0; i < manager->n_exporters; i++)
 		manager->exporters[i]->ops->destroy(manager->exporters[i]);

@@ -6,6 +6,7 @@
 #include <waybuf/interfaces/exporter.h>
 
 #include "constraints/negotiate.h"
+#include "core/recycle.h"
 #include "util/deadline.h"
 #include "util/fd.h"
 #include "util/list.h"
@@ -35,6 +36,7 @@ struct waybuf_manager {
 	uint64_t next_key; /* of attachments */
 	struct waybuf_list lingering; // waybuf_storage.linger_link
 	struct waybuf_deadline linger_check;
+	struct waybuf_recycler recycler;
 	bool closing; /* no more work is taken */
 };
 

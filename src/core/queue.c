@@ -195,6 +195,8 @@ static void grant(struct waybuf_view *view, struct waybuf_fence *fence, bool und
 	view->fence = fence;
 	view->was_undefined = undefined;
 	view->known = buffer->generation;
+	if (view->attachment->account != view->storage->account)
+		view->storage->shared = true;
 	if (writes(view))
 		buffer->writer = view;
 	else

@@ -65,6 +65,7 @@ int waybuf_storage_set_account(struct waybuf_storage *storage, struct waybuf_acc
 		return error;
 	}
 	waybuf_account_ref(account);
+	storage->shared = true;
 	waybuf_account_discharge(old, WAYBUF_RESOURCE_FDS, fds);
 	waybuf_account_discharge_bytes(old, bytes);
 	waybuf_account_unref(old);
@@ -76,6 +77,7 @@ static void swap_accounts(struct waybuf_storage *a, struct waybuf_storage *b)
 	struct waybuf_account *account = a->account;
 	a->account = b->account;
 	b->account = account;
+	a->shared = b->shared = true;
 }
 
 static int charge_both(struct waybuf_storage *a, struct waybuf_storage *b,
@@ -138,6 +140,10 @@ static int remember_ids(struct waybuf_storage *storage, const struct fd_id *ids)
 static void release_memory(struct waybuf_storage *storage)
 {
 	forget_ids(storage);
+	if (waybuf_recycle_put(storage)) {
+		storage->exporter = NULL;
+		return;
+	}
 	exporter_close_memory(&storage->layout, storage->layout.n_memory);
 	storage->layout.n_memory = 0;
 	/* `wrap` gives an fd and nothing else */

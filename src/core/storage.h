@@ -26,6 +26,9 @@ struct waybuf_storage {
 	uint64_t last_serial;
 	uint32_t last_flags; /* enum waybuf_grant_flags */
 	bool shares_pages; /* made by wrapping those of the generation before */
+	bool shared; /* others than its payer have its fds */
+	bool busy; /* fences of its buffer were active when it was left */
+	bool provided; /* the client's own memory */
 	uint32_t fds; /* charged */
 
 	struct waybuf_buffer *buffer; /* whose newest storage this is; NULL: nobody's any more */
@@ -142,6 +145,8 @@ void waybuf_linger_init(struct waybuf_manager *manager);
 void waybuf_linger_finish(struct waybuf_manager *manager);
 /* Looks at once, before somebody is refused for quota. */
 void waybuf_linger_check(struct waybuf_manager *manager);
+/* Whether somebody outside has an fd, a mapping or an import of one of its dma-bufs. */
+bool waybuf_storage_is_held(const struct waybuf_storage *storage);
 /* Without a reference left, and not listed anywhere. */
 void waybuf_storage_destroy(struct waybuf_storage *storage);
 

@@ -108,6 +108,7 @@ int waybuf_heap_exporter_create(const char *name, struct waybuf_exporter **out)
 		goto err_exporter;
 	}
 	fill_caps(exporter, is_contiguous(name));
+	exporter->base.recycles = true;
 	*out = &exporter->base;
 	return 0;
 

@@ -123,6 +123,7 @@ int waybuf_memfd_exporter_create(struct waybuf_exporter **out)
 		.page_size = (uint64_t)sysconf(_SC_PAGESIZE),
 		.base_cost = EXPORTER_COST_MEMFD,
 	};
+	exporter->recycles = true;
 	*out = exporter;
 	return 0;
 }

@@ -164,6 +164,7 @@ int waybuf_udmabuf_exporter_create(struct waybuf_exporter **out)
 		.page_size = (uint64_t)sysconf(_SC_PAGESIZE),
 		.base_cost = EXPORTER_COST_UDMABUF,
 	};
+	exporter->base.recycles = true;
 	*out = &exporter->base;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <waybuf/cpu_access.h>
 
+#include "core/manager.h"
 #include "core_fixture.h"
 #include "kms_fixture.h"
 #include "sw_sync.h"
@@ -148,6 +149,8 @@ static void check_exporter(const char *name, uint32_t format, int one_fd, uint32
 	ck_assert(pattern_check(&image.seat.layout, 1));
 	seat_unmap(&image.seat, NULL);
 	image_finish(&image);
+	/* what is kept for the next image */
+	waybuf_recycle_drop_all(r.f.manager);
 	ck_assert_int_eq(harness_count_fds(), fds);
 	real_finish(&r);
 }

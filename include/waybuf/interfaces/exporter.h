@@ -53,6 +53,12 @@ struct waybuf_exporter {
 	const struct waybuf_exporter_ops *ops;
 	/** what the solver knows about it; the name is caps.name */
 	struct waybuf_exporter_caps caps;
+	/**
+	 * what it makes is fds and nothing else (`priv` is NULL), and nobody has the memory who has
+	 * no reference to them: then it may be given to the same account again, cleared, instead of
+	 * being released at once
+	 */
+	bool recycles;
 };
 
 #ifdef __cplusplus
