@@ -19,6 +19,8 @@ struct server_client {
 	char *context;
 	/* commits without an answer, maps in the queue: bounded per client */
 	uint32_t commits, queued_maps;
+	/* of linux-dmabuf parameters that no buffer was made of yet */
+	uint32_t kept_planes;
 	/* token guesses that were wrong, in the minute that began at bad_since (ms) */
 	uint32_t bad_tokens;
 	uint64_t bad_since;

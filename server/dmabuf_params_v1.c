@@ -10,6 +10,7 @@
 #include "dmabuf.h"
 #include "dmabuf_params.h"
 #include "linux-dmabuf-v1-server-protocol.h"
+#include "util/fd.h"
 #include "util/log.h"
 #include "wl_buffer.h"
 
@@ -30,8 +31,17 @@ struct dmabuf_params_object {
 	struct server_client *client;
 	struct dmabuf_params params;
 	bool used;
+	/* planes that count as the client's; some were not taken */
+	uint32_t n_kept;
+	bool starved;
 	struct wl_list link; // waybuf_server_dmabuf.params
 };
+
+/*
+ * fds of one client that wait for a buffer to be made of them. Good clients have those of one
+ * buffer at a time; without a limit anybody could take all the fds there are.
+ */
+#define MAX_KEPT 128
 
 struct image {
 	int32_t width, height;
@@ -52,6 +62,18 @@ static bool check_unused(struct dmabuf_params_object *object)
 	return false;
 }
 
+static bool may_keep(const struct dmabuf_params_object *object, int fd)
+{
+	return object->client->kept_planes < MAX_KEPT && !fd_is_among_last(fd, SERVER_FD_RESERVE);
+}
+
+static void drop_planes(struct dmabuf_params_object *object)
+{
+	dmabuf_params_finish(&object->params);
+	object->client->kept_planes -= object->n_kept;
+	object->n_kept = 0;
+}
+
 static void handle_add(struct wl_client *client, struct wl_resource *resource, int32_t fd,
 	uint32_t index, uint32_t offset, uint32_t stride, uint32_t modifier_hi,
 	uint32_t modifier_lo)
@@ -61,10 +83,19 @@ static void handle_add(struct wl_client *client, struct wl_resource *resource, i
 		close(fd);
 		return;
 	}
+	if (!may_keep(object, fd)) {
+		object->starved = true;
+		close(fd);
+		return;
+	}
 	uint64_t modifier = (uint64_t)modifier_hi << 32 | modifier_lo;
 	struct dmabuf_verdict verdict;
-	if (dmabuf_params_add(&object->params, fd, index, offset, stride, modifier, &verdict) < 0)
+	if (dmabuf_params_add(&object->params, fd, index, offset, stride, modifier, &verdict) < 0) {
 		wl_resource_post_error(resource, (uint32_t)verdict.code, "%s", verdict.reason);
+		return;
+	}
+	object->n_kept++;
+	object->client->kept_planes++;
 }
 
 /* ---- making a buffer ----------------------------------------------------------------------- */
@@ -145,6 +176,9 @@ static int make_buffer(struct dmabuf_params_object *object, const struct image *
 	struct fd_id ids[WAYBUF_MAX_PLANES];
 	if (!object->dmabuf)
 		return refuse(verdict, false, DMABUF_REFUSED, "the global is gone");
+	if (object->starved)
+		return refuse(verdict, false, DMABUF_REFUSED,
+			"too many planes of the client wait for a buffer");
 	int ret = check_pair(object, image, verdict);
 	if (ret == 0)
 		ret = dmabuf_params_check(&object->params, image->width, image->height,
@@ -166,7 +200,7 @@ static bool take(struct dmabuf_params_object *object, const struct image *image,
 	*out = NULL;
 	struct dmabuf_verdict verdict;
 	int ret = make_buffer(object, image, out, &verdict);
-	dmabuf_params_finish(&object->params);
+	drop_planes(object);
 	if (ret == 0)
 		return true;
 	waybuf_info("%s: linux-dmabuf buffer refused: %s", object->client->name, verdict.reason);
@@ -234,7 +268,7 @@ static void params_destroyed(struct wl_resource *resource)
 {
 	struct dmabuf_params_object *object = wl_resource_get_user_data(resource);
 	orphan(object);
-	dmabuf_params_finish(&object->params);
+	drop_planes(object);
 	free(object);
 }
 

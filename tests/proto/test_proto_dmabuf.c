@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <drm_fourcc.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -314,6 +315,43 @@ TEST(params_that_are_never_used)
 	world_init(&w);
 	add(&w, 0, 0, 256);
 	add(&w, 2, 0, 256);
+	world_finish(&w);
+}
+
+static int count_fds(void)
+{
+	int n = -3;
+	DIR *dir = opendir("/proc/self/fd");
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* Planes are fds of ours, and nothing else limits how many are added. */
+TEST(params_without_end)
+{
+	static struct raw_params hoard[200];
+	struct world w;
+	world_init(&w);
+	int before = count_fds();
+	for (uint32_t i = 0; i < 200; i++) {
+		raw_params_create(&w.client, &hoard[i]);
+		raw_params_add(&hoard[i], w.fd, 0, 0, 256, LINEAR);
+		raw_params_add(&hoard[i], w.fd, 1, 0, 256, LINEAR);
+		ck_assert(client_sync(&w.client));
+	}
+	ck_assert_int_lt(count_fds() - before, 200);
+	/* one too many has failed, and is no mistake */
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	for (uint32_t i = 0; i < 200; i++)
+		raw_params_destroy(&hoard[i]);
+	ck_assert(client_sync(&w.client));
+	ck_assert_int_le(count_fds() - before, 0);
 	world_finish(&w);
 }
 
