@@ -80,18 +80,32 @@ bool fd_is_among_last(int fd, int n)
 		(rlim_t)fd + (rlim_t)n >= limit.rlim_cur;
 }
 
-int fd_count_free(void)
+/* A negative errno on failure. */
+static long count_entries(const char *path)
 {
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return -errno;
-	DIR *dir = opendir("/proc/self/fd");
+	DIR *dir = opendir(path);
 	if (!dir)
 		return -errno;
 	long used = -3; /* ".", ".." and the directory itself */
 	while (readdir(dir))
 		used++;
 	closedir(dir);
+	return used;
+}
+
+int fd_count_free(void)
+{
+	static const char path[] = "/proc/self/fd";
+	struct rlimit limit;
+	struct stat st;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return -errno;
+	/* since Linux 6.2 the folder's size says it, 0 before */
+	long used = stat(path, &st) == 0 ? (long)st.st_size : 0;
+	if (used <= 0)
+		used = count_entries(path);
+	if (used < 0)
+		return (int)used;
 	long free_fds = (long)limit.rlim_cur - used;
 	return free_fds < 0 ? 0 : (int)free_fds;
 }

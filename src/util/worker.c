@@ -48,7 +48,10 @@ static void *thread_main(void *data)
 		job->run(job);
 		pthread_mutex_lock(&worker->lock);
 		waybuf_list_append(&worker->finished, &job->link);
+		pthread_mutex_unlock(&worker->lock);
+		/* outside, so that the loop does not wake up only to wait for the lock */
 		notify(worker);
+		pthread_mutex_lock(&worker->lock);
 	}
 	pthread_mutex_unlock(&worker->lock);
 	return NULL;
@@ -164,7 +167,7 @@ int waybuf_worker_submit(struct waybuf_worker *worker, struct waybuf_job *job)
 	}
 	pthread_mutex_lock(&worker->lock);
 	waybuf_list_append(&worker->queued, &job->link);
-	pthread_cond_signal(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
+	pthread_cond_signal(&worker->wake);
 	return 0;
 }

@@ -118,6 +118,18 @@ static void keep_message(enum waybuf_log_level level, const char *text, void *da
 	snprintf(logged, sizeof(logged), "%d %s", (int)level, text);
 }
 
+TEST(fd_count_free_sees_what_is_taken)
+{
+	int fds[3], before = fd_count_free();
+	ck_assert_int_gt(before, 3);
+	for (int i = 0; i < 3; i++)
+		fds[i] = fd_dup(STDOUT_FILENO);
+	ck_assert_int_eq(fd_count_free(), before - 3);
+	for (int i = 0; i < 3; i++)
+		fd_close(&fds[i]);
+	ck_assert_int_eq(fd_count_free(), before);
+}
+
 TEST(log_filters_and_keeps_errno)
 {
 	waybuf_error("nobody listens %d", 0);
