@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# check-layers.sh TOP: the rule of dependency, include <- src <- {server, client} <- programs. Code
+# that breaks it compiles, until somebody wants the mechanism without a display.
+top=$1
+n=0
+failed=0
+
+# refuse WHAT PATTERN FOLDER...: no file in the folders may include what matches.
+refuse() {
+	what=$1
+	pattern=$2
+	shift 2
+	n=$((n + 1))
+	found=$(cd "$top" && grep -rnE --include='*.[ch]' "^#include [<\"]($pattern)" "$@" 2>&1)
+	if [ $? -eq 1 ]; then # 1: nothing matches; 2: a folder is not there
+		echo "ok $n - $what"
+	else
+		echo "not ok $n - $what"
+		echo "$found" | sed 's/^/# /'
+		failed=1
+	fi
+}
+
+refuse 'public headers include public headers only' '(util|core|fence|gate|constraints|exporter|kms|report|server|client)/' include
+refuse 'mechanism knows no libwayland' 'wayland-|.*-(server|client)-protocol\.h' src include
+refuse 'mechanism knows no glue' '(\.\./)*(server|client|daemon|ctl)/|waybuf/(server|client)\.h' src
+refuse 'the server knows nothing of the client' '(\.\./)*client/|waybuf/client\.h|wayland-client' server
+refuse 'the client knows nothing of the server' '(\.\./)*server/|waybuf/server\.h|wayland-server' client
+refuse 'the library knows nothing of the daemon' '(\.\./)*daemon/' --exclude-dir=daemon server
+refuse 'examples use what is public' '(util|core|fence|gate|constraints|exporter|kms|report)/' examples
+echo "1..$n"
+exit $failed
