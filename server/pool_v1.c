@@ -160,20 +160,23 @@ static void make_inert(struct pool_member *member, enum waybuf_reason reason, bo
 	leave(member);
 }
 
-void pool_member_fail(struct pool_member *member, enum waybuf_reason reason, const char *message)
-{
-	if (member->reason)
-		return;
-	make_inert(member, reason, true);
-	waybuf_pool_v1_send_failed(member->resource, reason, message);
-}
-
 static void send_late(void *data)
 {
 	struct pool_member *member = data;
 	waybuf_source_remove(member->delay);
 	member->delay = NULL;
 	waybuf_pool_v1_send_failed(member->resource, member->reason, "no such token");
+}
+
+void pool_member_fail(struct pool_member *member, enum waybuf_reason reason, const char *message)
+{
+	/* the server goes, and takes its timers along */
+	if (member->delay)
+		send_late(member);
+	if (member->reason)
+		return;
+	make_inert(member, reason, true);
+	waybuf_pool_v1_send_failed(member->resource, reason, message);
 }
 
 void pool_member_fail_late(struct pool_member *member, enum waybuf_reason reason)

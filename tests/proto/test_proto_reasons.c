@@ -475,6 +475,25 @@ TEST(token_of_another_sandbox)
 	world_finish(&w);
 }
 
+/* The timer of a late answer belongs to the server. */
+TEST(server_goes_before_a_late_answer)
+{
+	struct fixture_server server;
+	struct fixture_client client;
+	struct fixture_pool pool;
+	fixture_server_init(&server, NULL);
+	client_init(&client, &server);
+	raw_pool_listen(&pool, waybuf_allocator_v1_join_pool(client.allocator, "wrong"));
+	ck_assert(client_sync(&client));
+	ck_assert_uint_eq(pool.failed, 0);
+	fixture_server_finish(&server);
+	client.server = NULL;
+	wl_display_dispatch(client.display);
+	ck_assert_uint_eq(pool.failed, 1);
+	raw_pool_destroy(&pool);
+	client_finish(&client);
+}
+
 /* After ten wrong ones a right one is wrong, too. */
 TEST(token_guessing)
 {
