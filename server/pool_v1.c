@@ -59,15 +59,20 @@ static void send_configured(struct pool_member *member)
 		member->resource, pool->config, pool->width, pool->height, pool->count);
 }
 
+static void send_configured_all(struct server_pool *pool)
+{
+	struct pool_member *member;
+	wl_list_for_each(member, &pool->members, link)
+		send_configured(member);
+}
+
 void server_pool_check_count(struct server_pool *pool)
 {
 	uint32_t count = waybuf_pool_count(pool->core);
 	if (count == pool->count)
 		return;
 	pool->count = count;
-	struct pool_member *member;
-	wl_list_for_each(member, &pool->members, link)
-		send_configured(member);
+	send_configured_all(pool);
 }
 
 /* ---- memberships --------------------------------------------------------------------------- */
@@ -288,10 +293,18 @@ static void handle_export_token(struct wl_client *wl_client, struct wl_resource 
 	explicit_bzero(text, sizeof(text));
 }
 
-/*
- * New configurations are not made by this server: the present one is repeated, as it is to those
- * who may not ask for another.
- */
+static void reconfigure(struct server_pool *pool, uint32_t width, uint32_t height)
+{
+	/* the size was checked, so that this cannot fail */
+	if (waybuf_pool_reconfigure(pool->core, width, height) < 0)
+		return;
+	pool->config++;
+	pool->width = width;
+	pool->height = height;
+	send_configured_all(pool);
+}
+
+/* Who is not the creator (any more) is told what there is. */
 static void handle_reconfigure(
 	struct wl_client *wl_client, struct wl_resource *resource, uint32_t width, uint32_t height)
 {
@@ -304,7 +317,10 @@ static void handle_reconfigure(
 			"%u x %u is no size of a pool", width, height);
 		return;
 	}
-	send_configured(member);
+	if (pool_creator(member->pool) == member)
+		reconfigure(member->pool, width, height);
+	else
+		send_configured(member);
 }
 
 static void handle_explain(struct wl_client *wl_client, struct wl_resource *resource, uint32_t id)

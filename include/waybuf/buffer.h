@@ -173,6 +173,14 @@ WAYBUF_EXPORT void waybuf_pool_unref(struct waybuf_pool *pool);
  * who made it has left. -EDQUOT, and nothing happened.
  */
 WAYBUF_EXPORT int waybuf_pool_set_account(struct waybuf_pool *pool, struct waybuf_account *account);
+/**
+ * Starts a new configuration: every buffer gets new, cleared memory of this size (pixels) at its
+ * next write map, and the first of these chooses the format anew, from the sets in force then.
+ * Until that map readers, and wl_buffers for ever, keep the old memory. A configuration that the
+ * participants cannot agree on fails those maps; a further one cures it. 0, -EINVAL (size).
+ */
+WAYBUF_EXPORT int waybuf_pool_reconfigure(
+	struct waybuf_pool *pool, uint32_t width, uint32_t height);
 /** Who pays; borrowed. */
 WAYBUF_EXPORT struct waybuf_account *waybuf_pool_account(struct waybuf_pool *pool);
 /** Never falls; rises when the participants' HOLD records together ask for more buffers. */

@@ -161,7 +161,7 @@ bool waybuf_attachment_fits(struct waybuf_attachment *attachment, struct waybuf_
 				storage->exporter, &storage->layout) == 0);
 }
 
-/* How many buffers have memory, and how many of those have memory that @set cannot use. */
+/* How many buffers have memory of the present configuration, and how many of those have memory that @set cannot use. */
 static uint32_t count_backed(
 	struct waybuf_attachment *attachment, struct waybuf_constraints *set, uint32_t *misfits)
 {
@@ -169,7 +169,8 @@ static uint32_t count_backed(
 	uint32_t backed = 0;
 	*misfits = 0;
 	for (uint32_t i = 0; i < pool->count; i++) {
-		if (!pool->buffers[i]->storage)
+		/* memory of an earlier configuration binds nobody */
+		if (!pool->buffers[i]->storage || waybuf_buffer_is_stale(pool->buffers[i]))
 			continue;
 		backed++;
 		*misfits += !waybuf_attachment_fits(attachment, set, pool->buffers[i]->storage);

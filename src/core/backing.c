@@ -42,7 +42,7 @@ struct backing {
 	struct waybuf_storage *source; /* whose pages are wrapped instead; NULL: none */
 	bool recycled; /* memory is there already, and wants to be cleared */
 	uint64_t charged;
-	uint32_t epoch;
+	uint32_t epoch, config;
 	char name[32];
 	int error; /* of the worker */
 	int first_error; /* what to say when there is no candidate left */
@@ -259,6 +259,11 @@ static void try_next(struct backing *backing)
 		give_up(backing, -ECANCELED, NULL);
 		return;
 	}
+	if (backing->first && waybuf_buffer_is_stale(backing->buffer)) {
+		give_up(backing, -ESTALE, NULL);
+		return;
+	}
+	backing->config = backing->buffer->pool->config;
 	if (!backing->storage)
 		backing->storage = waybuf_storage_create(backing->manager, backing->account);
 	if (backing->storage)
@@ -289,7 +294,7 @@ static bool is_final(int error)
 {
 	/* another candidate would not fare better */
 	return error == -EMFILE || error == -ENFILE || error == -EDQUOT || error == -EBUSY ||
-		error == -ECANCELED || error == -ESHUTDOWN;
+		error == -ECANCELED || error == -ESHUTDOWN || error == -ESTALE;
 }
 
 static void retry(struct backing *backing, int error)
@@ -307,6 +312,8 @@ static int check(struct backing *backing)
 {
 	struct waybuf_pool *pool = backing->buffer->pool;
 	bool image = backing->exporter->caps.kind == WAYBUF_EXPORTER_IMAGE;
+	if (backing->config != pool->config)
+		return backing->first ? -ESTALE : -EAGAIN;
 	/* a raw layout was checked when it was chosen */
 	if (!image && backing->epoch == pool->epoch)
 		return 0;
@@ -321,8 +328,8 @@ static int check(struct backing *backing)
 static int accept(struct backing *backing)
 {
 	struct waybuf_pool *pool = backing->buffer->pool;
-	backing->allocation.layout.width = pool->width;
-	backing->allocation.layout.height = pool->height;
+	backing->allocation.layout.width = backing->allocation.width;
+	backing->allocation.layout.height = backing->allocation.height;
 	backing->allocation.layout.exporter = backing->exporter->caps.name;
 	struct waybuf_storage *storage = backing->storage;
 	int error = waybuf_storage_fill(storage, backing->exporter, &backing->allocation);

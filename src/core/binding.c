@@ -3,7 +3,7 @@
 
 /*
  * A wl_buffer made by way of linux-dmabuf is the memory whose fds it was made from, and stays that
- * when the buffer's memory is moved; one made by the allocator is the buffer, wherever it is.
+ * when the buffer's memory is moved; one made by the allocator is the buffer, wherever it is, until that has another size or format.
  */
 
 void waybuf_binding_init(struct waybuf_binding *binding, struct waybuf_buffer *buffer, bool follows)
@@ -11,6 +11,15 @@ void waybuf_binding_init(struct waybuf_binding *binding, struct waybuf_buffer *b
 	binding->buffer = buffer;
 	binding->storage = follows ? NULL : waybuf_storage_ref(buffer->storage);
 	waybuf_list_insert(&buffer->bindings, &binding->link);
+}
+
+void waybuf_buffer_freeze_bindings(struct waybuf_buffer *buffer)
+{
+	struct waybuf_binding *binding;
+	waybuf_list_for_each(binding, &buffer->bindings, link) {
+		if (!binding->storage)
+			binding->storage = waybuf_storage_ref(buffer->storage);
+	}
 }
 
 void waybuf_binding_finish(struct waybuf_binding *binding)

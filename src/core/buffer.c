@@ -13,9 +13,10 @@
  *
  *                first map                  made                    a stricter set
  *   DECLARED ---------------> BACKING ---------------> BACKED ----------------------> MIGRATING
- *      ^ ^       no memory       |                      | ^     moved: generation n+1     |
- *      | +-----------------------+                      | +-------------------------------+
- *      |                                                |      or given up: generation n
+ *      ^ ^       no memory       |                    ^ | | ^     moved: generation n+1     |
+ *      | +-----------------------+                    | | | +-------------------------------+
+ *      |                                   RENEWING --+ | |      or given up: generation n
+ *      |                                      ^---------+ |  write map in a new configuration
  *      +------------------------------------------------+
  *         nobody refers to it: the storage is released
  *
@@ -26,12 +27,13 @@
  *   BACKING    no storage; one job on the worker holds a reference to the buffer; all maps wait.
  *   BACKED     a storage that meets every set in force in the pool, and a reservation.
  *   MIGRATING  as BACKED, and a migration: maps of writers wait, and those of whoever caused it.
+ *   RENEWING   as BACKED, and one job makes memory of another size: maps of writers wait.
  *
  * Within BACKED a buffer is mapped or idle, which needs no state: `writer`, `readers` and `claims`
  * say it, and at most one of "a writer" and "readers" is there. (A claim may be there beside a
  * writer: a client may commit what it keeps mapped.)
  *
- * Only the four functions below change `state`, each from one state only and asserting it, so
+ * Only the functions below change `state`, each from one state only and asserting it, so
  * that a transition that is not in the drawing cannot be written by mistake elsewhere.
  *
  * Released: a storage goes when its last reference does. The buffer has one, each granted map has
@@ -113,8 +115,61 @@ int waybuf_buffer_back(struct waybuf_buffer *buffer, struct waybuf_storage *stor
 	if (error < 0)
 		return error;
 	take_storage(buffer, storage);
+	buffer->config = buffer->pool->config;
 	buffer->state = BUFFER_BACKED;
 	return 0;
+}
+
+void waybuf_buffer_set_renewing(struct waybuf_buffer *buffer, bool renewing)
+{
+	assert(buffer->state == (renewing ? BUFFER_BACKED : BUFFER_RENEWING));
+	buffer->state = renewing ? BUFFER_RENEWING : BUFFER_BACKED;
+}
+
+bool waybuf_buffer_is_stale(const struct waybuf_buffer *buffer)
+{
+	return buffer->storage && buffer->config != buffer->pool->config;
+}
+
+int waybuf_buffer_renew(struct waybuf_buffer *buffer, struct waybuf_storage *storage)
+{
+	assert(buffer->state == BUFFER_BACKED && !buffer->writer);
+	struct waybuf_pool *pool = buffer->pool;
+	uint32_t generation = buffer->generation;
+	int error = 0;
+	if (storage->account != pool->account)
+		error = waybuf_storage_set_account(storage, pool->account);
+	if (error == 0)
+		error = waybuf_pool_pin_format(pool, &storage->layout);
+	if (error < 0)
+		return error;
+	waybuf_buffer_freeze_bindings(buffer);
+	buffer->storage->retired = true;
+	leave_storage(buffer);
+	take_storage(buffer, storage);
+	buffer->config = pool->config;
+	buffer->fresh = true;
+	buffer->undefined = false;
+	waybuf_resv_clear_errors(buffer->resv);
+	waybuf_buffer_tell_retired(buffer, generation);
+	return 0;
+}
+
+void waybuf_buffer_tell_retired(struct waybuf_buffer *buffer, uint32_t generation)
+{
+	struct waybuf_view *view;
+	bool found;
+	do {
+		found = false;
+		waybuf_list_for_each(view, &buffer->views, buffer_link) {
+			if (view->known == 0 || view->known > generation)
+				continue;
+			view->known = 0;
+			found = true;
+			view->listener->retired(view->data, generation);
+			break; /* anything may have happened to the list */
+		}
+	} while (found);
 }
 
 void waybuf_buffer_set_migration(struct waybuf_buffer *buffer, struct migration *migration)

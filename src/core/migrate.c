@@ -112,23 +112,6 @@ static void fail_migration(struct migration *migration, int error)
 
 /* ---- publish ------------------------------------------------------------------------------- */
 
-static void tell_retired(struct waybuf_buffer *buffer, uint32_t generation)
-{
-	struct waybuf_view *view;
-	bool found;
-	do {
-		found = false;
-		waybuf_list_for_each(view, &buffer->views, buffer_link) {
-			if (view->known == 0 || view->known > generation)
-				continue;
-			view->known = 0;
-			found = true;
-			view->listener->retired(view->data, generation);
-			break; /* anything may have happened to the list */
-		}
-	} while (found);
-}
-
 static void publish(struct migration *migration)
 {
 	struct waybuf_buffer *buffer = migration->buffer;
@@ -141,7 +124,7 @@ static void publish(struct migration *migration)
 		old->retired = true;
 		waybuf_buffer_replace(buffer, migration->target);
 		migration->target = NULL;
-		tell_retired(buffer, generation);
+		waybuf_buffer_tell_retired(buffer, generation);
 	}
 	waybuf_storage_unref(old);
 	end_migration(migration, error);
@@ -270,6 +253,9 @@ static void handle_target(struct waybuf_buffer *buffer, struct waybuf_storage *s
 	migration->target = storage;
 	if (why && !relocation->why)
 		relocation->why = waybuf_explanation_ref(why);
+	/* a new configuration: it moves at its next write map anyway, to where all can use it */
+	if (error == -ESTALE)
+		error = 0;
 	if (migration->failed || !storage)
 		end_migration(migration, error);
 	else if (migration->quiet)
@@ -297,7 +283,7 @@ static int add_migrations(struct relocation *relocation)
 	struct waybuf_pool *pool = relocation->pool;
 	for (uint32_t i = 0; i < pool->count; i++) {
 		struct waybuf_buffer *buffer = pool->buffers[i];
-		if (!buffer->storage ||
+		if (!buffer->storage || waybuf_buffer_is_stale(buffer) ||
 			waybuf_attachment_fits(
 				relocation->attachment, relocation->set, buffer->storage))
 			continue;

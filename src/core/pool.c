@@ -54,6 +54,7 @@ static struct waybuf_pool *pool_alloc(struct waybuf_manager *manager,
 	pool->account = waybuf_account_ref(account);
 	pool->width = width;
 	pool->height = height;
+	pool->config = 1;
 	pool->members = 1;
 	waybuf_list_init(&pool->attachments);
 	waybuf_list_init(&pool->commits);
@@ -219,6 +220,19 @@ int waybuf_pool_set_account(struct waybuf_pool *pool, struct waybuf_account *acc
 struct waybuf_account *waybuf_pool_account(struct waybuf_pool *pool)
 {
 	return pool->account;
+}
+
+int waybuf_pool_reconfigure(struct waybuf_pool *pool, uint32_t width, uint32_t height)
+{
+	if (width < 1 || width > MAX_SIZE || height < 1 || height > MAX_SIZE || pool->foreign)
+		return -EINVAL;
+	pool->width = width;
+	pool->height = height;
+	pool->config++;
+	waybuf_constraints_unref(pool->contents);
+	pool->contents = NULL;
+	pool->epoch++;
+	return 0;
 }
 
 uint32_t waybuf_pool_count(const struct waybuf_pool *pool)

@@ -27,6 +27,7 @@ struct waybuf_pool {
 	unsigned members; /* references from outside and from attachments */
 	unsigned buffer_refs; /* sum of waybuf_buffer.refs */
 	uint32_t width, height, count;
+	uint32_t config; /* of which these are, from 1 */
 	bool foreign; /* imported: its memory can neither be made nor moved by us */
 	char *name; /* NULL: that of the exporter */
 	/* the format that the contents have, once there are any; NULL before */
@@ -68,6 +69,7 @@ enum buffer_state {
 	BUFFER_BACKING,
 	BUFFER_BACKED,
 	BUFFER_MIGRATING,
+	BUFFER_RENEWING,
 };
 
 struct waybuf_buffer {
@@ -76,6 +78,7 @@ struct waybuf_buffer {
 	unsigned refs;
 	enum buffer_state state;
 	uint32_t generation; /* of the newest storage */
+	uint32_t config; /* in which it was made */
 	struct waybuf_storage *storage; /* NULL while declared */
 	struct waybuf_resv *resv; /* NULL until first backed */
 	uint64_t serial; /* of the last finished write */
@@ -151,12 +154,24 @@ void waybuf_buffer_destroy(struct waybuf_buffer *buffer);
 int waybuf_buffer_back(struct waybuf_buffer *buffer, struct waybuf_storage *storage);
 /* Puts a new storage in place of the old one. */
 void waybuf_buffer_replace(struct waybuf_buffer *buffer, struct waybuf_storage *storage);
+/* Puts the storage of a new configuration (taken) in place of the old one. As for the first. */
+int waybuf_buffer_renew(struct waybuf_buffer *buffer, struct waybuf_storage *storage);
+/* Its storage is of an earlier configuration. */
+bool waybuf_buffer_is_stale(const struct waybuf_buffer *buffer);
+/* Tells everybody who knows @generation or an older one. */
+void waybuf_buffer_tell_retired(struct waybuf_buffer *buffer, uint32_t generation);
 /* Back to declared: nobody refers to it. */
 void waybuf_buffer_drop_storage(struct waybuf_buffer *buffer);
 
-/* DECLARED <-> BACKING, BACKED <-> MIGRATING. */
+/* DECLARED <-> BACKING, BACKED <-> MIGRATING, BACKED <-> RENEWING. */
 void waybuf_buffer_set_backing(struct waybuf_buffer *buffer, bool backing);
 void waybuf_buffer_set_migration(struct waybuf_buffer *buffer, struct migration *migration);
+void waybuf_buffer_set_renewing(struct waybuf_buffer *buffer, bool renewing);
+
+/* ---- binding.c */
+
+/* Those that follow stay with the present storage from now on. */
+void waybuf_buffer_freeze_bindings(struct waybuf_buffer *buffer);
 
 /* ---- claim.c */
 
@@ -236,6 +251,7 @@ int waybuf_pool_probe(struct waybuf_pool *pool, const struct waybuf_storage *sto
 typedef void (*backing_func_t)(struct waybuf_buffer *buffer, struct waybuf_storage *storage,
 	int error, const struct waybuf_explanation *why);
 /*
+ * In the newest configuration of the pool; -ESTALE if that changed while memory was made for @first.
  * @account pays. @first and @set are as for waybuf_pool_solve(); @set is referenced, and @first is
  * looked at as long as it is the one whose set is a candidate.
  */

@@ -270,6 +270,42 @@ static void handle_backed(struct waybuf_buffer *buffer, struct waybuf_storage *s
 	waybuf_buffer_kick(buffer);
 }
 
+/* The writer whom it is for may have left: then the memory is not needed yet. */
+static void handle_renewed(struct waybuf_buffer *buffer, struct waybuf_storage *storage, int error,
+	const struct waybuf_explanation *why)
+{
+	waybuf_buffer_set_renewing(buffer, false);
+	struct waybuf_view *view = queue_head(buffer);
+	bool wanted = view && writes(view);
+	if (storage && wanted)
+		error = waybuf_buffer_renew(buffer, storage);
+	if (storage && (!wanted || error < 0))
+		waybuf_storage_unref(storage);
+	if (error < 0 && wanted)
+		waybuf_view_fail(view, error, why);
+	waybuf_buffer_kick(buffer);
+}
+
+static void renew(struct waybuf_buffer *buffer)
+{
+	waybuf_buffer_set_renewing(buffer, true);
+	waybuf_backing_start(buffer, buffer->pool->account, NULL, NULL, handle_renewed);
+}
+
+/* A reader that has come since the configuration changed may be unable to read the old memory. */
+static bool fail_misfit(struct waybuf_view *view)
+{
+	struct waybuf_attachment *attachment = view->attachment;
+	const struct waybuf_storage *storage = view->buffer->storage;
+	const struct waybuf_explanation *why = NULL;
+	if (waybuf_attachment_fits(attachment, attachment->set, storage))
+		return false;
+	waybuf_attachment_explain_misfit(attachment, attachment->set, storage, &why);
+	waybuf_view_fail(view, -EOPNOTSUPP, why);
+	waybuf_explanation_unref(why);
+	return true;
+}
+
 /* False when there is nothing more to do now. */
 static bool step(struct waybuf_buffer *buffer)
 {
@@ -287,8 +323,16 @@ static bool step(struct waybuf_buffer *buffer)
 		waybuf_backing_start(buffer, buffer->pool->account, NULL, NULL, handle_backed);
 		return true;
 	}
-	if (!has_room(view))
+	if (!has_room(view) || (buffer->state == BUFFER_RENEWING && writes(view)))
 		return false;
+	if (waybuf_buffer_is_stale(buffer)) {
+		if (writes(view)) {
+			renew(buffer);
+			return true;
+		}
+		if (fail_misfit(view))
+			return true;
+	}
 	int ret = try_grant(view);
 	if (ret < 0)
 		waybuf_view_fail(view, ret, NULL);

@@ -48,6 +48,13 @@ static void init_question(struct question *question, const struct waybuf_pool *p
 	};
 }
 
+/* Of memory that is there, perhaps since an earlier configuration. */
+static void set_size(struct question *question, const struct waybuf_storage *storage)
+{
+	question->request.width = storage->layout.width;
+	question->request.height = storage->layout.height;
+}
+
 static int add_attachments(struct question *question, const struct waybuf_pool *pool,
 	const struct waybuf_attachment *except)
 {
@@ -119,6 +126,7 @@ int waybuf_attachment_check(const struct waybuf_attachment *attachment,
 {
 	struct question question;
 	init_question(&question, attachment->pool);
+	set_size(&question, storage);
 	add_party(&question, attachment, set);
 	return waybuf_constraints_check_layout(
 		&question.request, storage_caps(storage), &storage->layout, conflict);
@@ -168,6 +176,7 @@ int waybuf_attachment_explain_misfit(const struct waybuf_attachment *attachment,
 	if (error < 0)
 		return error;
 	init_question(&question, attachment->pool);
+	set_size(&question, storage);
 	add_party(&question, attachment, set);
 	question.parties[question.request.n_parties++] = (struct waybuf_party){
 		.who = "imported memory",
