@@ -29,13 +29,27 @@ struct world {
 	int (*allocate)(size_t size);
 };
 
-/* The client's end has been told of nothing yet but the answer to its constraints. */
+/* As a client of its own, so that nothing is there that it had before. */
+static void declare(struct world *w, struct bench_client *client, struct bench_image *image)
+{
+	bench_client_connect(client, &w->server);
+	bench_image_init(client, image, WIDTH, HEIGHT, bench_wish_cpu);
+	bench_client_wait(client, &image->accepted, 1);
+}
+
+static void leave(struct bench_client *client, struct bench_image *image)
+{
+	bench_image_finish(image);
+	bench_client_sync(client);
+	bench_client_disconnect(client);
+}
+
 static double first_map(void *data)
 {
 	struct world *w = data;
+	struct bench_client client;
 	struct bench_image image;
-	bench_image_init(&w->client, &image, WIDTH, HEIGHT, bench_wish_cpu);
-	bench_client_wait(&w->client, &image.accepted, 1);
+	declare(w, &client, &image);
 	double start = bench_now_us();
 	bench_image_map(&image, WAYBUF_BUFFER_V1_DIRECTION_WRITE);
 	double took = bench_now_us() - start;
@@ -43,8 +57,7 @@ static double first_map(void *data)
 		bench_fail("memory from %s, not from %s", image.exporter, w->exporter);
 	w->size = image.size;
 	waybuf_buffer_v1_unmap(image.buffer);
-	bench_image_finish(&image);
-	bench_client_sync(&w->client);
+	leave(&client, &image);
 	return took;
 }
 
@@ -94,12 +107,10 @@ static void trace_first_map(void *data)
 
 static void trace_declare(void *data)
 {
-	struct world *w = data;
+	struct bench_client client;
 	struct bench_image image;
-	bench_image_init(&w->client, &image, WIDTH, HEIGHT, bench_wish_cpu);
-	bench_client_wait(&w->client, &image.accepted, 1);
-	bench_image_finish(&image);
-	bench_client_sync(&w->client);
+	declare(data, &client, &image);
+	leave(&client, &image);
 }
 
 static void measure(

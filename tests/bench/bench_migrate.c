@@ -21,11 +21,6 @@
 #define NEW_STRIDE 8192
 #define ROUNDS 15
 
-struct world {
-	struct bench_server server;
-	struct bench_client client;
-};
-
 static void wish_strict(struct waybuf_constraints_builder *builder)
 {
 	const char *heap = "system";
@@ -49,25 +44,29 @@ static void draw(const struct bench_image *image)
 
 static double migrate(void *data)
 {
-	struct world *w = data;
+	const struct bench_server *server = data;
+	struct bench_client client;
 	struct bench_image image;
-	bench_image_init(&w->client, &image, WIDTH, HEIGHT, bench_wish_cpu);
+	/* one of its own, so that nothing is there that it had before */
+	bench_client_connect(&client, server);
+	bench_image_init(&client, &image, WIDTH, HEIGHT, bench_wish_cpu);
 	bench_image_map(&image, WAYBUF_BUFFER_V1_DIRECTION_WRITE);
 	if (strcmp(image.exporter, "memfd") != 0 || image.stride != ROW)
 		bench_fail("drawn into %s, stride %u", image.exporter, image.stride);
 	draw(&image);
 	waybuf_buffer_v1_unmap(image.buffer);
-	bench_client_sync(&w->client);
+	bench_client_sync(&client);
 	double start = bench_now_us();
 	struct waybuf_attachment_v1 *attachment =
 		bench_image_attach(&image, WAYBUF_ATTACHMENT_V1_KIND_OTHER, wish_strict);
-	bench_client_wait(&w->client, &image.accepted, 2);
+	bench_client_wait(&client, &image.accepted, 2);
 	double took = bench_now_us() - start;
 	if (image.outcome != WAYBUF_ATTACHMENT_V1_OUTCOME_MIGRATED)
 		bench_fail("the image was not moved");
 	waybuf_attachment_v1_destroy(attachment);
 	bench_image_finish(&image);
-	bench_client_sync(&w->client);
+	bench_client_sync(&client);
+	bench_client_disconnect(&client);
 	return took;
 }
 
@@ -104,13 +103,11 @@ static double allocate_and_copy(void *data)
 
 int main(void)
 {
-	struct world w;
+	struct bench_server server;
 	bench_init("bench-migrate", 120);
-	bench_server_start(&w.server, NULL);
-	bench_client_connect(&w.client, &w.server);
-	struct bench_pair pair = bench_compare(ROUNDS, migrate, allocate_and_copy, &w);
+	bench_server_start(&server, NULL);
+	struct bench_pair pair = bench_compare(ROUNDS, migrate, allocate_and_copy, &server);
 	bench_print_ratio("migrate_1080p", pair.value, "us", pair.floor, 1.1);
-	bench_client_disconnect(&w.client);
-	bench_server_stop(&w.server);
+	bench_server_stop(&server);
 	return 0;
 }
