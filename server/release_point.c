@@ -136,12 +136,29 @@ int waybuf_release_point_ref(struct waybuf_release_point *release)
 	return 0;
 }
 
+/*
+ * A buffer that stays on a screen while others come and go collects a fence with each flip. Those
+ * that have settled must not pile up with their fds.
+ */
+static void prune(struct waybuf_release_point *release)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < release->n_fences; i++) {
+		if (waybuf_fence_status(release->fences[i]) == 0)
+			release->fences[n++] = release->fences[i];
+		else
+			waybuf_fence_unref(release->fences[i]);
+	}
+	release->n_fences = n;
+}
+
 void waybuf_release_point_unref(struct waybuf_release_point *release, struct waybuf_fence *fence)
 {
 	if (!release)
 		return;
 	assert(release->readers > 0);
 	release->readers--;
+	prune(release);
 	if (fence && waybuf_fence_status(fence) == 0)
 		release->fences[release->n_fences++] = waybuf_fence_ref(fence);
 	if (release->readers > 0)

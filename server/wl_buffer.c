@@ -20,6 +20,8 @@ struct waybuf_use {
 	struct waybuf_claim *claim;
 	/* of the last latch, with what the kernel keeps on the dma-bufs; NULL: only the claim's */
 	struct waybuf_fence *fence;
+	bool is_explicit; /* fences come with points, not by way of the dma-buf */
+	bool done;
 };
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
@@ -190,6 +192,8 @@ static int add_implicit(struct waybuf_use *use, struct waybuf_grant *grant)
 
 int waybuf_use_latch(struct waybuf_use *use, struct waybuf_grant *grant)
 {
+	if (use->done)
+		return -ENODATA;
 	/* storage may have come since the commit */
 	int ret = take_claim(use);
 	if (ret < 0)
@@ -201,9 +205,41 @@ int waybuf_use_latch(struct waybuf_use *use, struct waybuf_grant *grant)
 		waybuf_claim_bind(use->claim, use->owner->binding.storage);
 	waybuf_claim_latch(use->claim, grant);
 	/* users of the allocator say with each unmap what is to be waited for */
-	if (use->owner->follows)
+	if (use->owner->follows || use->is_explicit)
 		return 0;
 	return add_implicit(use, grant) < 0 ? -ENOMEM : 0;
+}
+
+void waybuf_use_set_explicit(struct waybuf_use *use)
+{
+	use->is_explicit = true;
+}
+
+/*
+ * For drivers that wait for the fences of a dma-buf by themselves. Where it cannot be done the
+ * client has wl_buffer.release, which comes when there is nothing left to wait for.
+ */
+static void leave_implicit(struct waybuf_use *use, struct waybuf_fence *fence)
+{
+	struct waybuf_storage *storage = use->claim ? waybuf_claim_storage(use->claim) : NULL;
+	if (!fence || !storage || use->owner->follows || use->is_explicit)
+		return;
+	const struct waybuf_layout *layout = &storage->layout;
+	for (uint32_t i = 0; i < layout->n_memory; i++)
+		if (layout->memory[i].kind == WAYBUF_MEMORY_DMABUF)
+			waybuf_dmabuf_import_fence(layout->memory[i].fd, false, fence);
+}
+
+void waybuf_use_done(struct waybuf_use *use, struct waybuf_fence *fence)
+{
+	if (!use || use->done)
+		return;
+	use->done = true;
+	leave_implicit(use, fence);
+	waybuf_fence_unref(use->fence);
+	use->fence = NULL;
+	waybuf_claim_end(use->claim, fence);
+	use->claim = NULL;
 }
 
 void waybuf_use_end(struct waybuf_use *use, struct waybuf_fence *fence)
@@ -211,8 +247,7 @@ void waybuf_use_end(struct waybuf_use *use, struct waybuf_fence *fence)
 	if (!use)
 		return;
 	struct server_buffer *owner = use->owner;
-	waybuf_fence_unref(use->fence);
-	waybuf_claim_end(use->claim, fence);
+	waybuf_use_done(use, fence);
 	waybuf_buffer_unref(use->buffer);
 	free(use);
 	if (--owner->uses == 0 && owner->resource)

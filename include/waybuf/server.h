@@ -28,7 +28,8 @@ extern "C" {
  *
  *	waybuf_use_begin(wl_buffer, &use);
  *	waybuf_use_latch(use, &grant);		wait for grant.fence, show grant.layout
- *	waybuf_use_end(use, out_fence);		sends wl_buffer.release when it was the last use
+ *	waybuf_use_done(use, out_fence);	the next writer waits for it
+ *	waybuf_use_end(use, NULL);		after the flip: wl_buffer.release, if it was the last use
  *
  * With explicit synchronisation and the gate (waybuf/gate.h), what a compositor does is
  *
@@ -53,9 +54,9 @@ extern "C" {
  *   Keep points.release with the use: whoever reads the buffer for this commit has both. In
  *   ops.discard() and for the buffers that ops.fold() drops, and when the surface is destroyed
  *   while the commit waits, nobody reads: waybuf_use_end(use, NULL) and
- *   waybuf_release_point_unref(points.release, NULL). With points.is_explicit do not wait for
- *   implicit fences of the dma-buf as well. A synchronised subsurface's commit goes, with its use
- *   and points, into the cache, and is a part of its parent's request.
+ *   waybuf_release_point_unref(points.release, NULL). With points.is_explicit call
+ *   waybuf_use_set_explicit() before the latch. A synchronised subsurface's commit goes, with its
+ *   use and points, into the cache, and is a part of its parent's request.
  *
  * at latch, for each further reader (a CRTC, a capture, a GPU or CPU copy):
  *
@@ -65,6 +66,7 @@ extern "C" {
  *
  *	waybuf_release_point_unref(release, out_fence);	of that commit, for that CRTC; before the flip
  *	waybuf_release_point_unref(release, fence);	for a copy, when its end is known
+ *	waybuf_use_done(use, merged);			with the last of them
  *	waybuf_use_end(use, NULL);			after the flip: wl_buffer.release
  *
  *   When the last reader has let go, the merge of all fences goes onto the client's timeline at
@@ -464,9 +466,26 @@ WAYBUF_EXPORT struct waybuf_buffer *waybuf_use_buffer(struct waybuf_use *use);
 WAYBUF_EXPORT int waybuf_use_latch(struct waybuf_use *use, struct waybuf_grant *grant);
 
 /**
- * The frame was displaced, or the commit superseded before it was shown. Reading is over when
- * @fence (referenced; NULL: now) signals. With the last use of the wl_buffer wl_buffer.release is
- * sent, unless the client has destroyed it. NULL use is a no-op.
+ * The commit came with points (waybuf_syncobj_points.is_explicit): latches do not wait for the
+ * implicit fences of the dma-buf, and waybuf_use_done() leaves none there.
+ */
+WAYBUF_EXPORT void waybuf_use_set_explicit(struct waybuf_use *use);
+
+/**
+ * The frame was displaced: nobody begins to read it any more, and reading is over when @fence
+ * (referenced; NULL: now) settles. To be called when that is known, which on a screen is at the
+ * displacing commit, before the flip: the next one who maps the buffer for writing is granted it
+ * with the fence, and for clients that know of implicit fences only it is put on the dma-bufs
+ * (waybuf_dmabuf_import_fence()). The grant of the latch is not valid any more. Only the first call
+ * does something; NULL use is a no-op.
+ */
+WAYBUF_EXPORT void waybuf_use_done(struct waybuf_use *use, struct waybuf_fence *fence);
+
+/**
+ * The end of the use, after waybuf_use_done(), which is called with @fence if it has not been. With
+ * the last use of the wl_buffer wl_buffer.release is sent, unless the client has destroyed it.
+ * Clients exist that take this event for the end of all reading and look at no fences, so it
+ * belongs after the flip. NULL use is a no-op.
  */
 WAYBUF_EXPORT void waybuf_use_end(struct waybuf_use *use, struct waybuf_fence *fence);
 
