@@ -18,9 +18,9 @@
  *	idle --a commit takes it along, or makes one for it--> writing --writeback is over--> copying
  *	     --the worker has copied for everybody--> idle
  *
- * and where there is no writeback connector it goes straight to copying, from the scene's frames.
- * The scene that is captured stays alive meanwhile: with a writeback because no commit can be made
- * before it is over, with a copy because the copy holds its frames.
+ * and where there is no writeback connector it goes straight to copying: what was composed as it
+ * is, what is scanned out directly from its frame. What is captured stays meanwhile: with a
+ * writeback because no commit can be made before it is over, with a copy because it is a reader.
  */
 
 /*
@@ -94,17 +94,25 @@ static struct scene *copy_scene(const struct output *output)
 	scene->height = output->height;
 	wl_list_init(&scene->callbacks);
 	wl_list_init(&scene->feedbacks);
-	for (uint32_t i = 0; i < scene->n_layers; i++)
-		scene->layers[i].frame = frame_read(scene->layers[i].frame);
+	scene->n_layers = 0;
+	for (uint32_t i = 0; last && i < last->n_layers; i++) {
+		struct scene_layer *layer = &scene->layers[scene->n_layers++];
+		layer->frame = frame_read(layer->frame);
+		if (!layer->frame) {
+			scene_destroy(scene);
+			return NULL;
+		}
+	}
 	return scene;
 }
 
-static struct render_image picture_of(const struct waybuf_kms_dumb *dumb)
+static struct render_image picture_of(
+	const struct output *output, const struct waybuf_kms_dumb *dumb)
 {
 	return (struct render_image){
 		.pixels = dumb->pixels,
-		.width = dumb->layout.width,
-		.height = dumb->layout.height,
+		.width = output->width,
+		.height = output->height,
 		.stride = dumb->layout.planes[0].stride,
 		.format = DRM_FORMAT_XRGB8888,
 	};
@@ -121,17 +129,14 @@ static void start_copy(struct capture *capture, struct capture_frame *frame, boo
 	copy->job.done = handle_copied;
 	copy->job.data = capture;
 	int ret = 0;
-	if (from_scene) {
-		copy->scene = copy->job.scene = copy_scene(capture->output);
-		ret = copy->scene ? 0 : -ENOMEM;
+	const struct output *output = capture->output;
+	/* what was composed is there; the worker copies it before it composes over it */
+	const struct waybuf_kms_dumb *dumb = from_scene ? output->shown_slot : capture->dumb;
+	if (dumb) {
+		copy->job.source = picture_of(output, dumb);
 	} else {
-		copy->job.source = (struct render_image){
-			.pixels = capture->dumb->pixels,
-			.width = capture->output->width,
-			.height = capture->output->height,
-			.stride = capture->dumb->layout.planes[0].stride,
-			.format = DRM_FORMAT_XRGB8888,
-		};
+		copy->scene = copy->job.scene = copy_scene(output);
+		ret = copy->scene ? 0 : -ENOMEM;
 	}
 	if (ret == 0)
 		ret = render_start(capture->output->daemon->worker, &copy->job);

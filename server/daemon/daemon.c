@@ -15,6 +15,7 @@
 #include "sigbus.h"
 #include "socket.h"
 #include "surface.h"
+#include "surface_state.h"
 #include "util/log.h"
 #include "xdg.h"
 
@@ -89,16 +90,35 @@ static bool offer_buffers(struct daemon *daemon)
 	return ret == 0 || failed("the allocation service cannot be offered", ret);
 }
 
+/* Only where the display's device has timelines; elsewhere clients have implicit fences. */
+static int offer_explicit_sync(struct daemon *daemon)
+{
+	const struct waybuf_server_syncobj_options options = {
+		.drm_fd = daemon->output->kms->fd,
+	};
+	int ret = waybuf_server_syncobj_create(daemon->server, &options, &daemon->syncobj);
+	if (ret == -EOPNOTSUPP)
+		waybuf_info("explicit synchronisation is not offered: %s has no timelines",
+			daemon->output->kms->driver);
+	return ret == -EOPNOTSUPP ? 0 : ret;
+}
+
 /* What shows. */
 static bool offer_display(struct daemon *daemon)
 {
 	int ret = planes_dmabuf_create(daemon);
 	if (ret < 0)
 		return failed("linux-dmabuf cannot be offered", ret);
+	ret = offer_explicit_sync(daemon);
+	if (ret < 0)
+		return failed("explicit synchronisation cannot be offered", ret);
+	ret = waybuf_server_gate_create(daemon->server, &surface_gate_ops, &daemon->gate);
+	if (ret < 0)
+		return failed("surfaces cannot be offered", ret);
 	daemon->output->global = output_global_create(daemon->output);
-	if (!daemon->output->global || !surface_compositor_create(daemon) ||
-		!shm_create(daemon) || !xdg_shell_create(daemon) ||
-		!presentation_create(daemon) || !capture_create(daemon->output))
+	if (!daemon->output->global || !surface_compositor_create(daemon) || !shm_create(daemon) ||
+		!xdg_shell_create(daemon) || !presentation_create(daemon) ||
+		!capture_create(daemon->output))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return true;
 }
@@ -161,7 +181,9 @@ void daemon_finish(struct daemon *daemon)
 	if (daemon->server) {
 		waybuf_server_monitor_destroy(daemon->monitor);
 		waybuf_server_allocator_destroy(daemon->allocator);
+		waybuf_server_syncobj_destroy(daemon->syncobj);
 		waybuf_server_dmabuf_destroy(daemon->dmabuf);
+		waybuf_gate_destroy(daemon->gate);
 	}
 	output_destroy(daemon->output);
 	waybuf_server_destroy(daemon->server);

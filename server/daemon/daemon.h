@@ -35,7 +35,9 @@ struct daemon {
 	struct waybuf_loop *loop; /* the display's event loop, for the mechanism */
 	struct waybuf_worker *worker; /* composition and captures */
 	struct waybuf_server *server;
+	struct waybuf_gate *gate; /* of all surfaces */
 	struct waybuf_server_dmabuf *dmabuf;
+	struct waybuf_server_syncobj *syncobj; /* NULL: the device has no timelines */
 	struct waybuf_server_allocator *allocator;
 	struct waybuf_server_monitor *monitor;
 	struct output *output; /* NULL: an allocation service only */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -68,18 +69,33 @@ static struct backing *get_backing(struct wl_resource *buffer, uint32_t generati
 	return backing;
 }
 
-int frame_create(struct wl_resource *buffer, struct frame **out)
+static int begin_use(struct frame *frame, struct waybuf_syncobj_points *points)
+{
+	struct waybuf_server_buffer_info info;
+	int ret = waybuf_use_begin(frame->resource, &frame->use);
+	if (ret < 0)
+		return ret;
+	frame->follows = waybuf_server_buffer_get_info(frame->resource, &info) == 0 && info.follows;
+	if (points->is_explicit)
+		waybuf_use_set_explicit(frame->use);
+	frame->release = points->release;
+	points->release = NULL;
+	return 0;
+}
+
+int frame_create(
+	struct wl_resource *buffer, struct waybuf_syncobj_points *points, struct frame **out)
 {
 	struct frame *frame = calloc(1, sizeof(*frame));
 	if (!frame)
 		return -ENOMEM;
-	frame->refs = 1;
+	frame->refs = frame->readers = 1;
 	frame->resource = buffer;
 	frame->shm = shm_buffer_from_resource(buffer);
 	if (frame->shm) {
 		shm_buffer_use(frame->shm);
 	} else {
-		int ret = waybuf_use_begin(buffer, &frame->use);
+		int ret = begin_use(frame, points);
 		if (ret < 0) {
 			free(frame);
 			return ret;
@@ -89,17 +105,57 @@ int frame_create(struct wl_resource *buffer, struct frame **out)
 	return 0;
 }
 
-struct frame *frame_ref(struct frame *frame)
+struct frame *frame_read(struct frame *frame)
 {
+	assert(frame->readers > 0);
+	if (frame->release && waybuf_release_point_ref(frame->release) < 0)
+		return NULL;
+	frame->readers++;
 	frame->refs++;
 	return frame;
 }
 
+/*
+ * All fences are of flips of one CRTC, which settle in the order of its commits: where there is no
+ * memory to merge them the newest one stands for all.
+ */
+static void add_end(struct frame *frame, struct waybuf_fence *fence)
+{
+	struct waybuf_fence *fences[] = {frame->end, fence}, *merged;
+	if (!fence || waybuf_fence_status(fence) != 0)
+		return;
+	if (waybuf_fence_merge(fences, 2, &merged) < 0)
+		merged = waybuf_fence_ref(fence);
+	waybuf_fence_unref(frame->end);
+	frame->end = merged;
+}
+
+void frame_done(struct frame *frame, struct waybuf_fence *fence)
+{
+	assert(frame->readers > 0);
+	waybuf_release_point_unref(frame->release, fence);
+	add_end(frame, fence);
+	if (--frame->readers > 0)
+		return;
+	frame->release = NULL;
+	frame->grant = (struct waybuf_grant){0};
+	waybuf_use_done(frame->use, frame->end);
+	waybuf_fence_unref(frame->end);
+	frame->end = NULL;
+}
+
+void frame_drop(struct frame *frame)
+{
+	if (!frame)
+		return;
+	frame_done(frame, NULL);
+	frame_unref(frame);
+}
+
 void frame_unref(struct frame *frame)
 {
-	if (!frame || --frame->refs > 0)
+	if (--frame->refs > 0)
 		return;
-	/* the flip that displaced it is over, and so are captures: there is no fence to wait for */
 	if (frame->shm)
 		shm_buffer_end_use(frame->shm);
 	else

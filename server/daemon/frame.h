@@ -11,10 +11,18 @@
 #include "shm.h"
 
 /*
- * What one commit of a surface shows. A frame is the use of a wl_buffer, from wl_surface.commit
- * until the last one who reads it is done: the surface that may have to be composed again, the
- * scene on the screen, the worker that composes or captures. Each of them holds a reference, and
- * the last one to go sends wl_buffer.release.
+ * What one commit of a surface shows. A frame is the use of a wl_buffer, from wl_surface.commit on,
+ * by *readers*: the surface that may have to be composed again, the scene on its way to the screen
+ * or on it, the worker that composes or captures. A reader is done in two steps:
+ *
+ *	frame_done()	it does not read any more once a fence has settled. With the last reader the
+ *			fences of all are known, and whoever writes next can queue on them: through
+ *			the commit's release point, the allocator's next grant, or the dma-buf itself
+ *	frame_unref()	it is over. The last one sends wl_buffer.release
+ *
+ * For the scene on a screen the first is when the commit that displaces it was accepted, with that
+ * commit's out-fence, and the second is the flip. A reader that copies, or never read anything, does
+ * both at once (frame_drop()). When a commit fails nobody has done anything.
  *
  * Behind the frames of one dma-buf wl_buffer stands one backing for each storage it has had: the
  * framebuffer and the CPU's mapping, made when they are first needed and then kept, because making
@@ -36,7 +44,11 @@ struct backing {
 
 struct frame {
 	unsigned refs;
+	unsigned readers; /* of which not done */
+	struct waybuf_fence *end; /* of those that are; NULL: nothing to wait for */
+	struct waybuf_release_point *release; /* NULL: none, or every reader is done */
 	struct waybuf_use *use; /* NULL: a shm frame */
+	bool follows; /* its storage may become another one */
 	struct shm_buffer *shm; /* NULL: a dma-buf frame */
 	struct backing *backing; /* of a dma-buf frame that was latched */
 	struct wl_resource *resource; /* of the wl_buffer, during the commit only */
@@ -45,11 +57,20 @@ struct frame {
 	struct waybuf_grant grant; /* of a dma-buf frame that was latched */
 };
 
-/* Begins the use, in wl_surface.commit. 0, -EINVAL (a kind of buffer we do not have), -ENOMEM. */
-int frame_create(struct wl_resource *buffer, struct frame **out);
-struct frame *frame_ref(struct frame *frame);
-/* NULL is a no-op. */
+/*
+ * Begins the use, in wl_surface.commit, with the caller as its reader. @points gives its release
+ * point on success. 0, -EINVAL (a kind of buffer we do not have), -ENOMEM.
+ */
+int frame_create(
+	struct wl_resource *buffer, struct waybuf_syncobj_points *points, struct frame **out);
+/* A further reader, while there is one. NULL: no memory, and it must not be read. */
+struct frame *frame_read(struct frame *frame);
+/* A reader is done when @fence (referenced; NULL: now) settles. */
+void frame_done(struct frame *frame, struct waybuf_fence *fence);
+/* A reader that is done lets go. */
 void frame_unref(struct frame *frame);
+/* Both, now. NULL is a no-op. */
+void frame_drop(struct frame *frame);
 
 /*
  * Finds out what to show, and what must signal first: *fence is borrowed from the frame, NULL for

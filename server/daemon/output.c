@@ -98,6 +98,7 @@ static void handle_composed(struct render_job *job, int error)
 	struct waybuf_kms_why why = {.text = "composition failed"};
 	output->composing = false;
 	job->scene = NULL;
+	scene_drop_frames(scene);
 	if (error == 0) {
 		slot = free_slot(output, &why);
 		error = output_commit(output, scene, slot->fb, &why);
@@ -164,7 +165,10 @@ static void count(struct daemon *daemon, const struct scene *scene)
 	}
 }
 
-/* The scene that was shown is not read any more; captures of it were over before this commit. */
+/*
+ * The scene that was shown is not read any more; captures of it were over before this commit. Now
+ * wl_buffer.release is sent.
+ */
 static void scene_flipped(struct output *output)
 {
 	struct scene *scene = output->pending;
@@ -192,6 +196,7 @@ static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 	if (output->dirty && !busy(output))
 		repaint(output);
 	capture_poke(output);
+	waybuf_gate_hint(output->daemon->gate, output->flip_ns + output_period_ns(output));
 }
 
 static void handle_captured(void *data, struct waybuf_kms_crtc *crtc, int error)

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <drm_fourcc.h>
 #include <wayland-server-protocol.h>
@@ -12,12 +11,6 @@
 #include "sigbus.h"
 #include "util/list.h"
 #include "yuv.h"
-
-/*
- * A frame's fence has signalled before the latch; what a client adds later is its own loss, which
- * is why this is the time for all layers together.
- */
-#define READ_TIMEOUT_MS 20
 
 /*
  * Where a pixel of the output is found in the buffer. pixman wants this direction, in 16.16 fixed
@@ -221,22 +214,18 @@ static bool access_end(struct access *access)
 	return whole;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* False: somebody else is at it, or it cannot be mapped; access_end() is needed in any case. */
-static bool access_begin(struct access *access, const struct frame *frame, int64_t deadline_ms)
+static bool access_begin(struct access *access, const struct frame *frame)
 {
 	*access = (struct access){.layout = frame->grant.layout, .backing = frame->backing};
 	for (uint32_t i = 0; i < access->layout->n_memory; i++) {
 		struct waybuf_cpu *cpu = access->backing->cpu[i];
-		int64_t left = deadline_ms - now_ms();
 		void *address;
-		if (waybuf_cpu_wait(cpu, WAYBUF_READ, left > 0 ? (int)left : 0) < 0 ||
+		/*
+		 * The frame's fence has signalled before the latch. What a client adds later is its
+		 * own loss: to wait for that would cost the others their flip.
+		 */
+		if (waybuf_cpu_wait(cpu, WAYBUF_READ, 0) < 0 ||
 			waybuf_cpu_begin_access(cpu, WAYBUF_READ) < 0)
 			return false;
 		access->n_begun++;
@@ -284,11 +273,10 @@ static bool draw_rgb(
 	return draw(target, layer, &source);
 }
 
-static bool draw_dmabuf(
-	pixman_image_t *target, const struct scene_layer *layer, int64_t deadline_ms)
+static bool draw_dmabuf(pixman_image_t *target, const struct scene_layer *layer)
 {
 	struct access access;
-	bool drawn = access_begin(&access, layer->frame, deadline_ms);
+	bool drawn = access_begin(&access, layer->frame);
 	if (drawn)
 		drawn = pixels_readable(layer->frame->format) ? draw_rgb(target, layer, &access)
 							      : draw_yuv(target, layer, &access);
@@ -298,7 +286,6 @@ static bool draw_dmabuf(
 static void draw_scene(struct render_job *job, pixman_image_t *target)
 {
 	const struct scene *scene = job->scene;
-	const int64_t deadline_ms = now_ms() + READ_TIMEOUT_MS;
 	if (!scene_is_covered(scene)) {
 		const pixman_color_t black = {0, 0, 0, 0xffff};
 		const pixman_box32_t all = {0, 0, (int)scene->width, (int)scene->height};
@@ -309,7 +296,7 @@ static void draw_scene(struct render_job *job, pixman_image_t *target)
 		bool drawn = false;
 		if (!render_refusal(layer->frame))
 			drawn = layer->frame->shm ? draw_shm(job, target, layer, i)
-						  : draw_dmabuf(target, layer, deadline_ms);
+						  : draw_dmabuf(target, layer);
 		if (!drawn)
 			job->failed |= UINT64_C(1) << i;
 	}

@@ -115,6 +115,25 @@ static int propose(struct output *output, struct waybuf_kms_fb *fb, struct waybu
 	return 0;
 }
 
+/*
+ * The commit was accepted, so from now on it is certain when the former scene is off the screen, and
+ * the fence of that exists: the clients' next frames can be queued on it before the flip. Without
+ * a fence they hear of it with the flip. Captures need no place in this, as the device takes no
+ * commit before the writeback of the former scene is over.
+ */
+static void displace(
+	struct output *output, const struct scene *next, struct waybuf_kms_commit_result *result)
+{
+	int *fd = &result->out_fences[output->crtc->index];
+	struct waybuf_fence *fence;
+	int ret = *fd >= 0 ? waybuf_fence_from_sync_file(*fd, &fence) : -ENOENT;
+	*fd = -1;
+	if (ret < 0)
+		return;
+	scene_displaced(output->shown, next, fence);
+	waybuf_fence_unref(fence);
+}
+
 int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_fb *fb,
 	struct waybuf_kms_why *why)
 {
@@ -122,15 +141,20 @@ int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_
 	int ret = propose(output, fb, &state, why);
 	if (ret < 0)
 		return ret;
+	struct waybuf_kms_commit_result result;
 	bool capturing = capture_join(output, state);
 	const struct waybuf_kms_commit_options options = {
 		.listener = &output_kms_listener,
 		.data = output,
+		/* what was composed is read by nobody but us */
+		.out_fences = output->shown && output->shown->direct,
 	};
-	ret = waybuf_kms_state_commit(state, &options, NULL, why);
+	ret = waybuf_kms_state_commit(state, &options, &result, why);
 	if (capturing)
 		capture_joined(output, ret);
 	if (ret == 0) {
+		displace(output, scene, &result);
+		waybuf_kms_commit_result_finish(&result);
 		output->pending = scene;
 		return 0;
 	}

@@ -30,9 +30,12 @@ static void move_list(struct wl_list *to, struct wl_list *from)
 
 static void add(struct output *output, struct scene *scene, struct surface *surface)
 {
+	struct frame *frame = frame_read(surface->current.frame);
+	if (!frame)
+		return;
 	struct scene_layer *layer = &scene->layers[scene->n_layers++];
 	*layer = (struct scene_layer){
-		.frame = frame_ref(surface->current.frame),
+		.frame = frame,
 		.surface = surface,
 		/* in the middle, also when it is too large */
 		.x = (int32_t)(((int64_t)scene->width - surface->width) / 2),
@@ -86,12 +89,44 @@ struct scene *scene_create(struct output *output)
 	return scene;
 }
 
+static bool scans_out(const struct scene *scene, const struct frame *frame)
+{
+	for (uint32_t i = 0; scene->direct && i < scene->n_layers; i++)
+		if (scene->layers[i].frame == frame)
+			return true;
+	return false;
+}
+
+void scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence)
+{
+	for (uint32_t i = 0; i < scene->n_layers; i++) {
+		struct scene_layer *layer = &scene->layers[i];
+		if (!layer->frame || layer->frame_done)
+			continue;
+		/* what stays on the screen is displaced later, and that covers this */
+		frame_done(layer->frame, scans_out(next, layer->frame) ? NULL : fence);
+		layer->frame_done = true;
+	}
+}
+
+void scene_drop_frames(struct scene *scene)
+{
+	for (uint32_t i = 0; i < scene->n_layers; i++) {
+		struct scene_layer *layer = &scene->layers[i];
+		if (layer->frame_done)
+			frame_unref(layer->frame);
+		else
+			frame_drop(layer->frame);
+		layer->frame = NULL;
+		layer->frame_done = false;
+	}
+}
+
 void scene_destroy(struct scene *scene)
 {
 	if (!scene)
 		return;
-	for (uint32_t i = 0; i < scene->n_layers; i++)
-		frame_unref(scene->layers[i].frame);
+	scene_drop_frames(scene);
 	struct wl_resource *callback, *tmp;
 	wl_resource_for_each_safe(callback, tmp, &scene->callbacks)
 		wl_resource_destroy(callback);

@@ -10,14 +10,15 @@ struct output;
  * One picture of an output, as a value: which frames are where, and who wants to hear when it is on
  * the screen. A scene holds its frames, so that what it shows can be composed, scanned out and
  * captured whatever the surfaces do meanwhile. It lives from the repaint until the flip that
- * replaces it.
+ * replaces it; the frames of one that was composed go when that is done.
  */
 
 /* Surfaces below so many others are left out of the picture. */
 #define SCENE_MAX_LAYERS 64
 
 struct scene_layer {
-	struct frame *frame;
+	struct frame *frame; /* NULL once it was composed and is not needed any more */
+	bool frame_done; /* displaced, the flip has not come */
 	struct surface *surface; /* NULL once it is gone; for its counters */
 	int32_t x, y;
 	uint32_t width, height; /* on the output */
@@ -38,6 +39,14 @@ struct scene {
 struct scene *scene_create(struct output *output);
 /* Lets the frames go; discards feedbacks, destroys callbacks. NULL is a no-op. */
 void scene_destroy(struct scene *scene);
+
+/*
+ * The display reads the scene until @fence settles and no longer, as @next was committed in its
+ * place: the next writers of its buffers can queue on that. It stays until the flip.
+ */
+void scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence);
+/* Its frames have been composed into something else. */
+void scene_drop_frames(struct scene *scene);
 
 /* Whether every pixel is from a surface, so that there is no background to be seen. */
 bool scene_is_covered(const struct scene *scene);

@@ -132,13 +132,14 @@ static void handle_offset(
 }
 
 /* Begins the use of what was attached. False: the client is at fault, or memory is short. */
-static bool take_buffer(struct surface *surface, struct frame **frame)
+static bool take_buffer(
+	struct surface *surface, struct waybuf_syncobj_points *points, struct frame **frame)
 {
 	*frame = NULL;
 	struct wl_resource *buffer = surface->pending_buffer;
 	if (!buffer)
 		return true;
-	int ret = frame_create(buffer, frame);
+	int ret = frame_create(buffer, points, frame);
 	if (ret == -EINVAL)
 		wl_resource_post_error(surface->resource, WL_DISPLAY_ERROR_INVALID_OBJECT,
 			"a wl_buffer of an unknown kind");
@@ -153,10 +154,12 @@ static int32_t next_scale(const struct surface *surface)
 {
 	if (surface->pending.changes & SURFACE_SCALE)
 		return surface->pending.scale;
-	struct surface_commit *commit;
-	wl_list_for_each_reverse(commit, &surface->queue,
-		link) if (commit->state.changes & SURFACE_SCALE) return commit->state.scale;
-	return surface->current.scale;
+	int32_t scale = surface->current.scale;
+	const struct surface_commit *commit;
+	wl_list_for_each(commit, &surface->commits, link)
+		if (commit->state.changes & SURFACE_SCALE)
+			scale = commit->state.scale;
+	return scale;
 }
 
 static bool size_valid(struct surface *surface, const struct frame *frame)
@@ -182,7 +185,7 @@ static bool latch(struct surface *surface, struct frame *frame, struct waybuf_fe
 		pending->frame = frame;
 		return true;
 	}
-	frame_unref(frame);
+	frame_drop(frame);
 	if (ret < 0 && ret != -ENODATA)
 		wl_resource_post_no_memory(surface->resource);
 	if (ret != -ENODATA)
@@ -191,21 +194,31 @@ static bool latch(struct surface *surface, struct frame *frame, struct waybuf_fe
 	return true;
 }
 
-static void handle_commit(struct wl_client *client, struct wl_resource *resource)
+/* A commit with these points, unless the client is at fault, or memory is short. */
+static void make_commit(struct surface *surface, struct waybuf_syncobj_points *points)
 {
-	struct surface *surface = wl_resource_get_user_data(resource);
-	struct waybuf_fence *fence = NULL;
+	struct surface_fences fences = {.fence = {points->acquire}, .error = points->error};
 	struct frame *frame;
-	if (surface->role && surface->role->precommit && !surface->role->precommit(surface))
+	if (!take_buffer(surface, points, &frame))
 		return;
-	if (!take_buffer(surface, &frame))
-		return;
-	if (frame && !latch(surface, frame, &fence))
+	if (frame && !latch(surface, frame, &fences.fence[1]))
 		return;
 	surface->daemon->stats.commits++;
 	if (surface->role && surface->role->committed)
 		surface->role->committed(surface);
-	surface_enqueue(surface, &surface->pending, fence);
+	surface_enqueue(surface, &surface->pending, &fences);
+}
+
+static void handle_commit(struct wl_client *client, struct wl_resource *resource)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	struct waybuf_syncobj_points points;
+	if (surface->role && surface->role->precommit && !surface->role->precommit(surface))
+		return;
+	if (waybuf_syncobj_surface_commit(resource, surface->pending_buffer, &points) < 0)
+		return;
+	make_commit(surface, &points);
+	waybuf_syncobj_points_finish(&points);
 }
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
@@ -237,7 +250,7 @@ static void surface_destroyed(struct wl_resource *resource)
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
 	output_surface_gone(surface->daemon->output, surface);
-	surface_queue_finish(surface);
+	waybuf_gate_queue_destroy(surface->queue);
 	forget_pending_buffer(surface);
 	surface_state_finish(&surface->pending);
 	surface_state_finish(&surface->current);
@@ -250,10 +263,12 @@ static void handle_create_surface(
 {
 	struct daemon *daemon = wl_resource_get_user_data(resource);
 	struct surface *surface = calloc(1, sizeof(*surface));
-	if (surface)
+	if (surface && waybuf_gate_queue_create(daemon->gate, &surface->queue) == 0)
 		surface->resource = wl_resource_create(
 			client, &wl_surface_interface, wl_resource_get_version(resource), id);
 	if (!surface || !surface->resource) {
+		if (surface)
+			waybuf_gate_queue_destroy(surface->queue);
 		free(surface);
 		wl_client_post_no_memory(client);
 		return;
@@ -261,7 +276,7 @@ static void handle_create_surface(
 	surface->daemon = daemon;
 	surface_state_init(&surface->pending);
 	surface_state_init(&surface->current);
-	wl_list_init(&surface->queue);
+	wl_list_init(&surface->commits);
 	wl_list_insert(&daemon->surfaces, &surface->link);
 	wl_resource_set_implementation(
 		surface->resource, &surface_impl, surface, surface_destroyed);
@@ -311,7 +326,8 @@ bool surface_set_role(struct surface *surface, const struct surface_role *role, 
 
 bool surface_has_buffer(const struct surface *surface)
 {
-	return surface->pending_buffer || surface->current.frame || !wl_list_empty(&surface->queue);
+	return surface->pending_buffer || surface->current.frame ||
+		!wl_list_empty(&surface->commits);
 }
 
 bool surface_is_opaque(const struct surface *surface)

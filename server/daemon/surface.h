@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <wayland-server-core.h>
 
-#include "fence/wait.h"
 #include "frame.h"
 
 struct daemon;
@@ -16,15 +15,12 @@ struct surface;
 /*
  * wl_surface.
  *
- * What a client asks for collects in the *pending* state. wl_surface.commit makes a *commit* of it.
- * A commit whose buffer is ready becomes *current* at once. One whose buffer has a fence that has
- * not signalled waits in the surface's queue, where nobody else notices: the surface keeps its last
- * frame, and a newer commit that is ready supersedes it by folding it in. No commit waits longer
- * than a second: then its buffer is given up, and the rest of it becomes current.
- *
- * The queue holds two commits at most, the one that has waited longest and a tail into which newer
- * ones are folded. With a queue of one, a client whose GPU takes longer than the time between two
- * of its commits would have each frame superseded before it is ready, and show nothing at all.
+ * What a client asks for collects in the *pending* state. wl_surface.commit makes a *commit* of it,
+ * and the gate (waybuf/gate.h) says when that becomes *current*: at once if the buffer is ready.
+ * One whose buffer has a fence that has not signalled waits in the surface's queue, where nobody
+ * else notices: the surface keeps its last frame, and a newer commit that is ready supersedes it by
+ * folding it in. No commit waits longer than a second: then its buffer is given up, and the rest of
+ * it becomes current.
  */
 
 enum surface_change {
@@ -46,15 +42,6 @@ struct surface_state {
 	struct wl_list feedbacks; /* wp_presentation_feedback */
 };
 
-/* A commit that waits. */
-struct surface_commit {
-	struct surface *surface;
-	struct surface_state state;
-	struct waybuf_fence_wait wait;
-	struct waybuf_source *deadline;
-	struct wl_list link; // surface.queue
-};
-
 /* What a role adds. All may be NULL. */
 struct surface_role {
 	const char *name;
@@ -72,7 +59,8 @@ struct surface {
 	struct surface_state pending, current;
 	struct wl_resource *pending_buffer; /* attached, not committed; NULL: none */
 	struct wl_listener pending_buffer_destroyed;
-	struct wl_list queue; // surface_commit.link, at most two, oldest first
+	struct waybuf_gate_queue *queue;
+	struct wl_list commits; // surface_commit.link, in the queue, oldest first
 
 	/* once given, a surface keeps its role; the object of it comes and goes (NULL) */
 	const struct surface_role *role;

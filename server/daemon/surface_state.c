@@ -23,7 +23,7 @@ static void destroy_callbacks(struct wl_list *list)
 
 void surface_state_finish(struct surface_state *state)
 {
-	frame_unref(state->frame);
+	frame_drop(state->frame);
 	state->frame = NULL;
 	destroy_callbacks(&state->callbacks);
 	presentation_discard(&state->feedbacks);
@@ -33,7 +33,7 @@ void surface_state_finish(struct surface_state *state)
 void surface_state_fold(struct surface_state *dst, struct surface_state *src)
 {
 	if (src->changes & SURFACE_BUFFER) {
-		frame_unref(dst->frame);
+		frame_drop(dst->frame);
 		dst->frame = src->frame;
 		src->frame = NULL;
 		presentation_discard(&dst->feedbacks);
@@ -50,6 +50,16 @@ void surface_state_fold(struct surface_state *dst, struct surface_state *src)
 	wl_list_init(&src->feedbacks);
 	dst->changes |= src->changes;
 	src->changes = 0;
+}
+
+void surface_state_fold_older(struct surface_state *dst, struct surface_state *src)
+{
+	struct surface_state both;
+	surface_state_init(&both);
+	surface_state_fold(&both, src);
+	surface_state_fold(&both, dst);
+	surface_state_fold(dst, &both);
+	surface_state_finish(&both);
 }
 
 static void update_size(struct surface *surface)

@@ -6,6 +6,7 @@
 #include "ext-image-capture-source-v1-client-protocol.h"
 #include "ext-image-copy-capture-v1-client-protocol.h"
 #include "linux-dmabuf-v1-client-protocol.h"
+#include "linux-drm-syncobj-v1-client-protocol.h"
 #include "presentation-time-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
@@ -50,6 +51,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&xdg_wm_base_interface, &client->wm_base, 6},
 		{&wp_presentation_interface, &client->presentation, 2},
 		{&zwp_linux_dmabuf_v1_interface, &client->dmabuf, 4},
+		{&wp_linux_drm_syncobj_manager_v1_interface, &client->syncobj, 1},
 		{&ext_image_copy_capture_manager_v1_interface, &client->captures, 1},
 		{&ext_output_image_capture_source_manager_v1_interface, &client->sources, 1},
 	};
@@ -94,6 +96,7 @@ void client_disconnect(struct client *client)
 {
 	destroy_proxy(client->sources);
 	destroy_proxy(client->captures);
+	destroy_proxy(client->syncobj);
 	destroy_proxy(client->dmabuf);
 	destroy_proxy(client->presentation);
 	destroy_proxy(client->wm_base);
@@ -226,6 +229,8 @@ static void handle_presented(void *data, struct wp_presentation_feedback *feedba
 	struct window *window = data;
 	window->presented++;
 	window->flags = flags;
+	window->sequence = seq_lo;
+	window->presented_ns = ((uint64_t)sec_hi << 32 | sec_lo) * 1000000000 + nsec;
 	wp_presentation_feedback_destroy(feedback);
 }
 

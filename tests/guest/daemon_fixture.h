@@ -39,6 +39,7 @@ struct client {
 	struct xdg_wm_base *wm_base;
 	struct wp_presentation *presentation;
 	struct zwp_linux_dmabuf_v1 *dmabuf;
+	struct wp_linux_drm_syncobj_manager_v1 *syncobj; /* NULL where there are no timelines */
 	struct ext_image_copy_capture_manager_v1 *captures;
 	struct ext_output_image_capture_source_manager_v1 *sources;
 	int32_t width, height; /* of the output */
@@ -84,7 +85,9 @@ struct window {
 	int32_t width, height;
 	int frames; /* frame callbacks answered */
 	int presented, discarded; /* feedbacks */
-	uint32_t flags; /* of the last presented */
+	/* of the last presented */
+	uint32_t flags, sequence;
+	uint64_t presented_ns;
 };
 
 /* Waits for the first configure, and acknowledges it. */
