@@ -86,8 +86,10 @@ struct attachment {
 	struct waybuf_constraints *own_set;
 	/* commits of `own` that only take it back */
 	uint32_t own_ignored;
-	/* records of the pending set */
+	/* records of the pending set, whose bytes are charged to the client */
 	struct wl_array pending;
+	/* some were beyond its quota: the next commit is refused for that */
+	bool pending_lost;
 	/* of the last set sent, and of the one in force */
 	uint64_t access, access_in_force;
 	bool sent;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "core/account.h"
 
 /*
  * waybuf_attachment_v1: requests, and what the client's records become together with what the
@@ -120,6 +121,36 @@ static void handle_destroy(struct wl_client *wl_client, struct wl_resource *reso
 	wl_resource_destroy(resource);
 }
 
+static void drop_pending(struct attachment *attachment)
+{
+	struct server_client *client = attachment->client;
+	if (client->account)
+		waybuf_account_discharge_bytes(client->account, attachment->pending.size);
+	wl_array_release(&attachment->pending);
+	wl_array_init(&attachment->pending);
+	attachment->pending_lost = false;
+}
+
+/* There is no answer to a constrain: what is beyond the quota is told by that to the commit. */
+static void append(struct attachment *attachment, const struct wl_array *records)
+{
+	struct waybuf_account *account = attachment->client->account;
+	if (attachment->pending_lost)
+		return;
+	if (waybuf_account_charge_bytes(account, records->size) < 0) {
+		drop_pending(attachment);
+		attachment->pending_lost = true;
+		return;
+	}
+	void *place = wl_array_add(&attachment->pending, records->size);
+	if (!place) {
+		waybuf_account_discharge_bytes(account, records->size);
+		wl_resource_post_no_memory(attachment->resource);
+		return;
+	}
+	memcpy(place, records->data, records->size);
+}
+
 /* Only what bounds the memory is checked here; what the records say, when they are committed. */
 static void handle_constrain(
 	struct wl_client *wl_client, struct wl_resource *resource, struct wl_array *records)
@@ -139,19 +170,20 @@ static void handle_constrain(
 			"the array ends within a record");
 		return;
 	}
-	if (records->size == 0)
-		return;
-	void *place = wl_array_add(&attachment->pending, records->size);
-	if (!place)
-		wl_resource_post_no_memory(resource);
-	else
-		memcpy(place, records->data, records->size);
+	if (records->size > 0)
+		append(attachment, records);
 }
 
 /* Fills @commit from the pending set. False: the client has been told of a protocol error. */
 static bool decode(struct attachment *attachment, struct commit *commit)
 {
 	struct waybuf_constraints_error error = {0};
+	if (attachment->pending_lost) {
+		/* what it allows is not known: a map is not an error, it fails */
+		commit->access = ACCESS_READS | ACCESS_WRITES;
+		commit_refuse(commit, WAYBUF_REASON_QUOTA);
+		return true;
+	}
 	int ret = make_set(attachment, commit, &error);
 	if (post_set_error(attachment->resource, ret, &error))
 		return false;
@@ -185,8 +217,7 @@ static void handle_commit(struct wl_client *wl_client, struct wl_resource *resou
 		free(commit);
 		return;
 	}
-	wl_array_release(&attachment->pending);
-	wl_array_init(&attachment->pending);
+	drop_pending(attachment);
 	attachment->sent = true;
 	attachment->access = commit->access;
 	attachment_push_commit(attachment, commit);
@@ -238,6 +269,7 @@ void attachment_sever(struct attachment *attachment, enum waybuf_reason reason, 
 	struct view *view;
 	wl_list_for_each(view, &attachment->views, link)
 		view_sever(view, reason, tell);
+	drop_pending(attachment);
 	attachment_drop_commits(attachment);
 	attachment_drop_own(attachment);
 	if (attachment->core)
@@ -268,7 +300,6 @@ static void attachment_destroyed(struct wl_resource *resource)
 	struct view *view, *next;
 	wl_list_for_each_safe(view, next, &attachment->views, link)
 		view_orphan(view);
-	wl_array_release(&attachment->pending);
 	wl_list_remove(&attachment->link);
 	free(attachment);
 }

@@ -161,7 +161,10 @@ bool waybuf_attachment_fits(struct waybuf_attachment *attachment, struct waybuf_
 				storage->exporter, &storage->layout) == 0);
 }
 
-/* How many buffers have memory of the present configuration, and how many of those have memory that @set cannot use. */
+/*
+ * How many buffers have memory of the present configuration, and how many of those have memory that
+ * @set cannot use.
+ */
 static uint32_t count_backed(
 	struct waybuf_attachment *attachment, struct waybuf_constraints *set, uint32_t *misfits)
 {

@@ -3,7 +3,8 @@
 
 /*
  * A wl_buffer made by way of linux-dmabuf is the memory whose fds it was made from, and stays that
- * when the buffer's memory is moved; one made by the allocator is the buffer, wherever it is, until that has another size or format.
+ * when the buffer's memory is moved; one made by the allocator is the buffer, wherever it is, until
+ * that has another size or format.
  */
 
 void waybuf_binding_init(struct waybuf_binding *binding, struct waybuf_buffer *buffer, bool follows)

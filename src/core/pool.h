@@ -251,7 +251,7 @@ int waybuf_pool_probe(struct waybuf_pool *pool, const struct waybuf_storage *sto
 typedef void (*backing_func_t)(struct waybuf_buffer *buffer, struct waybuf_storage *storage,
 	int error, const struct waybuf_explanation *why);
 /*
- * In the newest configuration of the pool; -ESTALE if that changed while memory was made for @first.
+ * In the newest configuration; -ESTALE if there is another one before the memory for @first is.
  * @account pays. @first and @set are as for waybuf_pool_solve(); @set is referenced, and @first is
  * looked at as long as it is the one whose set is a candidate.
  */

@@ -8,8 +8,8 @@
 #include "util/list.h"
 
 /*
- * Memory that nobody uses any more, kept for a moment, because whoever gives a buffer up often wants
- * another one of the same size: a window that is made anew, a stream that starts over. Taking it is
+ * Memory that nobody uses any more, kept for a moment, because whoever gives a buffer up often
+ * wants another one of the same size: a window that is made anew, a stream that starts over. Taking it is
  * cheaper than what it replaces, which is the kernel's clearing of as many pages plus the ioctls.
  *
  * What must hold, since this is where one client's pixels could turn up at another's:
@@ -59,7 +59,7 @@ bool waybuf_recycle_put(struct waybuf_storage *storage);
 bool waybuf_recycle_take(struct waybuf_manager *manager, struct waybuf_account *account,
 	const struct waybuf_solution *solution, struct waybuf_layout *layout, bool *clean);
 
-/* Clears all memories. Blocks, on the worker's thread. 0, -ETIMEDOUT (somebody is at it), -errno. */
+/* Clears all memories. Blocks, on the worker's thread. 0, -ETIMEDOUT (fences), -errno. */
 int waybuf_recycle_clear(const struct waybuf_layout *layout);
 
 /* The oldest one of the account, if there is any, goes. */

@@ -546,19 +546,6 @@ TEST(tickets)
 	world_finish(&w);
 }
 
-/* A new configuration is not made here: the old one is repeated. */
-TEST(reconfigure)
-{
-	struct world w;
-	world_init(&w, NULL);
-	waybuf_pool_v1_reconfigure(w.pool.proxy, 128, 128);
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(w.pool.configured, 2);
-	ck_assert_uint_eq(w.pool.config, 1);
-	ck_assert_uint_eq(w.pool.width, 64);
-	world_finish(&w);
-}
-
 /* ---- devices ------------------------------------------------------------------------------- */
 
 TEST(device_lost)
@@ -600,4 +587,36 @@ TEST(device_lost)
 }
 
 TEST_TIMEOUT(60)
+/* Records that wait for their commit are memory, too. */
+TEST(quota_of_pending_records)
+{
+	struct waybuf_limits limits = tight;
+	uint64_t records[3072 / 8] = {0};
+	struct world w;
+	limits.max[WAYBUF_RESOURCE_KIB] = 7;
+	struct fixture_server_options options = {.limits = &limits};
+	/* unknown ones of two words, which say nothing */
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i += 2)
+		records[i] = UINT64_C(0x0001000000000123);
+	world_init(&w, &options);
+	struct waybuf_account *account =
+		waybuf_server_client_account(w.server.server, w.client.peer);
+	for (unsigned i = 1; i <= 2; i++) {
+		raw_attachment_constrain(&w.attachment, records, sizeof(records));
+		ck_assert(client_sync(&w.client));
+		ck_assert_uint_eq(waybuf_account_bytes(account), i * sizeof(records));
+	}
+	raw_attachment_constrain(&w.attachment, records, sizeof(records));
+	waybuf_attachment_v1_commit(w.attachment.proxy);
+	client_wait(&w.client, &w.attachment.refused, 1);
+	ck_assert_uint_eq(w.attachment.reason, WAYBUF_REASON_QUOTA);
+	ck_assert_uint_eq(waybuf_account_bytes(account), 0);
+	/* the set before is in force, and the next one is another */
+	raw_attachment_commit_cpu(&w.attachment);
+	client_wait(&w.client, &w.attachment.accepted, 2);
+	/* what was never committed goes with the attachment */
+	raw_attachment_constrain(&w.attachment, records, sizeof(records));
+	world_finish(&w);
+}
+
 TEST_MAIN("proto-reasons")
