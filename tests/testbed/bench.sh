@@ -19,7 +19,6 @@ command_bench()
 {
 	local programs
 
-	tb_build=yes
 	machine_ready
 	mapfile -t programs < <(bench_programs "${1:-}")
 	if [ ${#programs[@]} -eq 0 ]; then

@@ -21,7 +21,7 @@ build_root()
 build_args()
 {
 	case $1 in
-	run) args=(--prefix "$(build_root)/run-prefix") ;;
+	run) args=(--prefix "$(build_root)/run-prefix" --libdir lib) ;;
 	asan) args=(-Dwerror=true '-Db_sanitize=address,undefined') ;;
 	clang) args=(-Dwerror=true) ;;
 	bare) args=(-Dwerror=true -Dauto_features=disabled) ;;
@@ -50,7 +50,7 @@ build()
 	mkdir -p -- "$root"
 	exec {lock}>"$root/$name.lock"
 	flock "$lock"
-	build_renew "$root" "$name"
+	build_renew "$root" "$name" "${args[@]}"
 	[ "$name" != run ] || install=yes
 	tb_binds=("ro:$tb_top" "rw:$root")
 	tb_cwd=$root
@@ -64,15 +64,19 @@ build()
 	[ "$status" -eq 0 ] || build_failed "$name" "$log"
 }
 
-# A build made in another root file system may hold what is gone from this one.
+# build_renew ROOT NAME ARG...: a build made in another root file system may hold
+# what is gone from this one, and one made with other options is another build.
 build_renew()
 {
-	local stamp=$1/$2.rootfs
+	local dir=$1/$2 stamp=$1/$2.recipe recipe
+	shift 2
 
-	if [ "$(cat -- "$stamp" 2>/dev/null)" != "$(rootfs_key)" ]; then
-		rm -rf -- "${1:?}/$2"
-		rootfs_key >"$stamp"
+	recipe="$(rootfs_key) $*"
+	if [ "$(cat -- "$stamp" 2>/dev/null)" != "$recipe" ]; then
+		rm -rf -- "${dir:?}" "${dir:?}-prefix"
+		printf '%s\n' "$recipe" >"$stamp"
 	fi
+	[ -e "$dir/build.ninja" ] || say "compiling ($(basename -- "$dir")): about a minute, once"
 }
 
 build_failed()
@@ -93,9 +97,8 @@ machine_ready()
 	mkdir -p -- "$(build_root)"
 	tb_binds=("rw:$tb_top" "rw:$(build_root)")
 	tb_path=$prefix/bin:/usr/sbin:/usr/bin:/sbin:/bin
-	tb_extra_env=(LD_LIBRARY_PATH="$prefix/lib/x86_64-linux-gnu"
-		PKG_CONFIG_PATH="$prefix/lib/x86_64-linux-gnu/pkgconfig"
-		WAYBUF_BUILD="$(build_root)/run" WAYBUF_LIBEXEC="$prefix/libexec/waybuf")
+	tb_extra_env=(LD_LIBRARY_PATH="$prefix/lib" PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+		WAYBUF_BUILD="$(build_root)/run")
 	tb_cwd=$tb_top
 }
 

@@ -53,7 +53,6 @@ command_demo()
 		demo_clip_make
 		clip=$(demo_clip_path)/clip.mp4
 	fi
-	tb_build=yes
 	machine_ready
 	out=$(build_root)/demo
 	rm -rf -- "$out"
