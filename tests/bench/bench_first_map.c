@@ -126,7 +126,7 @@ static void measure(
 	double calls = bench_trace_each(&w.server, 10, trace_first_map, &w);
 	double floor = bench_trace_each(&w.server, 10, trace_declare, &w);
 	snprintf(text, sizeof(text), "%s_syscalls", name);
-	bench_print_value(text, calls - floor, "calls", floor, NAN);
+	bench_print_value(text, calls - floor, "calls", NAN, NAN);
 	bench_client_disconnect(&w.client);
 	bench_server_stop(&w.server);
 }
