@@ -31,6 +31,8 @@ struct server_pool {
 	 * leaves, the oldest whose quota suffices is moved to the front.
 	 */
 	struct wl_list members; // pool_member.link
+	/* who brings shared memory along; NULL: nobody (any more) */
+	struct pool_member *supplier;
 	/* nobody could be: all members are being told */
 	bool closing;
 	struct wl_list link; // waybuf_server.pools
@@ -164,6 +166,8 @@ uint64_t server_now_ms(void);
 struct pool_member *pool_member_create(struct server_client *client, uint32_t version, uint32_t id);
 /* Tells the client the configuration. */
 void pool_member_enter(struct pool_member *member, struct server_pool *pool);
+/* It brings shared memory along. */
+void pool_member_supply(struct pool_member *member);
 /* Makes it and all its children inert, and tells. */
 void pool_member_fail(struct pool_member *member, enum waybuf_reason reason, const char *message);
 /* The same, and the event comes later by a constant time. */

@@ -118,6 +118,13 @@ static enum waybuf_resource scarce(struct server_client *client)
 	return pools ? WAYBUF_RESOURCE_POOLS : WAYBUF_RESOURCE_BUFFERS;
 }
 
+static void enter_own(struct pool_member *member, struct server_pool *pool, uint32_t flags)
+{
+	pool_member_enter(member, pool);
+	if (flags & WAYBUF_ALLOCATOR_V1_POOL_FLAGS_OWN_MEMORY)
+		pool_member_supply(member);
+}
+
 static void handle_create_pool(struct wl_client *wl_client, struct wl_resource *resource,
 	uint32_t id, uint32_t width, uint32_t height, uint32_t min_count, uint32_t flags,
 	const char *name)
@@ -146,7 +153,7 @@ static void handle_create_pool(struct wl_client *wl_client, struct wl_resource *
 	if (ret < 0)
 		fail_member(member, ret, scarce(client), "the pool cannot be created");
 	else
-		pool_member_enter(member, pool);
+		enter_own(member, pool, flags);
 }
 
 /* A connection that keeps guessing is not worth an answer that could be good. */

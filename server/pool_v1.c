@@ -6,6 +6,7 @@
 
 #include "allocator.h"
 #include "core/account.h"
+#include "core/supply.h"
 #include "report.h"
 #include "util/loop.h"
 
@@ -84,6 +85,19 @@ void pool_member_enter(struct pool_member *member, struct server_pool *pool)
 	send_configured(member);
 }
 
+static void send_need(void *data, uint32_t index, uint32_t slot, uint64_t size)
+{
+	struct server_pool *pool = data;
+	waybuf_pool_v1_send_need(
+		pool->supplier->resource, index, slot, (uint32_t)(size >> 32), (uint32_t)size);
+}
+
+void pool_member_supply(struct pool_member *member)
+{
+	member->pool->supplier = member;
+	waybuf_pool_set_supplier(member->pool->core, send_need, member->pool);
+}
+
 static void uncharge(struct pool_member *member)
 {
 	if (member->charged)
@@ -146,6 +160,10 @@ static void leave(struct pool_member *member)
 		return;
 	bool was_creator = pool_creator(pool) == member;
 	token_drop(&pool->server->tokens, member);
+	if (pool->supplier == member) {
+		waybuf_pool_set_supplier(pool->core, NULL, NULL);
+		pool->supplier = NULL;
+	}
 	wl_list_remove(&member->link);
 	wl_list_init(&member->link);
 	member->pool = NULL;
@@ -349,11 +367,14 @@ static void handle_restore(struct wl_client *wl_client, struct wl_resource *reso
 		waybuf_pool_v1_send_restored(resource, UINT32_MAX, 0, WAYBUF_REASON_BAD_TICKET);
 }
 
-/* Nobody asked: this server uses memory of its own and never sends need. */
 static void handle_provide(struct wl_client *wl_client, struct wl_resource *resource,
 	uint32_t index, uint32_t slot, int32_t fd)
 {
-	close(fd);
+	struct pool_member *member = wl_resource_get_user_data(resource);
+	if (member->pool && member->pool->supplier == member)
+		waybuf_pool_provide(member->pool->core, index, slot, fd);
+	else
+		close(fd);
 }
 
 static const struct waybuf_pool_v1_interface pool_impl = {

@@ -260,7 +260,11 @@ static void pool_token(void *data, struct waybuf_pool_v1 *proxy, const char *tok
 static void pool_need(void *data, struct waybuf_pool_v1 *proxy, uint32_t index, uint32_t slot,
 	uint32_t hi, uint32_t lo)
 {
-	ck_abort_msg("this server never asks for memory");
+	struct fixture_pool *pool = data;
+	pool->needs++;
+	pool->need_index = index;
+	pool->need_slot = slot;
+	pool->need_size = (uint64_t)hi << 32 | lo;
 }
 
 static void pool_restored(void *data, struct waybuf_pool_v1 *proxy, uint32_t index,

@@ -60,7 +60,9 @@ void client_expect_error(
 
 struct fixture_pool {
 	struct waybuf_pool_v1 *proxy;
-	unsigned configured, failed, tokens, restored;
+	unsigned configured, failed, tokens, restored, needs;
+	uint32_t need_index, need_slot;
+	uint64_t need_size;
 	uint32_t width, height, count, config, reason, restored_reason;
 	char token[64];
 };

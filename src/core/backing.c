@@ -8,6 +8,7 @@
 #include "core/account.h"
 #include "core/migrate.h"
 #include "core/pool.h"
+#include "core/supply.h"
 #include "exporter/exporter.h"
 #include "util/checked.h"
 #include "util/log.h"
@@ -40,6 +41,8 @@ struct backing {
 	struct waybuf_allocation allocation;
 	struct waybuf_storage *storage; /* nothing in it while the worker is at it */
 	struct waybuf_storage *source; /* whose pages are wrapped instead; NULL: none */
+	struct supply supply;
+	bool supplied; /* it has come */
 	bool recycled; /* memory is there already, and wants to be cleared */
 	uint64_t charged;
 	uint32_t epoch, config;
@@ -169,11 +172,57 @@ static int wrap(struct backing *backing)
 	return 0;
 }
 
+static void copy_planes(struct waybuf_layout *layout, const struct waybuf_solution *solution)
+{
+	layout->format = solution->format;
+	layout->modifier = solution->modifier;
+	layout->n_planes = solution->n_planes;
+	memcpy(layout->planes, solution->planes, sizeof(layout->planes));
+}
+
+/* On the worker's thread. The fd of @from is taken if that is what the memory is. */
+static int adopt_memory(struct backing *backing, uint32_t slot, struct waybuf_memory *to)
+{
+	struct supply *supply = &backing->supply;
+	const struct waybuf_memory from = {
+		.fd = supply->fds[slot], .kind = WAYBUF_MEMORY_MEMFD, .size = supply->size[slot]};
+	if (backing->exporter->ops->wrap) {
+		int error = wrap_memory(backing->exporter, &from, to);
+		if (error == 0)
+			exporter_set_name(to->fd, backing->name);
+		return error;
+	}
+	*to = from;
+	supply->fds[slot] = -1;
+	return 0;
+}
+
+/* On the worker's thread. */
+static int adopt(struct backing *backing)
+{
+	struct waybuf_layout *layout = &backing->allocation.layout;
+	for (uint32_t i = 0; i < backing->supply.n; i++) {
+		int error = adopt_memory(backing, i, &layout->memory[i]);
+		if (error < 0) {
+			exporter_close_memory(layout, i);
+			return error;
+		}
+	}
+	copy_planes(layout, &backing->solution);
+	layout->n_memory = backing->supply.n;
+	return 0;
+}
+
 /* On the worker's thread. */
 static void run_allocate(struct waybuf_job *job)
 {
 	struct backing *backing = waybuf_container_of(job, struct backing, job);
-	if (backing->source)
+	/* what the client brought and cannot be used is no failure */
+	if (backing->supplied)
+		backing->supplied = adopt(backing) == 0;
+	if (backing->supplied)
+		backing->error = 0;
+	else if (backing->source)
 		backing->error = wrap(backing);
 	else if (backing->recycled)
 		backing->error = waybuf_recycle_clear(&backing->allocation.layout);
@@ -194,10 +243,7 @@ static int take_recycled(struct backing *backing)
 		waybuf_recycle_take(backing->manager, backing->account, solution, layout, &clean);
 	if (!backing->recycled)
 		return 0;
-	layout->format = solution->format;
-	layout->modifier = solution->modifier;
-	layout->n_planes = solution->n_planes;
-	memcpy(layout->planes, solution->planes, sizeof(layout->planes));
+	copy_planes(layout, solution);
 	for (uint32_t i = 0; i < layout->n_memory; i++) {
 		if (layout->memory[i].kind == WAYBUF_MEMORY_DMABUF)
 			exporter_set_name(layout->memory[i].fd, backing->name);
@@ -211,6 +257,18 @@ static void drop_recycled(struct backing *backing)
 		return;
 	exporter_close_memory(&backing->allocation.layout, backing->allocation.layout.n_memory);
 	backing->exporter->ops->release(backing->exporter, NULL);
+}
+
+static void handle_supplied(struct supply *supply)
+{
+	struct backing *backing = waybuf_container_of(supply, struct backing, supply);
+	backing->supplied = supply->missing == 0;
+	int error = waybuf_manager_submit(backing->manager, &backing->job);
+	if (error < 0) {
+		waybuf_supply_finish(supply);
+		after_worker(backing);
+		give_up(backing, error, NULL);
+	}
 }
 
 static int submit(struct backing *backing)
@@ -229,13 +287,19 @@ static int submit(struct backing *backing)
 	if (old && can_wrap(backing, old))
 		backing->source = waybuf_storage_ref(old);
 	backing->recycled = false;
-	int clean = backing->source ? 0 : take_recycled(backing);
+	backing->supplied = false;
+	/* who brings its own memory wants that, and not ours */
+	int clean = backing->source || pool->need ? 0 : take_recycled(backing);
 	int error = charge(backing);
 	if (error == 0 && clean) {
 		backing->error = 0;
 		handle_allocated(&backing->job);
 		return 0;
 	}
+	if (error == 0 && !backing->source && backing->exporter->takes_memfd &&
+		waybuf_supply_start(&backing->supply, backing->buffer, &backing->solution,
+			backing->exporter->caps.page_size, handle_supplied))
+		return 0;
 	if (error == 0)
 		error = waybuf_manager_submit(backing->manager, &backing->job);
 	if (error < 0) {
@@ -346,6 +410,9 @@ static void handle_allocated(struct waybuf_job *job)
 {
 	struct backing *backing = waybuf_container_of(job, struct backing, job);
 	backing->storage->shares_pages = after_worker(backing);
+	/* whatever is left was not taken */
+	waybuf_supply_finish(&backing->supply);
+	backing->storage->provided = backing->supplied && backing->error == 0;
 	if (backing->error < 0 && backing->recycled) {
 		/* not worth a failure: somebody is at it, or it cannot be mapped */
 		drop_recycled(backing);

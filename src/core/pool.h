@@ -20,6 +20,7 @@
 struct waybuf_device;
 struct migration;
 struct relocation;
+struct supply;
 
 struct waybuf_pool {
 	struct waybuf_manager *manager;
@@ -32,6 +33,9 @@ struct waybuf_pool {
 	char *name; /* NULL: that of the exporter */
 	/* the format that the contents have, once there are any; NULL before */
 	struct waybuf_constraints *contents;
+	/* whom to ask for shared memory (supply.h); NULL: nobody */
+	void (*need)(void *data, uint32_t index, uint32_t slot, uint64_t size);
+	void *need_data;
 	uint32_t epoch; /* counts changes of what the solver would be asked */
 	struct waybuf_buffer **buffers;
 	struct waybuf_list attachments; // waybuf_attachment.link
@@ -98,6 +102,7 @@ struct waybuf_buffer {
 	struct waybuf_deadline deadline;
 	bool overdue; /* it waited too long once: nobody else is made to */
 	struct migration *migration;
+	struct supply *supply; /* of the storage that is being made, while it waits for that */
 };
 
 enum view_state { VIEW_IDLE, VIEW_QUEUED, VIEW_GRANTED, VIEW_FAILED };

@@ -9,8 +9,9 @@
 
 /*
  * Memory that nobody uses any more, kept for a moment, because whoever gives a buffer up often
- * wants another one of the same size: a window that is made anew, a stream that starts over. Taking it is
- * cheaper than what it replaces, which is the kernel's clearing of as many pages plus the ioctls.
+ * wants another one of the same size: a window that is made anew, a stream that starts over.
+ * Taking it is cheaper than what it replaces, which is the kernel's clearing of as many pages plus
+ * the ioctls.
  *
  * What must hold, since this is where one client's pixels could turn up at another's:
  *

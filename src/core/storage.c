@@ -147,7 +147,7 @@ static void release_memory(struct waybuf_storage *storage)
 	exporter_close_memory(&storage->layout, storage->layout.n_memory);
 	storage->layout.n_memory = 0;
 	/* `wrap` gives an fd and nothing else */
-	if (storage->exporter && !storage->shares_pages)
+	if (storage->exporter && !storage->shares_pages && !storage->provided)
 		storage->exporter->ops->release(storage->exporter, storage->priv);
 	storage->exporter = NULL;
 }

@@ -124,6 +124,7 @@ int waybuf_memfd_exporter_create(struct waybuf_exporter **out)
 		.base_cost = EXPORTER_COST_MEMFD,
 	};
 	exporter->recycles = true;
+	exporter->takes_memfd = true;
 	*out = exporter;
 	return 0;
 }

@@ -165,6 +165,7 @@ int waybuf_udmabuf_exporter_create(struct waybuf_exporter **out)
 		.base_cost = EXPORTER_COST_UDMABUF,
 	};
 	exporter->base.recycles = true;
+	exporter->base.takes_memfd = true;
 	*out = &exporter->base;
 	return 0;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/manager.h"
+#include "core/supply.h"
 #include "core_fixture.h"
 #include "util/fd.h"
 
@@ -87,6 +90,49 @@ TEST(cleared_by_and_by)
 	draw(&w, NULL);
 	ck_assert(fd_id_equal(&first, &w.id));
 	leave(&w);
+	fixture_finish(&w.f);
+}
+
+static void note_need(void *data, uint32_t index, uint32_t slot, uint64_t size)
+{
+	ck_assert_uint_eq(index + slot, 0);
+	*(uint64_t *)data = size;
+}
+
+/* A dma-buf of pages that the client has brought along; they are not kept for anybody. */
+TEST(pages_of_the_client)
+{
+	struct world w;
+	uint64_t size = 0;
+	uint32_t found = 0;
+	const uint32_t written = 0x12345678;
+	world_init(&w);
+	w.pool = fixture_pool(&w.f, 60, 61, 1);
+	waybuf_pool_set_supplier(w.pool, note_need, &size);
+	party_attach(&w.party, w.pool, w.f.account, "user");
+	party_commit(&w.party, cpu_constraints(DRM_FORMAT_XRGB8888, 0));
+	seat_open(&w.seat, &w.party, 0);
+	seat_map(&w.seat, WAYBUF_WRITE);
+	/* whole pages */
+	ck_assert_uint_eq(size, 16384);
+	int fd = memfd_create("own", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ck_assert_int_eq(ftruncate(fd, 16384), 0);
+	ck_assert_int_eq(fallocate(fd, 0, 0, 16384), 0);
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	waybuf_pool_provide(w.pool, 0, 0, fcntl(fd, F_DUPFD_CLOEXEC, 0));
+	fixture_wait(&w.f, &w.seat.answered);
+	ck_assert_str_eq(w.seat.layout.exporter, "udmabuf");
+	ck_assert_int_eq(w.seat.layout.memory[0].kind, WAYBUF_MEMORY_DMABUF);
+	ck_assert_uint_eq(waybuf_account_bytes(w.f.account), 16384);
+	ck_assert_int_eq(pwrite(fd, &written, sizeof(written), 4096), sizeof(written));
+	char *pixels = mmap(NULL, 16384, PROT_READ, MAP_SHARED, w.seat.layout.memory[0].fd, 0);
+	ck_assert_ptr_ne(pixels, MAP_FAILED);
+	memcpy(&found, pixels + 4096, sizeof(found));
+	munmap(pixels, 16384);
+	ck_assert_uint_eq(found, written);
+	close(fd);
+	leave(&w);
+	ck_assert_uint_eq(w.f.manager->recycler.count, 0);
 	fixture_finish(&w.f);
 }
 

@@ -59,6 +59,10 @@ struct waybuf_exporter {
 	 * being released at once
 	 */
 	bool recycles;
+	/**
+	 * what it makes is a memfd, or the pages of one by `wrap`: a memfd of the client's will do
+	 */
+	bool takes_memfd;
 };
 
 #ifdef __cplusplus
