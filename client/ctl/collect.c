@@ -88,6 +88,7 @@ static enum ctl_status collect_local(const char *note, struct json_object **docu
 {
 	struct json_builder builder;
 	struct json_object *objects = begin_document(&builder, "this machine", note);
+	json_add_bool(&builder, builder.root, "local", true);
 	int drm_fd = -1;
 	add_devices(&builder, objects, &drm_fd);
 	int ret = add_exporters(&builder, objects, drm_fd);

@@ -381,6 +381,8 @@ void ctl_print_info(struct json_object *document, FILE *out)
 	print_all(objects, "exporter", print_exporter, out);
 	print_all(objects, "device", print_device, out);
 	if (!has_type(objects, "device"))
-		fputs("\nno display controller: /dev/dri has no node that can be opened\n", out);
+		fprintf(out, "\nno display controller: %s\n",
+			get_bool(document, "local") ? "/dev/dri has no node that can be opened"
+						    : "the server runs without one");
 	print_all(objects, NULL, print_other, out);
 }

@@ -60,6 +60,16 @@ TEST(exporters)
 		"  heap cma     dma-buf, contiguous, not for the CPU, cost 30\n"
 		"  gbm          not here: no GPU\n"
 		"\n"
+		"no display controller: the server runs without one\n");
+}
+
+TEST(nothing_local)
+{
+	check_print("{\"version\":\"1\",\"source\":\"this machine\",\"local\":true,\"objects\":[]}",
+		"waybuf 1, as seen by this machine\n"
+		"\n"
+		"exporters\n"
+		"\n"
 		"no display controller: /dev/dri has no node that can be opened\n");
 }
 
