@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016 # backquotes are what is looked for
+# check-dma-buf-map.sh SOURCE: docs/dma-buf-map.md names only what is there: test
+# cases, C functions and types, messages of the protocol, calls of the kernel; and
+# each row has a proof, or the reason why there is none.
+set -u
+cd "$1" || exit 1
+doc=docs/dma-buf-map.md
+xml=protocol/waybuf-allocator-v1.xml
+number=0
+failed=0
+
+# verdict NAME MISSING: what is missing is a line each
+verdict()
+{
+	number=$((number + 1))
+	if [ -z "$2" ]; then
+		echo "ok $number - $1"
+	else
+		echo "not ok $number - $1"
+		echo "$2" | sed 's/^/# /'
+		failed=1
+	fi
+}
+
+# names PATTERN: what stands between backquotes and matches
+names()
+{
+	grep -o '`[^`]*`' "$doc" | tr -d '`' | grep -E -x -- "$1" | sort -u
+}
+
+missing_tests()
+{
+	for proof in $(names '[a-z]+/test_[a-z0-9_]+:[a-z0-9_]+'); do
+		file=tests/${proof%%:*}.c
+		grep -q "^TEST(${proof#*:})" "$file" 2>/dev/null || echo "$file has no ${proof#*:}"
+	done
+}
+
+missing_functions()
+{
+	for name in $(names '(waybuf|fd)_[a-z0-9_]+\(\)' | tr -d '()'); do
+		grep -q -r -w --include='*.h' -- "$name" include src || echo "no header declares $name()"
+	done
+	for name in $(names '(struct|enum) waybuf_[a-z_]+' | sed 's/.* //') \
+		$(names 'WAYBUF_[A-Z_]+'); do
+		grep -q -r -w --include='*.[ch]' -- "$name" include src || echo "nothing defines $name"
+	done
+}
+
+missing_messages()
+{
+	for name in $(names 'waybuf_[a-z]+_v1\.[a-z_]+'); do
+		sed -n "/<interface name=\"${name%.*}\"/,/<\/interface>/p" "$xml" |
+			grep -q -E "<(request|event) name=\"${name#*.}\"" || echo "$xml has no $name"
+	done
+}
+
+# the third column
+missing_calls()
+{
+	for name in $(grep '^| ' "$doc" | awk -F' [|] ' '{ print $3 }' | grep -o '`[^`/]*`' |
+		tr -d '`' | sort -u); do
+		grep -q -r -w --include='*.[ch]' -- "$name" src || echo "nothing calls $name"
+	done
+}
+
+bad_rows()
+{
+	grep '^| ' "$doc" | grep -v '^| kernel |' | awk -F' [|] ' '
+		NF != 5 { print "not five columns: " $1; next }
+		$5 !~ /`[a-z]+\/test_/ && $5 !~ /^none: / { print "no proof: " $1 }'
+}
+
+# A pattern that finds nothing would let everything pass.
+too_few()
+{
+	for pattern in 'guest/test_[a-z0-9_]+:[a-z0-9_]+' 'waybuf_[a-z0-9_]+\(\)' \
+		'waybuf_[a-z]+_v1\.[a-z_]+' '[a-z]+/test_[a-z0-9_]+:[a-z0-9_]+'; do
+		[ "$(names "$pattern" | wc -l)" -ge 10 ] || echo "fewer than 10 of $pattern"
+	done
+	[ "$(grep -c '^| ' "$doc")" -ge 80 ] || echo "fewer than 80 rows"
+}
+
+echo 1..6
+verdict 'every test exists' "$(missing_tests)"
+verdict 'every function and type exists' "$(missing_functions)"
+verdict 'every message exists' "$(missing_messages)"
+verdict 'every call is made' "$(missing_calls)"
+verdict 'every row has a proof or a reason' "$(bad_rows)"
+verdict 'the page was read' "$(too_few)"
+exit $failed
