@@ -4,10 +4,15 @@
 #include <string.h>
 #include <sys/random.h>
 
+#ifdef HAVE_NETTLE
+#include <nettle/sha2.h>
+#include <nettle/version.h>
+#endif
+
 #include "token.h"
 
 struct token {
-	char text[TOKEN_LENGTH];
+	uint8_t digest[TOKEN_DIGEST];
 	void *owner;
 	void (*gone)(void *owner);
 	uint32_t uses;
@@ -23,10 +28,29 @@ static void token_end(struct token *token)
 	wl_list_remove(&token->link);
 	if (token->gone)
 		token->gone(token->owner);
-	/* the bits are a password until the page is reused */
-	explicit_bzero(token->text, sizeof(token->text));
+	/* a password, where it is not hashed, until the page is reused */
+	explicit_bzero(token->digest, sizeof(token->digest));
 	free(token->context);
 	free(token);
+}
+
+void token_digest(const char text[TOKEN_LENGTH], uint8_t digest[TOKEN_DIGEST])
+{
+#ifdef HAVE_NETTLE
+	struct sha256_ctx context;
+	sha256_init(&context);
+	sha256_update(&context, TOKEN_LENGTH, (const uint8_t *)text);
+	_Static_assert(TOKEN_DIGEST == SHA256_DIGEST_SIZE, "the whole digest is kept");
+#if NETTLE_VERSION_MAJOR >= 4
+	sha256_digest(&context, digest);
+#else
+	sha256_digest(&context, TOKEN_DIGEST, digest);
+#endif
+	explicit_bzero(&context, sizeof(context));
+#else
+	_Static_assert(TOKEN_DIGEST == TOKEN_LENGTH, "the whole text is kept");
+	memcpy(digest, text, TOKEN_LENGTH);
+#endif
 }
 
 void token_table_init(struct token_table *table)
@@ -78,7 +102,10 @@ int token_mint(struct token_table *table, void *owner, const struct token_terms 
 			return -ENOMEM;
 		}
 	}
-	print_bits(bits, token->text);
+	print_bits(bits, text);
+	text[TOKEN_LENGTH] = '\0';
+	explicit_bzero(bits, sizeof(bits));
+	token_digest(text, token->digest);
 	token->owner = owner;
 	token->gone = gone;
 	token->uses = terms->uses;
@@ -87,16 +114,14 @@ int token_mint(struct token_table *table, void *owner, const struct token_terms 
 	token->read_only = terms->read_only;
 	token->cross_sandbox = terms->cross_sandbox;
 	wl_list_insert(&table->tokens, &token->link);
-	memcpy(text, token->text, TOKEN_LENGTH);
-	text[TOKEN_LENGTH] = '\0';
 	return 0;
 }
 
 /* Takes the same time wherever the first difference is. */
-static bool same_text(const char *a, const char *b)
+static bool same_digest(const uint8_t *a, const uint8_t *b)
 {
 	volatile unsigned char difference = 0;
-	for (size_t i = 0; i < TOKEN_LENGTH; i++)
+	for (size_t i = 0; i < TOKEN_DIGEST; i++)
 		difference = (unsigned char)(difference | (a[i] ^ b[i]));
 	return difference == 0;
 }
@@ -114,11 +139,13 @@ bool token_use(struct token_table *table, const char *text, uint64_t now, const 
 	char padded[TOKEN_LENGTH] = {0};
 	size_t length = strnlen(text, TOKEN_LENGTH + 1);
 	memcpy(padded, text, length < TOKEN_LENGTH ? length : TOKEN_LENGTH);
+	uint8_t digest[TOKEN_DIGEST];
+	token_digest(padded, digest);
 
 	token_expire(table, now);
 	struct token *token, *found = NULL;
 	wl_list_for_each(token, &table->tokens, link) {
-		if (same_text(token->text, padded))
+		if (same_digest(token->digest, digest))
 			found = token;
 	}
 	if (!found || length != TOKEN_LENGTH || !context_fits(found, context))

@@ -14,6 +14,7 @@
  * it took; the quota of pools bounds the table.
  */
 #define TOKEN_LENGTH 32
+#define TOKEN_DIGEST 32
 
 struct token_table {
 	struct wl_list tokens; // token.link
@@ -35,6 +36,12 @@ struct token_rights {
 	void *owner;
 	bool read_only;
 };
+
+/*
+ * What is kept of @text: its SHA-256, so that whoever reads our memory cannot join with it. Without
+ * the nettle library the text itself.
+ */
+void token_digest(const char text[TOKEN_LENGTH], uint8_t digest[TOKEN_DIGEST]);
 
 void token_table_init(struct token_table *table);
 void token_table_finish(struct token_table *table);

@@ -117,4 +117,21 @@ TEST(what_is_no_token)
 	token_table_finish(&table);
 }
 
+/* What is in memory is no token, where a library for that is there. */
+TEST(kept_as_a_digest)
+{
+	static const char text[] = "00112233445566778899aabbccddeeff";
+#ifdef HAVE_NETTLE
+	/* of sha256sum */
+	static const uint8_t expected[TOKEN_DIGEST] = {0x59, 0x47, 0xd7, 0xc3, 0x3d, 0x78, 0x3f,
+		0x94, 0xb3, 0xb4, 0xc1, 0xa9, 0x6e, 0xbc, 0x89, 0x91, 0xed, 0x28, 0xf1, 0xb0, 0x69,
+		0xb7, 0x1e, 0x03, 0x37, 0x6c, 0xba, 0x8c, 0xaa, 0x98, 0xa7, 0x20};
+#else
+	const uint8_t *expected = (const uint8_t *)text;
+#endif
+	uint8_t digest[TOKEN_DIGEST];
+	token_digest(text, digest);
+	ck_assert_mem_eq(digest, expected, sizeof(digest));
+}
+
 TEST_MAIN("token")
