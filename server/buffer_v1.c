@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "allocator.h"
+#include "trace_report.h"
 #include "wl_buffer.h"
 
 /*
@@ -110,6 +111,13 @@ static void send_grant(struct view *view, const struct waybuf_grant *grant, int 
 		fail(view, -EMFILE, NULL);
 		goto out;
 	}
+	if (is_new && view->told_generation)
+		server_trace(view->client->server, view->client->client,
+			(struct waybuf_trace_event){
+				.kind = WAYBUF_TRACE_MIGRATE,
+				.buffer = wl_resource_get_id(view->resource),
+				.point = layout->generation,
+			});
 	if (is_new) {
 		send_layout(view, layout);
 		send_memory(view, layout);

@@ -12,12 +12,13 @@
 #include "report.h"
 #include "report/info.h"
 #include "report/json.h"
+#include "trace_report.h"
 
 /*
  * waybuf_monitor_v1: what the server knows, for tools. The registry filter of the host hides it
  * from those whom it does not concern; whoever binds it all the same gets reports that all fail.
  *
- * Reports are made at once, so that there is never a second one under way.
+ * Reports are made at once, but for traces, so that only of these a second one could be under way.
  */
 #define MONITOR_VERSION 1
 
@@ -172,8 +173,33 @@ static void snapshot_explain(
 	report_fail(report, WAYBUF_REASON_CLOSED, "there is no such pool");
 }
 
-static void snapshot(struct waybuf_server_monitor *monitor, struct waybuf_report *report,
-	uint32_t what, const char *argument)
+static void snapshot_why(
+	struct waybuf_server_monitor *monitor, struct waybuf_report *report, const char *argument)
+{
+	uint32_t id;
+	if (!monitor->options.why)
+		report_fail(report, WAYBUF_REASON_UNSUPPORTED, "this server shows nothing");
+	else if (!parse_id(argument, &id))
+		report_fail(report, WAYBUF_REASON_UNSUPPORTED, "the argument is an id");
+	else if (monitor->options.why(monitor->options.data, report, id))
+		report_send(report);
+	else
+		report_fail(report, WAYBUF_REASON_CLOSED, "there is no such surface or buffer");
+}
+
+static void snapshot_trace(struct waybuf_server *server, struct wl_client *client,
+	struct waybuf_report *report, const char *argument)
+{
+	uint32_t seconds;
+	if (!parse_id(argument, &seconds) || seconds < 1 || seconds > 60)
+		report_fail(report, WAYBUF_REASON_UNSUPPORTED,
+			"the argument is a number of seconds, 1 to 60");
+	else
+		trace_request_start(server, client, report, seconds);
+}
+
+static void snapshot(struct waybuf_server_monitor *monitor, struct wl_client *client,
+	struct waybuf_report *report, uint32_t what, const char *argument)
 {
 	switch (what) {
 	case WAYBUF_MONITOR_V1_SNAPSHOT_INFO:
@@ -186,6 +212,12 @@ static void snapshot(struct waybuf_server_monitor *monitor, struct waybuf_report
 		break;
 	case WAYBUF_MONITOR_V1_SNAPSHOT_EXPLAIN:
 		snapshot_explain(monitor->server, report, argument);
+		break;
+	case WAYBUF_MONITOR_V1_SNAPSHOT_WHY:
+		snapshot_why(monitor, report, argument);
+		break;
+	case WAYBUF_MONITOR_V1_SNAPSHOT_TRACE:
+		snapshot_trace(monitor->server, client, report, argument);
 		break;
 	default:
 		report_fail(report, WAYBUF_REASON_UNSUPPORTED, "no such report here");
@@ -210,8 +242,10 @@ static void handle_snapshot(struct wl_client *client, struct wl_resource *resour
 		report_fail(report, WAYBUF_REASON_CLOSED, "the server is shutting down");
 	else if (!server_client_trusted(monitor->server, client))
 		report_fail(report, WAYBUF_REASON_DENIED, "not for this connection");
+	else if (trace_request_pending(monitor->server, client))
+		report_fail(report, WAYBUF_REASON_QUOTA, "a trace of this client is under way");
 	else
-		snapshot(monitor, report, what, argument);
+		snapshot(monitor, client, report, what, argument);
 }
 
 static const struct waybuf_monitor_v1_interface monitor_impl = {
@@ -268,6 +302,7 @@ void waybuf_server_monitor_destroy(struct waybuf_server_monitor *monitor)
 {
 	if (!monitor)
 		return;
+	trace_requests_finish(monitor->server);
 	struct wl_resource *resource, *next;
 	wl_resource_for_each_safe(resource, next, &monitor->resources) {
 		wl_resource_set_user_data(resource, NULL);

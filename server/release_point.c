@@ -8,6 +8,7 @@
 #include "core/manager.h"
 #include "fence/wait.h"
 #include "syncobj.h"
+#include "trace/trace.h"
 #include "util/log.h"
 
 /*
@@ -33,6 +34,7 @@ struct waybuf_release_point {
 	struct waybuf_account *account; /* charged; NULL: not */
 	struct waybuf_syncobj *syncobj;
 	uint64_t point;
+	struct waybuf_trace_event who;
 	unsigned readers, tries;
 	size_t n_fences, size; /* size: room for every reader that there was */
 	struct waybuf_fence **fences;
@@ -163,6 +165,8 @@ void waybuf_release_point_unref(struct waybuf_release_point *release, struct way
 		release->fences[release->n_fences++] = waybuf_fence_ref(fence);
 	if (release->readers > 0)
 		return;
+	if (release->server)
+		waybuf_trace_add(release->server->trace, &release->who);
 	if (release->n_fences > 0 && hand_over(release) == 0)
 		destroy(release);
 	else
@@ -170,7 +174,8 @@ void waybuf_release_point_unref(struct waybuf_release_point *release, struct way
 }
 
 int release_point_create(struct waybuf_server *server, struct waybuf_account *account,
-	struct waybuf_syncobj *syncobj, uint64_t point, struct waybuf_release_point **out)
+	struct waybuf_syncobj *syncobj, const struct waybuf_trace_event *who,
+	struct waybuf_release_point **out)
 {
 	struct waybuf_release_point *release = calloc(1, sizeof(*release));
 	if (!release)
@@ -188,7 +193,8 @@ int release_point_create(struct waybuf_server *server, struct waybuf_account *ac
 	release->account = account ? waybuf_account_ref(account) : NULL;
 	release->server = server;
 	release->syncobj = waybuf_syncobj_ref(syncobj);
-	release->point = point;
+	release->point = who->point;
+	release->who = *who;
 	release->readers = 1;
 	waybuf_fence_wait_init(&release->wait);
 	waybuf_deadline_init(&release->retry, handle_retry);

@@ -28,7 +28,6 @@ static void handle_destroy(struct wl_client *client, struct wl_resource *resourc
 
 static const struct waybuf_report_v1_interface report_impl = {.destroy = handle_destroy};
 
-/* Reports are filled within the request that asks for them, so the resource cannot go meanwhile. */
 struct waybuf_report *report_create(struct wl_client *client, uint32_t version, uint32_t id)
 {
 	struct waybuf_report *report = calloc(1, sizeof(*report));
@@ -98,6 +97,22 @@ static void report_free(struct waybuf_report *report)
 {
 	free(report->text);
 	free(report);
+}
+
+void report_add_line(struct waybuf_report *report, const char *line)
+{
+	if (add_line(report, line) < 0)
+		report->spoiled = true;
+}
+
+struct wl_resource *report_resource(const struct waybuf_report *report)
+{
+	return report->resource;
+}
+
+void report_abandon(struct waybuf_report *report)
+{
+	report_free(report);
 }
 
 static int write_all(int fd, const char *text, size_t size)

@@ -11,6 +11,7 @@
 #include "monitor.h"
 #include "server.h"
 #include "syncobj.h"
+#include "trace/trace.h"
 #include "util/fd.h"
 #include "util/log.h"
 
@@ -61,11 +62,16 @@ int waybuf_server_create(struct wl_display *display, const struct waybuf_server_
 	wl_list_init(&server->pools);
 	wl_list_init(&server->syncobjs);
 	wl_list_init(&server->release_points);
+	wl_list_init(&server->trace_requests);
 	token_table_init(&server->tokens);
 
-	int ret = keep_drm_fd(server);
-	if (ret < 0)
+	int ret = -ENOMEM;
+	server->trace = calloc(1, sizeof(*server->trace));
+	if (!server->trace)
 		goto err_server;
+	ret = keep_drm_fd(server);
+	if (ret < 0)
+		goto err_trace;
 	ret = server_loop_create(wl_display_get_event_loop(display), &server->loop);
 	if (ret < 0)
 		goto err_fd;
@@ -88,6 +94,8 @@ err_loop:
 	waybuf_loop_destroy(server->loop);
 err_fd:
 	fd_close(&server->drm_fd);
+err_trace:
+	free(server->trace);
 err_server:
 	free(server);
 	return ret;
@@ -112,6 +120,7 @@ void waybuf_server_destroy(struct waybuf_server *server)
 	waybuf_manager_destroy(server->manager);
 	waybuf_loop_destroy(server->loop);
 	fd_close(&server->drm_fd);
+	free(server->trace);
 	free(server);
 }
 

@@ -11,6 +11,7 @@
 #include "token.h"
 
 struct waybuf_loop;
+struct waybuf_trace;
 
 /* fds that are kept back: libwayland answers a failed dup by killing the client. */
 #define SERVER_FD_RESERVE 32
@@ -29,6 +30,8 @@ struct waybuf_server {
 	struct wl_list pools; // server_pool.link
 	struct wl_list syncobjs; // waybuf_server_syncobj.link
 	struct wl_list release_points; // waybuf_release_point.link
+	struct waybuf_trace *trace;
+	struct wl_list trace_requests; // trace_request.link
 	struct token_table tokens;
 	struct set_table sets;
 	uint32_t last_who;

@@ -50,9 +50,13 @@ int syncobj_surface_create(struct waybuf_server_syncobj *syncobj, struct wl_clie
 
 /* ---- release_point.c ------------------------------------------------------------------------- */
 
-/* One reader. @syncobj is referenced. @account (may be NULL) is charged while it lives. */
+/*
+ * One reader. @syncobj is referenced. @account (may be NULL) is charged while it lives. @who is copied
+ * for the trace of its end.
+ */
 int release_point_create(struct waybuf_server *server, struct waybuf_account *account,
-	struct waybuf_syncobj *syncobj, uint64_t point, struct waybuf_release_point **out);
+	struct waybuf_syncobj *syncobj, const struct waybuf_trace_event *who,
+	struct waybuf_release_point **out);
 /* The server goes, and with it all readers: what still waits is signalled. */
 void release_points_finish(struct waybuf_server *server);
 

@@ -185,20 +185,37 @@ static int take_acquire(struct syncobj_surface *surface, struct waybuf_fence **o
 }
 
 /* Without an object to keep it the point is signalled: nobody will read such a buffer. */
-static int take_release(struct syncobj_surface *surface, struct waybuf_release_point **out)
+static int take_release(struct syncobj_surface *surface, struct waybuf_trace_event who,
+	struct waybuf_release_point **out)
 {
 	struct waybuf_server *server = surface->syncobj->server;
 	struct wl_client *client = wl_resource_get_client(surface->resource);
 	uint64_t point = surface->release.value;
+	who.kind = WAYBUF_TRACE_RELEASE;
+	who.point = point;
 	struct waybuf_syncobj *syncobj;
 	int ret = syncobj_timeline_get(surface->release.timeline, &syncobj);
 	if (ret < 0)
 		return ret;
 	struct waybuf_account *account = waybuf_server_client_account(server, client);
-	ret = account ? release_point_create(server, account, syncobj, point, out) : -ENOMEM;
+	ret = account ? release_point_create(server, account, syncobj, &who, out) : -ENOMEM;
 	if (ret < 0 && point > 0 && waybuf_syncobj_signal(syncobj, point) < 0)
 		waybuf_error("a release point is lost");
 	return ret;
+}
+
+static struct waybuf_trace_event describe(const struct syncobj_surface *surface,
+	struct wl_resource *wl_surface, struct wl_resource *buffer)
+{
+	pid_t pid = 0;
+	wl_client_get_credentials(wl_resource_get_client(wl_surface), &pid, NULL, NULL);
+	return (struct waybuf_trace_event){
+		.kind = WAYBUF_TRACE_ACQUIRE,
+		.client = pid,
+		.surface = wl_resource_get_id(wl_surface),
+		.buffer = wl_resource_get_id(buffer),
+		.point = surface->acquire.value,
+	};
 }
 
 int waybuf_syncobj_surface_commit(struct wl_resource *wl_surface, struct wl_resource *buffer,
@@ -211,9 +228,11 @@ int waybuf_syncobj_surface_commit(struct wl_resource *wl_surface, struct wl_reso
 	int ret = check_points(surface, buffer);
 	if (ret < 0 || !buffer || !surface->syncobj->server)
 		return ret;
+	const struct waybuf_trace_event who = describe(surface, wl_surface, buffer);
+	waybuf_server_trace(surface->syncobj->server, &who);
 	out->is_explicit = true;
 	out->error = take_acquire(surface, &out->acquire);
-	ret = take_release(surface, &out->release);
+	ret = take_release(surface, who, &out->release);
 	if (out->error == 0)
 		out->error = ret;
 	unset(&surface->acquire);

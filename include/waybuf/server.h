@@ -10,6 +10,7 @@
 #include <waybuf/buffer.h>
 #include <waybuf/device.h>
 #include <waybuf/gate.h>
+#include <waybuf/trace.h>
 #include <waybuf/version.h>
 
 #ifdef __cplusplus
@@ -396,6 +397,11 @@ struct waybuf_server_monitor_options {
 	 * the host has. NULL: nothing.
 	 */
 	void (*info)(void *data, struct waybuf_report *report);
+	/**
+	 * Adds a line for each surface of this id (of its wl_surface) or with a buffer of this id,
+	 * about what it waits for, to a `why` report. False: there is none. NULL: nothing is shown.
+	 */
+	bool (*why)(void *data, struct waybuf_report *report, uint32_t id);
 };
 
 /**
@@ -415,6 +421,15 @@ WAYBUF_EXPORT void waybuf_server_monitor_destroy(struct waybuf_server_monitor *m
  * the line.
  */
 WAYBUF_EXPORT int waybuf_report_add(struct waybuf_report *report, const char *json);
+
+/* ---- trace ----------------------------------------------------------------------------------- */
+
+/**
+ * Adds @event (copied) to the fence trace, which the monitor reports. The library itself adds the
+ * acquire and release of commits with points, and migrations; the rest is known to the host only.
+ */
+WAYBUF_EXPORT void waybuf_server_trace(
+	struct waybuf_server *server, const struct waybuf_trace_event *event);
 
 /* ---- wl_buffers ---------------------------------------------------------------------------- */
 

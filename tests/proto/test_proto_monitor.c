@@ -137,8 +137,8 @@ TEST(explain_what_is_not_there)
 
 TEST(reports_that_are_not_made)
 {
-	const uint32_t kinds[] = {
-		WAYBUF_MONITOR_V1_SNAPSHOT_WHY, WAYBUF_MONITOR_V1_SNAPSHOT_TRACE, 5, UINT32_MAX};
+	/* this host shows nothing, so it cannot say why */
+	const uint32_t kinds[] = {WAYBUF_MONITOR_V1_SNAPSHOT_WHY, 5, UINT32_MAX};
 	struct world w;
 	struct fixture_report report;
 	world_init(&w, NULL);
@@ -148,6 +148,58 @@ TEST(reports_that_are_not_made)
 		ck_assert_uint_eq(report.reason, WAYBUF_REASON_UNSUPPORTED);
 		raw_report_finish(&report);
 	}
+	world_finish(&w);
+}
+
+TEST(trace)
+{
+	static const char *const wrong[] = {"", "0", "61", "-1", "1s"};
+	struct world w;
+	struct fixture_report report, second;
+	world_init(&w, NULL);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snapshot(&w, &report, WAYBUF_MONITOR_V1_SNAPSHOT_TRACE, wrong[i]);
+		ck_assert_uint_eq(report.reason, WAYBUF_REASON_UNSUPPORTED);
+		raw_report_finish(&report);
+	}
+	raw_report_listen(&report,
+		waybuf_monitor_v1_snapshot(
+			w.client.monitor, WAYBUF_MONITOR_V1_SNAPSHOT_TRACE, "1"));
+	snapshot(&w, &second, WAYBUF_MONITOR_V1_SNAPSHOT_INFO, "");
+	ck_assert_uint_eq(second.reason, WAYBUF_REASON_QUOTA);
+	raw_report_finish(&second);
+	/* more than there is room for: what is lost is counted */
+	const struct waybuf_trace_event event = {.kind = WAYBUF_TRACE_LATCH, .client = 7};
+	for (int i = 0; i < 16384 + 5; i++)
+		waybuf_server_trace(w.server.server, &event);
+	ck_assert_uint_eq(report.ready, 0);
+	client_wait(&w.client, &report.ready, 1);
+	ck_assert_uint_eq(count_lines(&report, "event"), 16384);
+	ck_assert_uint_eq(count_lines(&report, "trace"), 1);
+	ck_assert_ptr_nonnull(strstr(report.text, "\"lost\":5}"));
+	raw_report_finish(&report);
+	world_finish(&w);
+}
+
+/* By the client, and by the server. */
+TEST(trace_that_is_cut_off)
+{
+	struct world w;
+	struct fixture_report report;
+	world_init(&w, NULL);
+	waybuf_report_v1_destroy(waybuf_monitor_v1_snapshot(
+		w.client.monitor, WAYBUF_MONITOR_V1_SNAPSHOT_TRACE, "60"));
+	ck_assert(client_sync(&w.client));
+	raw_report_listen(&report,
+		waybuf_monitor_v1_snapshot(
+			w.client.monitor, WAYBUF_MONITOR_V1_SNAPSHOT_TRACE, "60"));
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(report.failed, 0);
+	waybuf_server_monitor_destroy(w.server.monitor);
+	w.server.monitor = NULL;
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(report.reason, WAYBUF_REASON_CLOSED);
+	raw_report_finish(&report);
 	world_finish(&w);
 }
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TRACE_TRACE_H
+#define TRACE_TRACE_H
+
+#include <stdbool.h>
+#include <waybuf/trace.h>
+
+/*
+ * The ring behind the trace: of a fixed size, written by the loop's thread alone. Adding never
+ * allocates and never fails; the oldest event makes room. Events are numbered from 0 on, so that a
+ * reader can go on where it was and knows what it has missed.
+ */
+#define WAYBUF_TRACE_SIZE 16384
+
+struct waybuf_trace {
+	uint64_t n; /* events so far: the number of the next one */
+	struct waybuf_trace_event events[WAYBUF_TRACE_SIZE];
+};
+
+/* NULL @trace is a no-op. */
+void waybuf_trace_add(struct waybuf_trace *trace, const struct waybuf_trace_event *event);
+/* The oldest number from @from on that is still there. */
+uint64_t waybuf_trace_first(const struct waybuf_trace *trace, uint64_t from);
+/* Of a number that is there: not below waybuf_trace_first(), below trace->n. */
+const struct waybuf_trace_event *waybuf_trace_get(const struct waybuf_trace *trace, uint64_t i);
+
+#endif
