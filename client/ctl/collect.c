@@ -166,11 +166,10 @@ static enum ctl_status read_report(
 }
 
 /* Asks the monitor, and keeps its refusal in answer->why. */
-static enum ctl_status ask_monitor(
-	struct ctl_session *session, struct waybuf_monitor_v1 *monitor, struct answer *answer)
+static enum ctl_status ask_monitor(struct ctl_session *session, struct waybuf_monitor_v1 *monitor,
+	uint32_t what, const char *argument, struct answer *answer)
 {
-	struct waybuf_report_v1 *report =
-		waybuf_monitor_v1_snapshot(monitor, WAYBUF_MONITOR_V1_SNAPSHOT_INFO, "");
+	struct waybuf_report_v1 *report = waybuf_monitor_v1_snapshot(monitor, what, argument);
 	waybuf_report_v1_add_listener(report, &report_listener, answer);
 	enum ctl_status status = ctl_session_wait(session, &answer->arrived, "the report");
 	waybuf_report_v1_destroy(report);
@@ -188,7 +187,8 @@ static enum ctl_status collect_from(struct ctl_session *session, const char *sou
 		return CTL_UNSUPPORTED;
 	}
 	struct answer answer = {.fd = -1};
-	enum ctl_status status = ask_monitor(session, monitor, &answer);
+	enum ctl_status status =
+		ask_monitor(session, monitor, WAYBUF_MONITOR_V1_SNAPSHOT_INFO, "", &answer);
 	waybuf_monitor_v1_destroy(monitor);
 	if (status != CTL_OK)
 		return status;
@@ -233,4 +233,46 @@ enum ctl_status ctl_collect_info(
 		return status;
 	}
 	return collect_local(why, document);
+}
+
+/* ---- other reports ------------------------------------------------------------------------- */
+
+static enum ctl_status collect_report(struct ctl_session *session, uint32_t what,
+	const char *argument, struct json_object **document)
+{
+	struct waybuf_monitor_v1 *monitor =
+		ctl_session_bind(session, &waybuf_monitor_v1_interface, 1, 1);
+	if (!monitor) {
+		ctl_error("the server has no waybuf_monitor_v1");
+		return CTL_UNSUPPORTED;
+	}
+	struct answer answer = {.fd = -1};
+	enum ctl_status status = ask_monitor(session, monitor, what, argument, &answer);
+	waybuf_monitor_v1_destroy(monitor);
+	if (status != CTL_OK)
+		return status;
+	if (answer.why[0]) {
+		ctl_error("the server gives no report: %s", answer.why);
+		return CTL_FAILED;
+	}
+	status = read_report(&answer, "server", document);
+	fd_close(&answer.fd);
+	return status;
+}
+
+enum ctl_status ctl_collect_report(const char *display, enum ctl_report what, const char *argument,
+	unsigned ms, struct json_object **document)
+{
+	static const uint32_t whats[] = {
+		[CTL_REPORT_WHY] = WAYBUF_MONITOR_V1_SNAPSHOT_WHY,
+		[CTL_REPORT_TRACE] = WAYBUF_MONITOR_V1_SNAPSHOT_TRACE,
+	};
+	struct ctl_session session;
+	enum ctl_status status = ctl_session_open(&session, display, false);
+	if (status != CTL_OK)
+		return status;
+	session.deadline_ms += ms;
+	status = collect_report(&session, whats[what], argument, document);
+	ctl_session_close(&session);
+	return status;
 }

@@ -8,7 +8,7 @@
 
 /*
  * waybufctl: main.c reads the command line, collect.c gathers one document, print.c shows it as
- * text, screenshot.c captures an output, image.c writes PNG files, session.c is the connection.
+ * text, trace.c has what it asks about commits, screenshot.c captures an output, image.c writes PNG files, session.c is the connection.
  *
  * Every function that can fail prints one line that says what to do, and returns the exit status.
  */
@@ -81,6 +81,21 @@ enum ctl_status ctl_collect_info(
 
 /* For people, 80 columns. @document may come from a server of another version. */
 void ctl_print_info(struct json_object *document, FILE *out);
+
+enum ctl_report { CTL_REPORT_WHY, CTL_REPORT_TRACE };
+
+/* The same with the lines of another report of the server, which takes @ms longer than others. */
+enum ctl_status ctl_collect_report(const char *display, enum ctl_report what, const char *argument,
+	unsigned ms, struct json_object **document);
+
+/* ---- trace.c ------------------------------------------------------------------------------- */
+
+/* Writes the events of @seconds (1 to 60) from now on to @path; "-" is stdout. */
+enum ctl_status ctl_trace(const char *display, unsigned seconds, const char *path);
+/* The report in Chrome's format; NULL: out of memory. */
+struct json_object *ctl_trace_convert(struct json_object *document);
+/* Prints what surfaces with that id, or with a buffer of that id, wait for. */
+enum ctl_status ctl_why(const char *display, const char *id, bool json);
 
 /* ---- screenshot.c and image.c -------------------------------------------------------------- */
 

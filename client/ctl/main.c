@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -22,13 +23,19 @@ void ctl_error(const char *format, ...)
 static const char usage[] =
 	"usage: waybufctl [--display NAME] info [--json] [--local]\n"
 	"       waybufctl [--display NAME] screenshot [--output NAME] FILE.png\n"
+	"       waybufctl [--display NAME] trace [--seconds N] --output FILE.json\n"
+	"       waybufctl [--display NAME] why [--json] ID\n"
 	"       waybufctl --help | --version\n"
 	"\n"
 	"  info         devices, planes, formats, exporters, and why one does not work\n"
 	"  screenshot   writes what an output shows; FILE.png may be - for stdout\n"
+	"  trace        writes what happens to commits, for Perfetto; - for stdout\n"
+	"  why          what a surface waits for, by its id or that of its buffer\n"
 	"\n"
 	"  -d, --display NAME   Wayland socket of the server; default: WAYLAND_DISPLAY\n"
-	"  -o, --output NAME    which output to capture; default: the first one\n"
+	"  -o, --output NAME    which output to capture; default: the first one;\n"
+	"                       with trace: the file to write\n"
+	"  -s, --seconds N      how long to trace, 1 to 60; default: 5\n"
 	"  -j, --json           one JSON document instead of text\n"
 	"  -l, --local          look at this machine, not at a server\n"
 	"  -h, --help           print this and exit\n"
@@ -38,15 +45,17 @@ static const char usage[] =
 	"offer what is needed.\n";
 
 struct arguments {
-	const char *display, *output;
+	const char *display, *output, *seconds;
 	bool json, local;
 };
 
 static enum ctl_status run_info(const struct arguments *arguments, int argc, char **argv)
 {
-	if (argc > 0 || arguments->output) {
+	if (argc > 0 || arguments->output || arguments->seconds) {
 		ctl_error("info takes no %s; see waybufctl --help",
-			argc > 0 ? "file name" : "--output");
+			argc > 0                    ? "file name"
+				: arguments->output ? "--output"
+						    : "--seconds");
 		return CTL_USAGE;
 	}
 	struct ctl_info_options options = {
@@ -69,7 +78,7 @@ static enum ctl_status run_info(const struct arguments *arguments, int argc, cha
 
 static enum ctl_status run_screenshot(const struct arguments *arguments, int argc, char **argv)
 {
-	if (argc != 1 || arguments->json || arguments->local) {
+	if (argc != 1 || arguments->json || arguments->local || arguments->seconds) {
 		ctl_error("screenshot takes one file name, and of options --output; see waybufctl "
 			  "--help");
 		return CTL_USAGE;
@@ -82,12 +91,37 @@ static enum ctl_status run_screenshot(const struct arguments *arguments, int arg
 	return ctl_screenshot(&options);
 }
 
+static enum ctl_status run_trace(const struct arguments *arguments, int argc, char **argv)
+{
+	const char *text = arguments->seconds ? arguments->seconds : "5";
+	char *end;
+	unsigned long seconds = strtoul(text, &end, 10);
+	if (argc > 0 || !arguments->output || arguments->json || arguments->local || *end ||
+		seconds < 1 || seconds > 60) {
+		ctl_error("trace takes --output FILE, and --seconds from 1 to 60; see waybufctl "
+			  "--help");
+		return CTL_USAGE;
+	}
+	return ctl_trace(arguments->display, (unsigned)seconds, arguments->output);
+}
+
+static enum ctl_status run_why(const struct arguments *arguments, int argc, char **argv)
+{
+	if (argc != 1 || arguments->output || arguments->local || arguments->seconds) {
+		ctl_error("why takes the id of a surface or of a buffer; see waybufctl --help");
+		return CTL_USAGE;
+	}
+	return ctl_why(arguments->display, argv[0], arguments->json);
+}
+
 static const struct {
 	const char *name;
 	enum ctl_status (*run)(const struct arguments *arguments, int argc, char **argv);
 } commands[] = {
 	{"info", run_info},
 	{"screenshot", run_screenshot},
+	{"trace", run_trace},
+	{"why", run_why},
 };
 
 static enum ctl_status run_command(const struct arguments *arguments, int argc, char **argv)
@@ -112,13 +146,14 @@ static bool parse(int argc, char **argv, struct arguments *arguments, enum ctl_s
 		{"output", required_argument, NULL, 'o'},
 		{"json", no_argument, NULL, 'j'},
 		{"local", no_argument, NULL, 'l'},
+		{"seconds", required_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
 	*status = CTL_OK;
 	int option;
-	while ((option = getopt_long(argc, argv, "d:o:jlhV", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "d:o:s:jlhV", options, NULL)) != -1) {
 		switch (option) {
 		case 'd':
 			arguments->display = optarg;
@@ -131,6 +166,9 @@ static bool parse(int argc, char **argv, struct arguments *arguments, enum ctl_s
 			break;
 		case 'l':
 			arguments->local = true;
+			break;
+		case 's':
+			arguments->seconds = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);

@@ -80,7 +80,8 @@ static bool offer_buffers(struct daemon *daemon)
 		.data = daemon->output,
 		.display = daemon->output ? &planes_device_ops : NULL,
 	};
-	const struct waybuf_server_monitor_options monitor = {.data = daemon, .info = info_report};
+	const struct waybuf_server_monitor_options monitor = {
+		.data = daemon, .info = info_report, .why = info_why};
 	int ret = daemon->output ? add_device(daemon) : 0;
 	if (ret == 0)
 		ret = waybuf_server_allocator_create(

@@ -5,7 +5,9 @@
 
 #include <wayland-server-core.h>
 
+#include "daemon.h"
 #include "frame.h"
+#include "surface.h"
 #include "util/fd.h"
 
 /* Ties the newest backing to a wl_buffer, until the client destroys it. */
@@ -83,8 +85,28 @@ static int begin_use(struct frame *frame, struct waybuf_syncobj_points *points)
 	return 0;
 }
 
-int frame_create(
-	struct wl_resource *buffer, struct waybuf_syncobj_points *points, struct frame **out)
+void frame_trace(const struct frame *frame, enum waybuf_trace_kind kind, uint64_t point)
+{
+	struct waybuf_trace_event event = frame->who;
+	event.kind = kind;
+	event.point = point;
+	waybuf_server_trace(frame->server, &event);
+}
+
+static void describe(struct frame *frame, const struct surface *surface)
+{
+	pid_t pid = 0;
+	wl_client_get_credentials(wl_resource_get_client(surface->resource), &pid, NULL, NULL);
+	frame->server = surface->daemon->server;
+	frame->who = (struct waybuf_trace_event){
+		.client = pid,
+		.surface = wl_resource_get_id(surface->resource),
+		.buffer = wl_resource_get_id(frame->resource),
+	};
+}
+
+int frame_create(struct surface *surface, struct wl_resource *buffer,
+	struct waybuf_syncobj_points *points, struct frame **out)
 {
 	struct frame *frame = calloc(1, sizeof(*frame));
 	if (!frame)
@@ -101,6 +123,10 @@ int frame_create(
 			return ret;
 		}
 	}
+	describe(frame, surface);
+	frame->is_explicit = points->is_explicit;
+	if (!frame->is_explicit)
+		frame_trace(frame, WAYBUF_TRACE_ACQUIRE, 0);
 	*out = frame;
 	return 0;
 }
@@ -138,6 +164,8 @@ void frame_done(struct frame *frame, struct waybuf_fence *fence)
 	if (--frame->readers > 0)
 		return;
 	frame->release = NULL;
+	if (!frame->is_explicit)
+		frame_trace(frame, WAYBUF_TRACE_RELEASE, 0);
 	frame->grant = (struct waybuf_grant){0};
 	waybuf_use_done(frame->use, frame->end);
 	waybuf_fence_unref(frame->end);

@@ -10,6 +10,8 @@
 #include "kms/fb.h"
 #include "shm.h"
 
+struct surface;
+
 /*
  * What one commit of a surface shows. A frame is the use of a wl_buffer, from wl_surface.commit on,
  * by *readers*: the surface that may have to be composed again, the scene on its way to the screen
@@ -48,6 +50,9 @@ struct frame {
 	struct waybuf_fence *end; /* of those that are; NULL: nothing to wait for */
 	struct waybuf_release_point *release; /* NULL: none, or every reader is done */
 	struct waybuf_use *use; /* NULL: a shm frame */
+	struct waybuf_server *server;
+	struct waybuf_trace_event who; /* for the trace; its point is 0 */
+	bool is_explicit; /* the library traces its points */
 	bool follows; /* its storage may become another one */
 	struct shm_buffer *shm; /* NULL: a dma-buf frame */
 	struct backing *backing; /* of a dma-buf frame that was latched */
@@ -61,8 +66,10 @@ struct frame {
  * Begins the use, in wl_surface.commit, with the caller as its reader. @points gives its release
  * point on success. 0, -EINVAL (a kind of buffer we do not have), -ENOMEM.
  */
-int frame_create(
-	struct wl_resource *buffer, struct waybuf_syncobj_points *points, struct frame **out);
+int frame_create(struct surface *surface, struct wl_resource *buffer,
+	struct waybuf_syncobj_points *points, struct frame **out);
+/* Says what has become of it; @point as the kind has it. */
+void frame_trace(const struct frame *frame, enum waybuf_trace_kind kind, uint64_t point);
 /* A further reader, while there is one. NULL: no memory, and it must not be read. */
 struct frame *frame_read(struct frame *frame);
 /* A reader is done when @fence (referenced; NULL: now) settles. */

@@ -9,6 +9,7 @@
 #include "report.h"
 #include "report/info.h"
 #include "report/json.h"
+#include "surface_state.h"
 
 /* What the server itself costs: two reports, a while apart, give its CPU time per frame. */
 static void report_process(struct waybuf_report *report)
@@ -83,4 +84,61 @@ void info_report(void *data, struct waybuf_report *report)
 	report_output(daemon, report);
 	wl_list_for_each(surface, &daemon->surfaces, link)
 		report_surface(surface, report);
+}
+
+static bool frame_is(const struct frame *frame, uint32_t buffer)
+{
+	return frame && frame->who.buffer == buffer;
+}
+
+static bool concerns(const struct surface *surface, uint32_t id)
+{
+	const struct surface_commit *commit;
+	wl_list_for_each(commit, &surface->commits, link)
+		if (frame_is(commit->state.frame, id))
+			return true;
+	return wl_resource_get_id(surface->resource) == id || frame_is(surface->current.frame, id);
+}
+
+/* Who has to do something before the surface changes. */
+static const char *debtor(const struct surface *surface, bool waits)
+{
+	if (waits)
+		return "the client, whose work is not over or was never submitted";
+	if (surface->dirty && surface->visible)
+		return "the display, by its next flip";
+	return surface->current.frame ? "the client, by its next commit" : "nobody";
+}
+
+static void report_why(const struct surface *surface, struct waybuf_report *report)
+{
+	char text[192];
+	pid_t pid = 0;
+	struct json_builder builder;
+	const struct frame *shown = surface->current.frame;
+	bool waits = waybuf_gate_queue_describe(surface->queue, text, sizeof(text));
+	wl_client_get_credentials(wl_resource_get_client(surface->resource), &pid, NULL, NULL);
+	json_begin(&builder);
+	json_add_string(&builder, builder.root, "type", "why");
+	json_add_number(&builder, builder.root, "pid", (uint64_t)pid);
+	json_add_number(&builder, builder.root, "surface", wl_resource_get_id(surface->resource));
+	if (shown)
+		json_add_number(&builder, builder.root, "shows", shown->who.buffer);
+	json_add_string(&builder, builder.root, "state", waits ? text : "waits for no fence");
+	json_add_string(&builder, builder.root, "owed_by", debtor(surface, waits));
+	report_add(report, json_finish(&builder));
+}
+
+bool info_why(void *data, struct waybuf_report *report, uint32_t id)
+{
+	const struct daemon *daemon = data;
+	const struct surface *surface;
+	bool found = false;
+	wl_list_for_each(surface, &daemon->surfaces, link) {
+		if (!concerns(surface, id))
+			continue;
+		report_why(surface, report);
+		found = true;
+	}
+	return found;
 }

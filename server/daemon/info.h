@@ -2,6 +2,9 @@
 #ifndef DAEMON_INFO_H
 #define DAEMON_INFO_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct waybuf_report;
 
 /*
@@ -14,5 +17,14 @@ struct waybuf_report;
  *	 "direct": 180, "copied": 0, "why": "it is not as large as the output"}
  */
 void info_report(void *data, struct waybuf_report *report);
+
+/*
+ * A `why` report: what surfaces with this id, or with a buffer of this id, wait for. False: there
+ * are none.
+ *
+ *	{"type": "why", "pid": 12, "surface": 7, "shows": 9, "state": "waits for ...",
+ *	 "owed_by": "the client, ..."}
+ */
+bool info_why(void *data, struct waybuf_report *report, uint32_t id);
 
 #endif

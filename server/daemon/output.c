@@ -176,6 +176,7 @@ static void scene_flipped(struct output *output)
 	scene_destroy(output->shown);
 	output->shown = scene;
 	output->failing = false;
+	scene_trace(scene, WAYBUF_TRACE_FLIP, output->flip_ns, output->flip_sequence);
 	count(output->daemon, scene);
 	surface_send_callbacks(&scene->callbacks, (uint32_t)(output->flip_ns / 1000000));
 	presentation_show(

@@ -153,6 +153,7 @@ int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_
 	if (capturing)
 		capture_joined(output, ret);
 	if (ret == 0) {
+		scene_trace(scene, WAYBUF_TRACE_COMMIT, 0, 0);
 		displace(output, scene, &result);
 		waybuf_kms_commit_result_finish(&result);
 		output->pending = scene;

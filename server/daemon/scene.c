@@ -36,6 +36,7 @@ static void add(struct output *output, struct scene *scene, struct surface *surf
 	struct scene_layer *layer = &scene->layers[scene->n_layers++];
 	*layer = (struct scene_layer){
 		.frame = frame,
+		.who = frame->who,
 		.surface = surface,
 		/* in the middle, also when it is too large */
 		.x = (int32_t)(((int64_t)scene->width - surface->width) / 2),
@@ -66,6 +67,7 @@ struct scene *scene_create(struct output *output)
 	struct scene *scene = calloc(1, sizeof(*scene));
 	if (!scene)
 		return NULL;
+	scene->server = output->daemon->server;
 	scene->width = output->width;
 	scene->height = output->height;
 	wl_list_init(&scene->callbacks);
@@ -87,6 +89,18 @@ struct scene *scene_create(struct output *output)
 	}
 	settle_hidden(output, before, n_before);
 	return scene;
+}
+
+void scene_trace(
+	const struct scene *scene, enum waybuf_trace_kind kind, uint64_t ns, uint64_t point)
+{
+	for (uint32_t i = 0; i < scene->n_layers; i++) {
+		struct waybuf_trace_event event = scene->layers[i].who;
+		event.kind = kind;
+		event.ns = ns;
+		event.point = point;
+		waybuf_server_trace(scene->server, &event);
+	}
 }
 
 static bool scans_out(const struct scene *scene, const struct frame *frame)

@@ -18,6 +18,7 @@ struct output;
 
 struct scene_layer {
 	struct frame *frame; /* NULL once it was composed and is not needed any more */
+	struct waybuf_trace_event who; /* for the trace; its point is 0 */
 	bool frame_done; /* displaced, the flip has not come */
 	struct surface *surface; /* NULL once it is gone; for its counters */
 	int32_t x, y;
@@ -27,6 +28,7 @@ struct scene_layer {
 };
 
 struct scene {
+	struct waybuf_server *server;
 	uint32_t width, height;
 	struct scene_layer layers[SCENE_MAX_LAYERS]; /* the topmost first */
 	uint32_t n_layers;
@@ -45,6 +47,9 @@ void scene_destroy(struct scene *scene);
  * place: the next writers of its buffers can queue on that. It stays until the flip.
  */
 void scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence);
+/* Says of each layer what has become of it; @ns 0: now. */
+void scene_trace(
+	const struct scene *scene, enum waybuf_trace_kind kind, uint64_t ns, uint64_t point);
 /* Its frames have been composed into something else. */
 void scene_drop_frames(struct scene *scene);
 

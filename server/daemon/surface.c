@@ -139,7 +139,7 @@ static bool take_buffer(
 	struct wl_resource *buffer = surface->pending_buffer;
 	if (!buffer)
 		return true;
-	int ret = frame_create(buffer, points, frame);
+	int ret = frame_create(surface, buffer, points, frame);
 	if (ret == -EINVAL)
 		wl_resource_post_error(surface->resource, WL_DISPLAY_ERROR_INVALID_OBJECT,
 			"a wl_buffer of an unknown kind");

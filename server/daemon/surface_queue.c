@@ -46,8 +46,15 @@ static int submit(struct surface_commit *commit, const struct surface_fences *fe
 	return waybuf_gate_submit(surface->daemon->gate, &request);
 }
 
+static void trace(const struct surface_commit *commit, enum waybuf_trace_kind kind, uint64_t point)
+{
+	if (commit->state.frame)
+		frame_trace(commit->state.frame, kind, point);
+}
+
 static void apply(struct surface_commit *commit)
 {
+	trace(commit, WAYBUF_TRACE_LATCH, 0);
 	surface_apply(commit->surface, &commit->state);
 	commit_destroy(commit);
 }
@@ -90,6 +97,8 @@ static void handle_ready(void *data)
 static void handle_fold(void *older_data, void *newer_data)
 {
 	struct surface_commit *older = older_data, *newer = newer_data;
+	if (newer->state.changes & SURFACE_BUFFER)
+		trace(older, WAYBUF_TRACE_DISCARD, 0);
 	surface_state_fold_older(&newer->state, &older->state);
 	commit_destroy(older);
 }
@@ -105,6 +114,7 @@ static void handle_discard(void *data, enum waybuf_gate_reason reason, int error
 	struct surface_commit *commit = data;
 	surface_log(commit->surface, "a commit is given up, the last frame stays: %s", why[reason]);
 	commit->surface->daemon->stats.discarded++;
+	trace(commit, WAYBUF_TRACE_DISCARD, reason);
 	forget_content(&commit->state);
 }
 
@@ -127,7 +137,9 @@ void surface_enqueue(
 	int ret = commit ? submit(commit, fences) : -ENOMEM;
 	if (ret > 0) {
 		apply(commit);
-	} else if (ret < 0) {
+	} else if (ret == 0) {
+		trace(commit, WAYBUF_TRACE_WAIT, 0);
+	} else {
 		if (commit)
 			commit_destroy(commit);
 		wl_resource_post_no_memory(surface->resource);

@@ -64,6 +64,72 @@ TEST(info)
 	daemon_stop(&server);
 }
 
+/* How many events of that name; each of them has what the viewers want. */
+static unsigned count_events(struct json_object *trace, const char *name)
+{
+	unsigned n = 0;
+	struct json_object *events = json_object_object_get(trace, "traceEvents");
+	ck_assert(json_object_is_type(events, json_type_array));
+	for (size_t i = 0; i < json_object_array_length(events); i++) {
+		struct json_object *event = json_object_array_get_idx(events, i);
+		ck_assert_int_gt(json_object_get_int(json_object_object_get(event, "pid")), 0);
+		ck_assert(json_object_get_double(json_object_object_get(event, "ts")) > 0);
+		ck_assert_ptr_nonnull(json_object_object_get(event, "ph"));
+		n += strcmp(json_object_get_string(json_object_object_get(event, "name")), name) ==
+			0;
+	}
+	return n;
+}
+
+/* The id of the only surface, as text. */
+static const char *surface_id(void)
+{
+	static char text[16];
+	RUN(WAYBUFCTL, "info", "--json");
+	struct json_object *document = json_tokener_parse(result.out);
+	struct json_object *objects = json_object_object_get(document, "objects");
+	text[0] = '\0';
+	for (size_t i = 0; i < json_object_array_length(objects); i++) {
+		struct json_object *object = json_object_array_get_idx(objects, i);
+		const char *type = json_object_get_string(json_object_object_get(object, "type"));
+		if (strcmp(type, "surface") == 0)
+			snprintf(text, sizeof(text), "%d",
+				json_object_get_int(json_object_object_get(object, "id")));
+	}
+	json_object_put(document);
+	return text;
+}
+
+TEST(trace_of_a_client)
+{
+	daemon_start(&server);
+	struct program client = START(SIMPLE_CLIENT);
+	program_expect(&server, "scanned out directly", 10);
+	RUN(WAYBUFCTL, "trace", "--seconds", "2", "-o", folder_path("trace.json"));
+	check_status(0);
+	struct json_object *trace = json_object_from_file(folder_path("trace.json"));
+	ck_assert(json_object_is_type(trace, json_type_object));
+	static const char *const kinds[] = {"acquire", "latch", "commit", "flip", "release"};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		ck_assert_msg(count_events(trace, kinds[i]) > 0, "no %s in the trace", kinds[i]);
+	json_object_put(trace);
+	unlink(folder_path("trace.json"));
+	RUN(WAYBUFCTL, "why", surface_id());
+	check_status(0);
+	check_says(", shows buffer ");
+	check_says("owed by the ");
+	RUN(WAYBUFCTL, "why", "4711");
+	check_status(1);
+	check_says("there is no such surface or buffer");
+	RUN(WAYBUFCTL, "trace", "--seconds", "61", "-o", "-");
+	check_status(2);
+	RUN(WAYBUFCTL, "trace");
+	check_status(2);
+	program_signal(&client, SIGTERM);
+	program_wait(&client, 10, &result);
+	daemon_stop(&server);
+}
+
 TEST(screenshot_mistakes)
 {
 	daemon_start(&server);
