@@ -178,6 +178,7 @@ void waybuf_kms_device_destroy(struct waybuf_kms_device *device)
 		return;
 	waybuf_kms_commits_abandon(device);
 	waybuf_source_remove(device->source);
+	waybuf_source_remove(device->capture_timer);
 	waybuf_kms_state_destroy(device->current);
 	waybuf_kms_probe_cache_destroy(device->probes);
 	waybuf_kms_resources_finish(&device->res);

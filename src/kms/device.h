@@ -62,6 +62,7 @@ struct waybuf_kms_device {
 
 	struct waybuf_loop *loop;
 	struct waybuf_source *source;
+	struct waybuf_source *capture_timer; /* NULL before the first capture */
 	struct waybuf_list commits; // waybuf_kms_commit.link
 	struct waybuf_kms_probe_cache *probes;
 };

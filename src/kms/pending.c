@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <xf86drm.h>
 
@@ -73,6 +74,65 @@ static void handle_captured(struct waybuf_fence_wait *wait, int status)
 	end_capture(capture, status < 0 ? status : 0);
 }
 
+/* ---- captures that never end --------------------------------------------------------------- */
+
+/*
+ * A driver finishes a capture within a frame or two, and until then the CRTC takes no commit. If
+ * one never ends, a display must not stand still for a picture: after this long it is given up.
+ */
+#define CAPTURE_LIMIT_MS 500
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static struct waybuf_kms_capture *find_overdue(
+	struct waybuf_kms_device *device, uint64_t now, bool *others)
+{
+	struct waybuf_kms_commit *commit;
+	waybuf_list_for_each(commit, &device->commits, link) {
+		for (int i = 0; i < WAYBUF_KMS_MAX_CRTCS; i++) {
+			if (!(commit->captures >> i & 1))
+				continue;
+			if (commit->capture[i].begun_ms + CAPTURE_LIMIT_MS <= now)
+				return &commit->capture[i];
+			*others = true;
+		}
+	}
+	return NULL;
+}
+
+static void handle_capture_timer(void *data)
+{
+	struct waybuf_kms_device *device = data;
+	struct waybuf_kms_capture *capture;
+	uint64_t now = now_ms();
+	bool others;
+	/* ends: a capture that a listener begins meanwhile is not overdue at `now` */
+	for (others = false; (capture = find_overdue(device, now, &others)); others = false) {
+		waybuf_fence_wait_cancel(&capture->wait);
+		end_capture(capture, -ETIME);
+	}
+	if (others)
+		waybuf_source_arm(device->capture_timer, CAPTURE_LIMIT_MS);
+}
+
+static void limit_capture(struct waybuf_kms_device *device, struct waybuf_kms_capture *capture)
+{
+	int error = 0;
+	capture->begun_ms = now_ms();
+	if (!device->capture_timer)
+		device->capture_timer =
+			waybuf_loop_add_timer(device->loop, handle_capture_timer, device, &error);
+	if (device->capture_timer)
+		error = waybuf_source_arm(device->capture_timer, CAPTURE_LIMIT_MS);
+	if (error < 0)
+		waybuf_error("a capture has no limit: %s", strerror(-error));
+}
+
 /*
  * Only when memory or fds have run out: the driver finishes a capture within a frame or two, and a
  * commit before that would be undefined behaviour.
@@ -99,6 +159,7 @@ void waybuf_kms_pending_capture(
 	if (watched == 0) {
 		commit->captures |= UINT32_C(1) << crtc->index;
 		crtc->pending = commit;
+		limit_capture(commit->device, capture);
 	} else {
 		if (watched < 0) {
 			waybuf_error("a capture cannot be watched: %s", strerror(-watched));
