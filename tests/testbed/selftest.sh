@@ -286,9 +286,11 @@ interrupt_from_terminal()
 {
 	local pid
 
-	# only job control gives a background command a SIGINT that it can trap
+	# only job control gives a background command a SIGINT that it can trap, and only if this
+	# script has not inherited one that is ignored: env gives it back
 	set -m
-	WAYBUF_TESTBED_CACHE=$real_cache "$top/testbed" run --no-build -- sleep 4242 >/dev/null &
+	WAYBUF_TESTBED_CACHE=$real_cache timeout --foreground 60 env --default-signal=INT \
+		"$top/testbed" run --no-build -- sleep 4242 >/dev/null &
 	pid=$!
 	set +m
 	sleep 1.5
