@@ -49,6 +49,7 @@ main()
 	cd src || exit
 	apply -i ../um-sched-clock.patch
 	apply -i ../um-hz-1000.patch
+	apply -i ../vkms-writeback.patch
 	apply -i ../syncobj-flags.patch
 	make allnoconfig
 	cat ../config >>.config
