@@ -89,20 +89,29 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static struct waybuf_kms_capture *find_overdue(
-	struct waybuf_kms_device *device, uint64_t now, bool *others)
+static struct waybuf_kms_capture *find_oldest(struct waybuf_kms_device *device)
 {
+	struct waybuf_kms_capture *oldest = NULL;
 	struct waybuf_kms_commit *commit;
 	waybuf_list_for_each(commit, &device->commits, link) {
 		for (int i = 0; i < WAYBUF_KMS_MAX_CRTCS; i++) {
-			if (!(commit->captures >> i & 1))
-				continue;
-			if (commit->capture[i].begun_ms + CAPTURE_LIMIT_MS <= now)
-				return &commit->capture[i];
-			*others = true;
+			struct waybuf_kms_capture *capture = &commit->capture[i];
+			if (commit->captures >> i & 1 &&
+				(!oldest || capture->begun_ms < oldest->begun_ms))
+				oldest = capture;
 		}
 	}
-	return NULL;
+	return oldest;
+}
+
+/* Armed for the oldest, so that captures on one CRTC do not put off the limit of another's. */
+static int arm_capture_timer(struct waybuf_kms_device *device, uint64_t now)
+{
+	struct waybuf_kms_capture *oldest = find_oldest(device);
+	if (!oldest)
+		return 0;
+	uint64_t due = oldest->begun_ms + CAPTURE_LIMIT_MS;
+	return waybuf_source_arm(device->capture_timer, due > now ? (uint32_t)(due - now) : 1);
 }
 
 static void handle_capture_timer(void *data)
@@ -110,14 +119,13 @@ static void handle_capture_timer(void *data)
 	struct waybuf_kms_device *device = data;
 	struct waybuf_kms_capture *capture;
 	uint64_t now = now_ms();
-	bool others;
 	/* ends: a capture that a listener begins meanwhile is not overdue at `now` */
-	for (others = false; (capture = find_overdue(device, now, &others)); others = false) {
+	while ((capture = find_oldest(device)) && capture->begun_ms + CAPTURE_LIMIT_MS <= now) {
 		waybuf_fence_wait_cancel(&capture->wait);
 		end_capture(capture, -ETIME);
 	}
-	if (others)
-		waybuf_source_arm(device->capture_timer, CAPTURE_LIMIT_MS);
+	if (arm_capture_timer(device, now) < 0)
+		waybuf_error("a capture has no limit");
 }
 
 static void limit_capture(struct waybuf_kms_device *device, struct waybuf_kms_capture *capture)
@@ -128,7 +136,7 @@ static void limit_capture(struct waybuf_kms_device *device, struct waybuf_kms_ca
 		device->capture_timer =
 			waybuf_loop_add_timer(device->loop, handle_capture_timer, device, &error);
 	if (device->capture_timer)
-		error = waybuf_source_arm(device->capture_timer, CAPTURE_LIMIT_MS);
+		error = arm_capture_timer(device, capture->begun_ms);
 	if (error < 0)
 		waybuf_error("a capture has no limit: %s", strerror(-error));
 }

@@ -33,6 +33,12 @@ int fake_drm_open(void);
 /* Aborts if handles, framebuffers or blobs are left, after the device was destroyed. */
 void fake_drm_finish(void);
 
+/*
+ * Where the fds of OUT_FENCE_PTR come from: @open, NULL for eventfds, which are no sync_files. Until
+ * fake_drm_finish().
+ */
+void fake_drm_out_fences(int (*open)(void));
+
 /* Sends the flip events of the commits so far. */
 void fake_drm_vblank(void);
 /* Sends @size bytes as if they were events. */

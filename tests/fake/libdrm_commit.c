@@ -119,10 +119,15 @@ static void fill_fences(struct object objects[N_OBJECTS])
 			int *pointer = (int *)(uintptr_t)objects[i].values[j];
 			if (!strstr(properties[j].name, "OUT_FENCE_PTR") || !pointer)
 				continue;
-			*pointer = eventfd(0, EFD_CLOEXEC);
+			*pointer = fake.open_fence ? fake.open_fence() : eventfd(0, EFD_CLOEXEC);
 			objects[i].values[j] = 0;
 		}
 	}
+}
+
+void fake_drm_out_fences(int (*open)(void))
+{
+	fake.open_fence = open;
 }
 
 int drmModeAtomicCommit(int fd, drmModeAtomicReqPtr req, uint32_t flags, void *user_data)

@@ -65,6 +65,7 @@ struct fake {
 	struct failure failures[FAKE_CALLS];
 	bool pending;
 	void *pending_data;
+	int (*open_fence)(void);
 	uint32_t sequence, last_flags;
 	int commits, tests, removed;
 };

@@ -42,7 +42,7 @@ int fake_sync_file(const int *fences, size_t n);
 int fake_count_sync_files(void);
 
 /* A DRM device's fd. */
-int fake_drm_open(void);
+int fake_syncobj_device(void);
 /* The handles that are not destroyed. */
 int fake_count_handles(void);
 

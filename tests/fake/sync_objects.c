@@ -72,7 +72,7 @@ void fake_objects_finish(void)
 			close(objects[i].fd);
 }
 
-int fake_drm_open(void)
+int fake_syncobj_device(void)
 {
 	struct stat st;
 	int fd = memfd_create("fake-drm", MFD_CLOEXEC);

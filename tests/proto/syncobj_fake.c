@@ -22,7 +22,7 @@ void kernel_tear_down(void)
 
 int kernel_open_drm(void)
 {
-	return fake_drm_open();
+	return fake_syncobj_device();
 }
 
 int kernel_make_dmabuf(void)

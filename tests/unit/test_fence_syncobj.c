@@ -23,7 +23,7 @@ static void set_up(struct fixture *fixture, bool point_files)
 {
 	fake_sync_init();
 	fake_kernel.point_files = point_files;
-	fixture->drm_fd = fake_drm_open();
+	fixture->drm_fd = fake_syncobj_device();
 	ck_assert_int_eq(waybuf_loop_create_epoll(&fixture->loop), 0);
 	ck_assert_int_eq(waybuf_syncobj_device_create(fixture->drm_fd, &fixture->device), 0);
 	ck_assert_int_eq(waybuf_syncobj_create(fixture->device, &fixture->timeline), 0);
@@ -76,7 +76,7 @@ TEST(support_is_probed)
 {
 	fake_sync_init();
 	struct waybuf_syncobj_device *device = NULL;
-	int drm_fd = fake_drm_open();
+	int drm_fd = fake_syncobj_device();
 	fake_kernel.timelines = false;
 	ck_assert_int_eq(waybuf_syncobj_device_create(drm_fd, &device), -EOPNOTSUPP);
 	fake_kernel.timelines = true;

@@ -7,134 +7,15 @@
 #include <xf86drm.h>
 
 #include "fake/libdrm.h"
-#include "harness.h"
-#include "kms/probe.h"
 #include "kms/restore.h"
 #include "kms/writeback.h"
-
-struct world {
-	struct waybuf_kms_device *device;
-	struct waybuf_loop *loop;
-	struct waybuf_kms_crtc *crtc;
-	struct waybuf_kms_connector *connector;
-	struct waybuf_kms_plane *primary, *overlay, *rich;
-	int flips, captures, capture_error;
-	struct waybuf_kms_flip last;
-};
-
-static void on_flipped(void *data, const struct waybuf_kms_flip *flip)
-{
-	struct world *world = data;
-	world->flips++;
-	world->last = *flip;
-}
-
-static void on_captured(void *data, struct waybuf_kms_crtc *crtc, int error)
-{
-	struct world *world = data;
-	world->captures++;
-	world->capture_error = error;
-}
-
-static const struct waybuf_kms_listener listener = {on_flipped, on_captured};
-
-static void setup(struct world *world)
-{
-	struct waybuf_kms_why why = {0};
-	*world = (struct world){0};
-	int error = waybuf_kms_device_create(
-		fake_drm_open(), "fake", WAYBUF_KMS_MASTER, &world->device, &why);
-	ck_assert_msg(error == 0, "%s", why.text);
-	ck_assert_int_eq(waybuf_loop_create_epoll(&world->loop), 0);
-	ck_assert_int_eq(waybuf_kms_device_watch(world->device, world->loop), 0);
-	world->crtc = world->device->res.crtcs[0];
-	world->connector = waybuf_kms_device_find_connector(world->device, "HDMI-A-1");
-	ck_assert_ptr_nonnull(world->connector);
-	world->primary = world->device->res.planes[0];
-	world->overlay = world->device->res.planes[1];
-	world->rich = world->device->res.planes[2];
-}
-
-static void teardown(struct world *world)
-{
-	waybuf_kms_device_destroy(world->device);
-	waybuf_loop_destroy(world->loop);
-	fake_drm_finish();
-}
-
-/* Memory that looks like a dma-buf to this libdrm. */
-static struct waybuf_layout make_layout(void)
-{
-	int fd = memfd_create("memory", MFD_CLOEXEC);
-	return (struct waybuf_layout){.generation = 1,
-		.width = 1024,
-		.height = 768,
-		.format = DRM_FORMAT_XRGB8888,
-		.modifier = DRM_FORMAT_MOD_LINEAR,
-		.n_planes = 1,
-		.n_memory = 1,
-		.planes = {{.stride = 4096, .rows = 768}},
-		.memory = {{.fd = fd, .kind = WAYBUF_MEMORY_DMABUF, .size = 4096 * 768}},
-		.exporter = "memfd"};
-}
-
-static struct waybuf_kms_fb *make_fb(struct world *world)
-{
-	struct waybuf_layout layout = make_layout();
-	struct waybuf_kms_fb *fb;
-	ck_assert_int_eq(waybuf_kms_fb_create(world->device, &layout, &fb, NULL, NULL), 0);
-	close(layout.memory[0].fd);
-	ck_assert_int_eq(fake_drm_open_handles(), 0);
-	return fb;
-}
-
-static void put(struct waybuf_kms_state *state, struct world *world, struct waybuf_kms_plane *plane,
-	struct waybuf_kms_fb *fb)
-{
-	struct waybuf_kms_layer layer;
-	struct waybuf_kms_why why = {0};
-	waybuf_kms_layer_init(&layer, fb);
-	int error = waybuf_kms_state_set_plane(state, plane, world->crtc, &layer, &why);
-	ck_assert_msg(error == 0, "%s", why.text);
-}
-
-static struct waybuf_kms_state *duplicate(struct world *world)
-{
-	struct waybuf_kms_state *state;
-	ck_assert_int_eq(waybuf_kms_state_duplicate(world->device, &state), 0);
-	return state;
-}
-
-static int commit(struct world *world, struct waybuf_kms_state *state)
-{
-	struct waybuf_kms_commit_options options = {.listener = &listener, .data = world};
-	int error = waybuf_kms_state_commit(state, &options, NULL, NULL);
-	if (error)
-		waybuf_kms_state_destroy(state);
-	return error;
-}
-
-/* The output on, with a new framebuffer that only the state refers to. */
-static void light(struct world *world)
-{
-	struct waybuf_kms_state *state = duplicate(world);
-	struct waybuf_kms_fb *fb = make_fb(world);
-	ck_assert_int_eq(
-		waybuf_kms_state_enable(state, world->connector, world->crtc, NULL, NULL), 0);
-	put(state, world, world->primary, fb);
-	waybuf_kms_fb_unref(fb);
-	ck_assert_int_eq(commit(world, state), 0);
-	fake_drm_vblank();
-	waybuf_loop_dispatch(world->loop, 100);
-	ck_assert_int_eq(world->flips, 1);
-	world->flips = 0;
-}
+#include "kms_world.h"
 
 TEST(first_commit_sets_everything)
 {
 	struct world world;
-	setup(&world);
-	light(&world);
+	world_open(&world);
+	world_light(&world);
 	/* one without events for all there is, one with */
 	ck_assert_int_eq(fake_drm_commits(), 2);
 	ck_assert_uint_eq(fake_drm_value(FAKE_CRTC, "ACTIVE"), 1);
@@ -146,19 +27,19 @@ TEST(first_commit_sets_everything)
 	ck_assert_uint_eq(fake_drm_value(FAKE_OVERLAY, "FB_ID"), 0);
 	ck_assert_uint_eq(world.last.time_ns, UINT64_C(5000001000));
 	ck_assert_uint_eq(world.last.sequence, 1);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(later_commits_name_what_changes_and_every_fence)
 {
 	struct world world;
-	setup(&world);
-	light(&world);
-	struct waybuf_kms_state *state = duplicate(&world);
-	struct waybuf_kms_fb *fb = make_fb(&world);
-	put(state, &world, world.rich, fb);
+	world_open(&world);
+	world_light(&world);
+	struct waybuf_kms_state *state = world_propose(&world);
+	struct waybuf_kms_fb *fb = world_fb(&world);
+	world_put(state, &world, world.rich, fb);
 	waybuf_kms_fb_unref(fb);
-	ck_assert_int_eq(commit(&world, state), 0);
+	ck_assert_int_eq(world_commit(&world, state), 0);
 	ck_assert(fake_drm_named(FAKE_RICH, "FB_ID"));
 	ck_assert(!fake_drm_named(FAKE_PRIMARY, "FB_ID"));
 	ck_assert(fake_drm_named(FAKE_PRIMARY, "IN_FENCE_FD"));
@@ -171,25 +52,25 @@ TEST(later_commits_name_what_changes_and_every_fence)
 	ck_assert_uint_eq(fake_drm_value(FAKE_RICH, "alpha"), 0xffff);
 	fake_drm_vblank();
 	waybuf_loop_dispatch(world.loop, 100);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(a_state_is_the_callers_until_it_is_committed)
 {
 	struct world world;
-	setup(&world);
-	light(&world);
+	world_open(&world);
+	world_light(&world);
 	struct waybuf_kms_state *before = world.device->current;
-	struct waybuf_kms_state *state = duplicate(&world);
-	struct waybuf_kms_fb *fb = make_fb(&world);
-	put(state, &world, world.primary, fb);
+	struct waybuf_kms_state *state = world_propose(&world);
+	struct waybuf_kms_fb *fb = world_fb(&world);
+	world_put(state, &world, world.primary, fb);
 	uint64_t shown = fake_drm_value(FAKE_PRIMARY, "FB_ID");
 	fake_drm_fail(FAKE_COMMIT, 0, -EINVAL, false);
 	struct waybuf_kms_why why = {0};
 	ck_assert_int_eq(waybuf_kms_state_test(state, &why), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(why.text, "fake refuses"));
 	fake_drm_fail(FAKE_COMMIT, 0, -EBUSY, false);
-	struct waybuf_kms_commit_options options = {.listener = &listener, .data = &world};
+	struct waybuf_kms_commit_options options = {.listener = &world_listener, .data = &world};
 	ck_assert_int_eq(waybuf_kms_state_commit(state, &options, NULL, &why), -EBUSY);
 	ck_assert(!waybuf_kms_crtc_busy(world.crtc));
 	ck_assert_ptr_eq(world.device->current, before);
@@ -199,68 +80,68 @@ TEST(a_state_is_the_callers_until_it_is_committed)
 	ck_assert_uint_eq(fake_drm_value(FAKE_PRIMARY, "FB_ID"), fb->id);
 	waybuf_kms_fb_unref(fb);
 	ck_assert_int_eq(fake_drm_open_framebuffers(), 1);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(busy_costs_no_ioctl)
 {
 	struct world world;
-	setup(&world);
-	light(&world);
-	struct waybuf_kms_state *state = duplicate(&world);
+	world_open(&world);
+	world_light(&world);
+	struct waybuf_kms_state *state = world_propose(&world);
 	waybuf_kms_state_touch(state, world.crtc);
-	ck_assert_int_eq(commit(&world, state), 0);
+	ck_assert_int_eq(world_commit(&world, state), 0);
 	int commits = fake_drm_commits();
-	state = duplicate(&world);
+	state = world_propose(&world);
 	waybuf_kms_state_touch(state, world.crtc);
-	ck_assert_int_eq(commit(&world, state), -EBUSY);
+	ck_assert_int_eq(world_commit(&world, state), -EBUSY);
 	ck_assert_int_eq(fake_drm_commits(), commits);
 	fake_drm_vblank();
 	waybuf_loop_dispatch(world.loop, 100);
 	ck_assert_int_eq(world.flips, 1);
-	state = duplicate(&world);
+	state = world_propose(&world);
 	waybuf_kms_state_touch(state, world.crtc);
-	ck_assert_int_eq(commit(&world, state), 0);
-	teardown(&world);
+	ck_assert_int_eq(world_commit(&world, state), 0);
+	world_close(&world);
 }
 
 TEST(a_commit_of_nothing_does_nothing)
 {
 	struct world world;
-	setup(&world);
-	light(&world);
+	world_open(&world);
+	world_light(&world);
 	int commits = fake_drm_commits();
-	ck_assert_int_eq(commit(&world, duplicate(&world)), 0);
+	ck_assert_int_eq(world_commit(&world, world_propose(&world)), 0);
 	ck_assert_int_eq(fake_drm_commits(), commits);
 	ck_assert(!waybuf_kms_crtc_busy(world.crtc));
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(a_failed_first_commit_leaves_the_display_unknown)
 {
 	struct world world;
-	setup(&world);
-	struct waybuf_kms_state *state = duplicate(&world);
+	world_open(&world);
+	struct waybuf_kms_state *state = world_propose(&world);
 	ck_assert_int_eq(
 		waybuf_kms_state_enable(state, world.connector, world.crtc, NULL, NULL), 0);
 	/* the blocking one passes, the one with the event does not */
 	fake_drm_fail(FAKE_COMMIT, 1, -EINVAL, false);
-	ck_assert_int_eq(commit(&world, state), -EINVAL);
+	ck_assert_int_eq(world_commit(&world, state), -EINVAL);
 	ck_assert(!world.device->known);
 	int commits = fake_drm_commits();
-	light(&world);
+	world_light(&world);
 	ck_assert_int_eq(fake_drm_commits(), commits + 2);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(foreign_and_broken_events_are_ignored)
 {
 	struct world world;
-	setup(&world);
-	light(&world);
-	struct waybuf_kms_state *state = duplicate(&world);
+	world_open(&world);
+	world_light(&world);
+	struct waybuf_kms_state *state = world_propose(&world);
 	waybuf_kms_state_touch(state, world.crtc);
-	ck_assert_int_eq(commit(&world, state), 0);
+	ck_assert_int_eq(world_commit(&world, state), 0);
 	struct drm_event_vblank event = {.base = {DRM_EVENT_FLIP_COMPLETE, sizeof(event)},
 		.user_data = 4711,
 		.crtc_id = 100};
@@ -282,7 +163,7 @@ TEST(foreign_and_broken_events_are_ignored)
 	fake_drm_vblank();
 	waybuf_loop_dispatch(world.loop, 100);
 	ck_assert_int_eq(world.flips, 1);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(framebuffer_failures_leave_no_handle)
@@ -291,8 +172,8 @@ TEST(framebuffer_failures_leave_no_handle)
 	struct waybuf_kms_fb *fb;
 	struct waybuf_kms_why why = {0};
 	enum waybuf_kms_refusal refusal;
-	setup(&world);
-	struct waybuf_layout layout = make_layout();
+	world_open(&world);
+	struct waybuf_layout layout = world_layout();
 	layout.format = DRM_FORMAT_NV12;
 	layout.n_planes = layout.n_memory = 2;
 	layout.planes[0].stride = 1024;
@@ -319,18 +200,18 @@ TEST(framebuffer_failures_leave_no_handle)
 	waybuf_kms_fb_unref(fb);
 	close(layout.memory[0].fd);
 	close(layout.memory[1].fd);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(old_kernels_remove_framebuffers_the_old_way)
 {
 	struct world world;
-	setup(&world);
+	world_open(&world);
 	fake_drm_fail(FAKE_CLOSEFB, 0, -EINVAL, true);
-	waybuf_kms_fb_unref(make_fb(&world));
+	waybuf_kms_fb_unref(world_fb(&world));
 	ck_assert_int_eq(fake_drm_removed(), 1);
 	ck_assert_int_eq(fake_drm_open_framebuffers(), 0);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(handles_are_counted_per_file)
@@ -371,40 +252,14 @@ TEST(handles_are_counted_per_file)
 	fake_drm_finish();
 }
 
-TEST(a_capture_that_cannot_be_watched_ends_with_an_error)
-{
-	struct world world;
-	setup(&world);
-	light(&world);
-	struct waybuf_kms_state *state = duplicate(&world);
-	struct waybuf_kms_fb *fb = make_fb(&world);
-	ck_assert_int_eq(waybuf_kms_state_capture(state, world.crtc, fb, NULL), 0);
-	waybuf_kms_fb_unref(fb);
-	/* this libdrm's fences are no sync_files */
-	ck_assert_int_eq(commit(&world, state), 0);
-	ck_assert(fake_drm_named(FAKE_WRITEBACK, "WRITEBACK_FB_ID"));
-	ck_assert_int_eq(world.captures, 1);
-	ck_assert_int_lt(world.capture_error, 0);
-	fake_drm_vblank();
-	waybuf_loop_dispatch(world.loop, 100);
-	ck_assert_int_eq(world.flips, 1);
-	ck_assert(!waybuf_kms_crtc_busy(world.crtc));
-	/* and it held for one commit */
-	state = duplicate(&world);
-	waybuf_kms_state_touch(state, world.crtc);
-	ck_assert_int_eq(commit(&world, state), 0);
-	ck_assert(!fake_drm_named(FAKE_WRITEBACK, "WRITEBACK_FB_ID"));
-	teardown(&world);
-}
-
 TEST(layers_do_not_inherit_and_bad_ones_are_refused)
 {
 	struct world world;
 	struct waybuf_kms_layer layer;
-	setup(&world);
-	light(&world);
-	struct waybuf_kms_fb *fb = make_fb(&world);
-	struct waybuf_kms_state *state = duplicate(&world);
+	world_open(&world);
+	world_light(&world);
+	struct waybuf_kms_fb *fb = world_fb(&world);
+	struct waybuf_kms_state *state = world_propose(&world);
 	waybuf_kms_layer_init(&layer, fb);
 	layer.alpha = 0x4000;
 	layer.has_zpos = true;
@@ -417,30 +272,30 @@ TEST(layers_do_not_inherit_and_bad_ones_are_refused)
 	layer.zpos = 8;
 	ck_assert_int_eq(waybuf_kms_state_set_plane(state, world.rich, world.crtc, &layer, NULL),
 		-EOPNOTSUPP);
-	ck_assert_int_eq(commit(&world, state), 0);
+	ck_assert_int_eq(world_commit(&world, state), 0);
 	ck_assert_uint_eq(fake_drm_value(FAKE_RICH, "alpha"), 0x4000);
 	ck_assert_uint_eq(fake_drm_value(FAKE_RICH, "zpos"), 7);
 	ck_assert_int_eq((int64_t)fake_drm_value(FAKE_RICH, "CRTC_X"), -10);
 	fake_drm_vblank();
 	waybuf_loop_dispatch(world.loop, 100);
-	state = duplicate(&world);
-	put(state, &world, world.rich, fb);
-	ck_assert_int_eq(commit(&world, state), 0);
+	state = world_propose(&world);
+	world_put(state, &world, world.rich, fb);
+	ck_assert_int_eq(world_commit(&world, state), 0);
 	ck_assert_uint_eq(fake_drm_value(FAKE_RICH, "alpha"), 0xffff);
 	ck_assert_uint_eq(fake_drm_value(FAKE_RICH, "zpos"), 2);
 	waybuf_kms_fb_unref(fb);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(restore_puts_back_what_differs)
 {
 	struct world world;
 	struct waybuf_kms_restore *restore;
-	setup(&world);
+	world_open(&world);
 	ck_assert_int_eq(waybuf_kms_restore_save(world.device, &restore), 0);
 	ck_assert_int_eq(waybuf_kms_restore_apply(restore, NULL), 0);
 	ck_assert(!fake_drm_named(FAKE_CRTC, "ACTIVE"));
-	light(&world);
+	world_light(&world);
 	ck_assert_int_eq(waybuf_kms_restore_apply(restore, NULL), 0);
 	ck_assert_uint_eq(fake_drm_value(FAKE_CRTC, "ACTIVE"), 0);
 	ck_assert_uint_eq(fake_drm_value(FAKE_CRTC, "MODE_ID"), 0);
@@ -448,48 +303,48 @@ TEST(restore_puts_back_what_differs)
 	ck_assert_uint_eq(fake_drm_value(FAKE_PRIMARY, "FB_ID"), 0);
 	ck_assert(!fake_drm_named(FAKE_OVERLAY, "FB_ID"));
 	/* refused as a whole, it goes back as far as it can */
-	light(&world);
+	world_light(&world);
 	fake_drm_fail(FAKE_COMMIT, 0, -EINVAL, false);
 	ck_assert_int_eq(waybuf_kms_restore_apply(restore, NULL), 0);
 	ck_assert_uint_eq(fake_drm_value(FAKE_CRTC, "ACTIVE"), 0);
 	/* not ours any more: nothing is tried a second time */
 	struct waybuf_kms_why why = {0};
-	light(&world);
+	world_light(&world);
 	int commits = fake_drm_commits();
 	fake_drm_fail(FAKE_COMMIT, 0, -EACCES, false);
 	ck_assert_int_eq(waybuf_kms_restore_apply(restore, &why), -EACCES);
 	ck_assert_int_eq(fake_drm_commits(), commits);
 	ck_assert_ptr_nonnull(strstr(why.text, "could not be restored"));
 	waybuf_kms_restore_destroy(restore);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(restore_gives_fences_to_what_others_showed)
 {
 	struct world world;
 	struct waybuf_kms_restore *restore;
-	setup(&world);
-	light(&world);
+	world_open(&world);
+	world_light(&world);
 	/* as if somebody else had: the fake aborts if a plane comes back without a fence */
 	uint64_t shown = fake_drm_value(FAKE_PRIMARY, "FB_ID");
 	struct waybuf_kms_fb *keep = waybuf_kms_fb_ref(world.device->current->planes[0].layer.fb);
 	ck_assert_int_eq(waybuf_kms_restore_save(world.device, &restore), 0);
-	light(&world);
+	world_light(&world);
 	ck_assert_uint_ne(fake_drm_value(FAKE_PRIMARY, "FB_ID"), shown);
 	ck_assert_int_eq(waybuf_kms_restore_apply(restore, NULL), 0);
 	ck_assert_uint_eq(fake_drm_value(FAKE_PRIMARY, "FB_ID"), shown);
 	waybuf_kms_restore_destroy(restore);
 	waybuf_kms_fb_unref(keep);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST(probe_remembers_only_what_lasts)
 {
 	struct world world;
 	enum waybuf_kms_refusal refusal;
-	setup(&world);
-	light(&world);
-	struct waybuf_layout layout = make_layout();
+	world_open(&world);
+	world_light(&world);
+	struct waybuf_layout layout = world_layout();
 	fake_drm_fail(FAKE_ADDFB, 0, -ENOMEM, false);
 	ck_assert_int_eq(
 		waybuf_kms_probe(world.device, world.overlay, world.crtc, &layout, &refusal, NULL),
@@ -524,7 +379,7 @@ TEST(probe_remembers_only_what_lasts)
 		waybuf_kms_probe(world.device, world.overlay, world.crtc, &layout, &refusal, NULL),
 		0);
 	close(layout.memory[0].fd);
-	teardown(&world);
+	world_close(&world);
 }
 
 TEST_MAIN("kms-commit")
