@@ -167,6 +167,7 @@ enum waybuf_reason server_reason(int error, const struct waybuf_explanation *why
 		return WAYBUF_REASON_DEADLINE;
 	case -ECANCELED:
 		return WAYBUF_REASON_CANCELLED;
+	case -EFAULT: /* of a copy: it has no memory any more */
 	case -ENODEV:
 	case -ENXIO:
 	case -EIO:
@@ -189,7 +190,9 @@ enum waybuf_reason server_reason(int error, const struct waybuf_explanation *why
 
 void server_message(char text[SERVER_MESSAGE_SIZE], int error, const struct waybuf_explanation *why)
 {
-	snprintf(text, SERVER_MESSAGE_SIZE, "%s", strerror(-error));
+	const char *plain =
+		error == -EFAULT ? "the memory went away while it was copied" : strerror(-error);
+	snprintf(text, SERVER_MESSAGE_SIZE, "%s", plain);
 	if (!why || !is_solvers(error))
 		return;
 	char *report = NULL;

@@ -301,10 +301,19 @@ bool memory_is_zero(const struct waybuf_layout *layout)
 
 /* ---- the fake exporter --------------------------------------------------------------------- */
 
+static int create_cuttable(const char *name, uint64_t size)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
 static int create_memory(struct waybuf_exporter *exporter, uint64_t size, const char *name,
 	struct waybuf_memory *memory)
 {
-	int fd = exporter_create_memfd(name, size);
+	const struct fake_exporter *fake = (const struct fake_exporter *)exporter;
+	int fd = fake->cuttable ? create_cuttable(name, size) : exporter_create_memfd(name, size);
 	if (fd < 0)
 		return fd;
 	*memory = (struct waybuf_memory){.fd = fd, .kind = WAYBUF_MEMORY_MEMFD, .size = size};

@@ -91,6 +91,7 @@ struct fake_exporter {
 	struct waybuf_exporter base;
 	int fail; /* errno that `allocate` returns; 0: works */
 	unsigned fail_times; /* how often; 0: always */
+	bool cuttable; /* what it gives out can be truncated */
 	unsigned allocated, released;
 	bool *destroyed_flag;
 	/* called on the worker before each allocation */

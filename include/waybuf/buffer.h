@@ -84,6 +84,15 @@ WAYBUF_EXPORT int waybuf_manager_create(struct waybuf_loop *loop, struct waybuf_
 /** All pools must be gone. Joins the worker thread. NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_manager_destroy(struct waybuf_manager *manager);
 
+/**
+ * Installs a SIGBUS handler for the process, once and for good. Memory that is copied may go away
+ * meanwhile: a client cuts a file off, a device is unplugged. With the handler that copy fails with
+ * -EFAULT, without it the process ends. The handler that is there by now gets every fault that is
+ * not in memory that is being copied; one that the host installs later must pass on what is not its
+ * own. 0, or the errno of sigaction().
+ */
+WAYBUF_EXPORT int waybuf_manager_catch_sigbus(struct waybuf_manager *manager);
+
 /** An fd that polls readable when there is work; borrowed. -EINVAL if the loop is the host's. */
 WAYBUF_EXPORT int waybuf_manager_get_fd(struct waybuf_manager *manager);
 
@@ -216,8 +225,9 @@ struct waybuf_attachment_listener {
 	 * answers one commit; the previous set stays in force. @error is a negative errno, @why
 	 * (may be NULL) names the clashing fields, borrowed for the call; party 0 of its conflicts
 	 * is this attachment. -EDQUOT, -ENOMEM; -ETIME: a writer did not give the memory back in
-	 * time; -EADDRNOTAVAIL: the memory is imported and cannot be moved; else the solver's:
-	 * -EOPNOTSUPP (see @why), -ENODATA (no concrete format), -E2BIG and -ETIMEDOUT (too hard)
+	 * time; -EADDRNOTAVAIL: the memory is imported and cannot be moved; -EFAULT: the memory
+	 * went away while it was copied; else the solver's: -EOPNOTSUPP (see @why), -ENODATA (no
+	 * concrete format), -E2BIG and -ETIMEDOUT (too hard)
 	 */
 	void (*refused)(void *data, int error, const struct waybuf_explanation *why);
 };

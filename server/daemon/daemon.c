@@ -12,11 +12,11 @@
 #include "planes.h"
 #include "presentation.h"
 #include "shm.h"
-#include "sigbus.h"
 #include "socket.h"
 #include "surface.h"
 #include "surface_state.h"
 #include "util/log.h"
+#include "util/sigbus.h"
 #include "xdg.h"
 
 void resource_unlink(struct wl_resource *resource)
@@ -133,7 +133,7 @@ static bool create_base(struct daemon *daemon)
 	if (ret == 0)
 		ret = waybuf_worker_create(daemon->loop, &daemon->worker);
 	if (ret == 0)
-		ret = sigbus_init();
+		ret = sigbus_install();
 	return ret == 0 || failed("no event loop can be made", ret);
 }
 

@@ -8,8 +8,8 @@
 
 #include "pixels.h"
 #include "render.h"
-#include "sigbus.h"
 #include "util/list.h"
+#include "util/sigbus.h"
 #include "yuv.h"
 
 /*

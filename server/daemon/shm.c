@@ -39,7 +39,7 @@ static void mapping_unref(struct shm_mapping *mapping)
 	free(mapping);
 }
 
-/* Huge pages cannot be replaced one by one when they are cut off, see sigbus.h. */
+/* Huge pages cannot be replaced one by one when they are cut off, see util/sigbus.h. */
 static int check_file(int fd)
 {
 	struct statfs fs;

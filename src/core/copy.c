@@ -2,10 +2,12 @@
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "core/copy.h"
 #include "core/format.h"
+#include "util/sigbus.h"
 
 /* rows that one preadv() reads, and the most bytes between two of them that it may read along */
 #define ROWS_AT_ONCE 256
@@ -93,23 +95,31 @@ static uint64_t read_rows(const struct rows *rows)
 	return got > 0 && (uint64_t)got == wanted ? n : 0;
 }
 
+/* Whether a file still has the size that it had when it was taken. */
+static bool is_whole(const struct waybuf_memory *memory)
+{
+	struct stat info;
+	return fstat(memory->fd, &info) == 0 && info.st_size >= 0 &&
+		(uint64_t)info.st_size >= memory->size;
+}
+
 /*
  * Shared memory is read by the kernel, which has its pages: to map them here costs a fault each,
- * many times the copy. False: nothing is lost, the rows are to be copied otherwise.
+ * many times the copy. 1: done; 0: nothing is lost, the rows are to be copied otherwise; -EFAULT.
  */
-static bool read_plane(struct rows rows)
+static int read_plane(struct rows rows)
 {
 	if (rows.source->kind != WAYBUF_MEMORY_MEMFD || rows.from_stride - rows.length > MAX_GAP)
-		return false;
+		return 0;
 	while (rows.count > 0) {
 		uint64_t n = read_rows(&rows);
 		if (n == 0)
-			return false;
+			return is_whole(rows.source) ? 0 : -EFAULT;
 		rows.count -= n;
 		rows.offset += n * rows.from_stride;
 		rows.target += n * rows.to_stride;
 	}
-	return true;
+	return 1;
 }
 
 static int copy_mapped(const struct rows *rows, struct waybuf_cpu *source)
@@ -120,13 +130,17 @@ static int copy_mapped(const struct rows *rows, struct waybuf_cpu *source)
 		return error;
 	const char *from = (const char *)base + rows->offset;
 	char *to = rows->target;
+	struct sigbus_guard guard;
+	sigbus_guard_begin(&guard, base, (size_t)rows->source->size);
 	for (uint64_t row = 0; row < rows->count; row++) {
 		memcpy(to, from, rows->length);
 		from += rows->from_stride;
 		to += rows->to_stride;
 	}
+	if (sigbus_guard_end(&guard))
+		error = -EFAULT;
 	waybuf_cpu_vunmap(source);
-	return 0;
+	return error;
 }
 
 /* The target in one piece, and the source unless it can be read, where there is room for it. */
@@ -149,10 +163,15 @@ static int copy_plane(
 	if (error < 0)
 		return error;
 	rows.target = (char *)base + to->offset;
-	if (!read_plane(rows))
-		error = copy_mapped(&rows, copy->from_cpu[from->slot]);
+	struct sigbus_guard guard;
+	sigbus_guard_begin(&guard, base, (size_t)copy->to->memory[to->slot].size);
+	int ret = read_plane(rows);
+	if (ret == 0)
+		ret = copy_mapped(&rows, copy->from_cpu[from->slot]);
+	if (sigbus_guard_end(&guard))
+		ret = -EFAULT;
 	waybuf_cpu_vunmap(target);
-	return error;
+	return ret < 0 ? ret : 0;
 }
 
 static int copy_planes(const struct waybuf_copy *copy)
@@ -172,6 +191,15 @@ static int wait_for_writers(const struct waybuf_copy *copy, int timeout_ms)
 	return error;
 }
 
+/* They show zeroes where memory was, for as long as they are there. */
+static void forget_mappings(const struct waybuf_copy *copy)
+{
+	for (uint32_t i = 0; i < copy->from->n_memory; i++)
+		waybuf_cpu_trim(copy->from_cpu[i]);
+	for (uint32_t i = 0; i < copy->to->n_memory; i++)
+		waybuf_cpu_trim(copy->to_cpu[i]);
+}
+
 int waybuf_copy_run(const struct waybuf_copy *copy, int timeout_ms)
 {
 	int error = wait_for_writers(copy, timeout_ms);
@@ -188,5 +216,7 @@ int waybuf_copy_run(const struct waybuf_copy *copy, int timeout_ms)
 			error = ret;
 	}
 	int ret = end(copy->from_cpu, copy->from->n_memory, WAYBUF_READ);
+	if (error == -EFAULT)
+		forget_mappings(copy);
 	return error < 0 ? error : ret;
 }

@@ -6,6 +6,7 @@
 #include "core/device.h"
 #include "core/manager.h"
 #include "core/storage.h"
+#include "util/sigbus.h"
 
 /* Solved requests remembered; a desktop has a few dozen topologies at most. */
 #define CACHE_ENTRIES 256
@@ -84,6 +85,13 @@ void waybuf_manager_destroy(struct waybuf_manager *manager)
 	waybuf_deadlines_finish(&manager->deadlines);
 	finish_loop(manager);
 	free(manager);
+}
+
+int waybuf_manager_catch_sigbus(struct waybuf_manager *manager)
+{
+	/* the handler is the process's; the manager stands for who may ask for it */
+	(void)manager;
+	return sigbus_install();
 }
 
 int waybuf_manager_submit(struct waybuf_manager *manager, struct waybuf_job *job)

@@ -138,6 +138,14 @@ static void run_copy(struct waybuf_job *job)
 	migration->copy_error = waybuf_copy_run(&migration->copy, WRITER_DEADLINE_MS);
 }
 
+static void fail_copy(struct migration *migration)
+{
+	if (migration->copy_error == -EFAULT)
+		waybuf_info("buffer %u: its memory went away while it was copied",
+			migration->buffer->index);
+	end_migration(migration, migration->copy_error);
+}
+
 static void handle_copied(struct waybuf_job *job)
 {
 	struct migration *migration = waybuf_container_of(job, struct migration, job);
@@ -145,7 +153,7 @@ static void handle_copied(struct waybuf_job *job)
 	if (migration->failed)
 		end_migration(migration, 0);
 	else if (migration->copy_error < 0)
-		end_migration(migration, migration->copy_error);
+		fail_copy(migration);
 	else
 		publish(migration);
 }

@@ -9,6 +9,7 @@
 #include "core/account.h"
 #include "core/storage.h"
 #include "exporter/exporter.h"
+#include "util/sigbus.h"
 
 /* How long the worker waits for fences that the kernel knows: none is expected. */
 #define CLEAR_WAIT_MS 50
@@ -91,9 +92,13 @@ static int clear_bracketed(struct waybuf_cpu *cpu, uint64_t size)
 	int error = waybuf_cpu_vmap(cpu, &address);
 	if (error < 0)
 		return error;
+	struct sigbus_guard guard;
+	sigbus_guard_begin(&guard, address, (size_t)size);
 	memset(address, 0, (size_t)size);
+	if (sigbus_guard_end(&guard))
+		error = -EFAULT;
 	waybuf_cpu_vunmap(cpu);
-	return 0;
+	return error;
 }
 
 static int clear_memory(const struct waybuf_memory *memory)

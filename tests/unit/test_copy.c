@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "core_fixture.h"
 
@@ -75,6 +77,111 @@ TEST(rows_far_apart)
 {
 	check_copy(DRM_FORMAT_XRGB8888, 5632);
 	check_copy(DRM_FORMAT_NV12, 5632);
+}
+
+/* ---- memory that goes away ----------------------------------------------------------------- */
+
+/* On the worker, when the target is made: the copy comes after it. */
+static void cut_source(struct fake_exporter *exporter)
+{
+	const struct seat *victim = exporter->hook_data;
+	if (victim)
+		ck_assert_int_eq(ftruncate(victim->layout.memory[0].fd, 4096), 0);
+}
+
+struct actor {
+	struct waybuf_pool *pool;
+	struct party painter, anchor, plane;
+	struct seat seat;
+};
+
+/* A painter whose picture can be cut off, of rows that are @stride apart. */
+static void actor_paint(struct fixture *f, struct actor *actor, uint64_t stride)
+{
+	actor->pool = fixture_pool(f, WIDTH, HEIGHT, 1);
+	party_attach(&actor->painter, actor->pool, f->account, "painter");
+	party_commit(&actor->painter, painter_constraints(DRM_FORMAT_XRGB8888, stride));
+	/* so that it is no memfd of our own, which nobody can truncate */
+	party_attach(&actor->anchor, actor->pool, f->account, "anchor");
+	party_commit(&actor->anchor, reader_constraints(DRM_FORMAT_XRGB8888, 4, true));
+	seat_open(&actor->seat, &actor->painter, 0);
+	seat_grant(f, &actor->seat, WAYBUF_WRITE);
+	ck_assert_str_eq(actor->seat.layout.exporter, "cuttable");
+	pattern_fill(&actor->seat.layout, 7);
+	seat_unmap(&actor->seat, NULL);
+}
+
+static void actor_move(struct fixture *f, struct actor *actor)
+{
+	party_attach(&actor->plane, actor->pool, f->account, "plane");
+	party_commit(&actor->plane, reader_constraints(DRM_FORMAT_XRGB8888, 1024, true));
+	fixture_wait(f, &actor->plane.answered);
+}
+
+static void actor_leave(struct actor *actor)
+{
+	seat_close(&actor->seat);
+	waybuf_fence_unref(actor->seat.fence);
+	party_detach(&actor->plane);
+	party_detach(&actor->anchor);
+	party_detach(&actor->painter);
+	waybuf_pool_unref(actor->pool);
+}
+
+/* One of two is cut off under its copy: it alone is refused, and its buffer stays as it is. */
+static void check_cut(uint64_t stride, bool catch)
+{
+	struct fixture f;
+	struct actor victim, other;
+	fixture_init(&f);
+	struct fake_exporter *exporter = fake_exporter_add(&f, "cuttable", 50, false, true);
+	exporter->cuttable = true;
+	if (catch)
+		ck_assert_int_eq(waybuf_manager_catch_sigbus(f.manager), 0);
+	exporter->hook = cut_source;
+	actor_paint(&f, &victim, stride);
+	actor_paint(&f, &other, stride);
+	exporter->hook_data = &victim.seat;
+	actor_move(&f, &victim);
+	ck_assert_uint_eq(victim.plane.refused, 1);
+	ck_assert_int_eq(victim.plane.error, -EFAULT);
+	exporter->hook_data = NULL;
+	actor_move(&f, &other);
+	ck_assert_int_eq(other.plane.outcome, WAYBUF_MIGRATED);
+	seat_grant(&f, &other.seat, WAYBUF_READ);
+	ck_assert(pattern_check(&other.seat.layout, 7));
+	seat_grant(&f, &victim.seat, WAYBUF_READ);
+	ck_assert_str_eq(victim.seat.layout.exporter, "cuttable");
+	actor_leave(&other);
+	actor_leave(&victim);
+	fixture_finish(&f);
+}
+
+/* The kernel reads, and tells; no handler is needed. */
+TEST(cut_off_while_it_is_read)
+{
+	check_cut(1536, false);
+}
+
+TEST(cut_off_while_it_is_mapped)
+{
+	check_cut(5632, true);
+}
+
+/* A library does not install handlers behind its host's back. */
+TEST(no_handler_unasked)
+{
+	struct fixture f;
+	struct sigaction action;
+	/* sanitizers have one of theirs */
+	ck_assert(signal(SIGBUS, SIG_DFL) != SIG_ERR);
+	fixture_init(&f);
+	ck_assert_int_eq(sigaction(SIGBUS, NULL, &action), 0);
+	ck_assert(action.sa_handler == SIG_DFL);
+	ck_assert_int_eq(waybuf_manager_catch_sigbus(f.manager), 0);
+	ck_assert_int_eq(sigaction(SIGBUS, NULL, &action), 0);
+	ck_assert(action.sa_handler != SIG_DFL);
+	fixture_finish(&f);
 }
 
 TEST_MAIN("copy")
