@@ -6,6 +6,7 @@
 
 #include "core/account.h"
 #include "core/manager.h"
+#include "fence/impl.h"
 #include "fence/wait.h"
 #include "syncobj.h"
 #include "trace/trace.h"
@@ -116,7 +117,12 @@ static void go_on(struct waybuf_release_point *release)
 static int hand_over(struct waybuf_release_point *release)
 {
 	struct waybuf_fence *all = NULL;
-	int ret = waybuf_fence_merge(release->fences, release->n_fences, &all);
+	int ret = 0;
+	/* a merge asks each of them how it is */
+	if (release->n_fences == 1)
+		all = waybuf_fence_ref(release->fences[0]);
+	else
+		ret = waybuf_fence_merge(release->fences, release->n_fences, &all);
 	if (ret == 0 && release->point > 0)
 		ret = waybuf_syncobj_put_fence(release->syncobj, release->point, all);
 	waybuf_fence_unref(all);
@@ -161,13 +167,15 @@ void waybuf_release_point_unref(struct waybuf_release_point *release, struct way
 	assert(release->readers > 0);
 	release->readers--;
 	prune(release);
-	if (fence && waybuf_fence_status(fence) == 0)
+	if (fence && waybuf_fence_known_status(fence) == 0)
 		release->fences[release->n_fences++] = waybuf_fence_ref(fence);
 	if (release->readers > 0)
 		return;
+	/* before anything else: a GPU may be waiting to be told */
+	bool handed_over = release->n_fences > 0 && hand_over(release) == 0;
 	if (release->server)
 		waybuf_trace_add(release->server->trace, &release->who);
-	if (release->n_fences > 0 && hand_over(release) == 0)
+	if (handed_over)
 		destroy(release);
 	else
 		go_on(release);

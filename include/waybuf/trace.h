@@ -41,8 +41,11 @@ enum waybuf_trace_kind {
 /** A word for it: "acquire", ...; "unknown" for other numbers. */
 WAYBUF_EXPORT const char *waybuf_trace_kind_name(enum waybuf_trace_kind kind);
 
+/** With the last event that was added with 0, which was a moment ago: the clock is not read. */
+#define WAYBUF_TRACE_AS_BEFORE UINT64_MAX
+
 struct waybuf_trace_event {
-	/** CLOCK_MONOTONIC, nanoseconds; 0: now */
+	/** CLOCK_MONOTONIC, nanoseconds; to be added, also 0 (now) and WAYBUF_TRACE_AS_BEFORE */
 	uint64_t ns;
 	/** enum waybuf_trace_kind */
 	uint32_t kind;

@@ -6,6 +6,7 @@
 #include <wayland-server-core.h>
 
 #include "daemon.h"
+#include "fence/impl.h"
 #include "frame.h"
 #include "surface.h"
 #include "util/fd.h"
@@ -85,10 +86,12 @@ static int begin_use(struct frame *frame, struct waybuf_syncobj_points *points)
 	return 0;
 }
 
-void frame_trace(const struct frame *frame, enum waybuf_trace_kind kind, uint64_t point)
+void frame_trace(
+	const struct frame *frame, enum waybuf_trace_kind kind, uint64_t ns, uint64_t point)
 {
 	struct waybuf_trace_event event = frame->who;
 	event.kind = kind;
+	event.ns = ns;
 	event.point = point;
 	waybuf_server_trace(frame->server, &event);
 }
@@ -126,7 +129,7 @@ int frame_create(struct surface *surface, struct wl_resource *buffer,
 	describe(frame, surface);
 	frame->is_explicit = points->is_explicit;
 	if (!frame->is_explicit)
-		frame_trace(frame, WAYBUF_TRACE_ACQUIRE, 0);
+		frame_trace(frame, WAYBUF_TRACE_ACQUIRE, 0, 0);
 	*out = frame;
 	return 0;
 }
@@ -142,34 +145,32 @@ struct frame *frame_read(struct frame *frame)
 }
 
 /*
- * All fences are of flips of one CRTC, which settle in the order of its commits: where there is no
- * memory to merge them the newest one stands for all.
+ * All fences are of flips of one CRTC, which settle in the order of its commits: the newest one
+ * stands for all. Nobody is asked whether it has settled, for it has just been made.
  */
 static void add_end(struct frame *frame, struct waybuf_fence *fence)
 {
-	struct waybuf_fence *fences[] = {frame->end, fence}, *merged;
-	if (!fence || waybuf_fence_status(fence) != 0)
+	if (!fence || waybuf_fence_known_status(fence) != 0)
 		return;
-	if (waybuf_fence_merge(fences, 2, &merged) < 0)
-		merged = waybuf_fence_ref(fence);
 	waybuf_fence_unref(frame->end);
-	frame->end = merged;
+	frame->end = waybuf_fence_ref(fence);
 }
 
-void frame_done(struct frame *frame, struct waybuf_fence *fence)
+bool frame_done(struct frame *frame, struct waybuf_fence *fence)
 {
 	assert(frame->readers > 0);
 	waybuf_release_point_unref(frame->release, fence);
 	add_end(frame, fence);
 	if (--frame->readers > 0)
-		return;
+		return false;
 	frame->release = NULL;
-	if (!frame->is_explicit)
-		frame_trace(frame, WAYBUF_TRACE_RELEASE, 0);
 	frame->grant = (struct waybuf_grant){0};
 	waybuf_use_done(frame->use, frame->end);
 	waybuf_fence_unref(frame->end);
 	frame->end = NULL;
+	if (!frame->is_explicit)
+		frame_trace(frame, WAYBUF_TRACE_RELEASE, 0, 0);
+	return true;
 }
 
 void frame_drop(struct frame *frame)

@@ -68,12 +68,13 @@ struct frame {
  */
 int frame_create(struct surface *surface, struct wl_resource *buffer,
 	struct waybuf_syncobj_points *points, struct frame **out);
-/* Says what has become of it; @point as the kind has it. */
-void frame_trace(const struct frame *frame, enum waybuf_trace_kind kind, uint64_t point);
+/* Says what has become of it; @ns and @point as in struct waybuf_trace_event. */
+void frame_trace(
+	const struct frame *frame, enum waybuf_trace_kind kind, uint64_t ns, uint64_t point);
 /* A further reader, while there is one. NULL: no memory, and it must not be read. */
 struct frame *frame_read(struct frame *frame);
-/* A reader is done when @fence (referenced; NULL: now) settles. */
-void frame_done(struct frame *frame, struct waybuf_fence *fence);
+/* A reader is done when @fence (referenced; NULL: now) settles. True: it was the last one. */
+bool frame_done(struct frame *frame, struct waybuf_fence *fence);
 /* A reader that is done lets go. */
 void frame_unref(struct frame *frame);
 /* Both, now. NULL is a no-op. */

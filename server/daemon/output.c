@@ -7,6 +7,7 @@
 
 #include "capture.h"
 #include "daemon.h"
+#include "fence/sync_file.h"
 #include "output.h"
 #include "presentation.h"
 #include "util/log.h"
@@ -183,11 +184,22 @@ static void scene_flipped(struct output *output)
 		&scene->feedbacks, output, output->flip_ns, output->flip_sequence, scene->direct);
 }
 
+/* The kernel signals the fence before it sends the event: nobody has to ask. */
+static void settle_flip(struct output *output)
+{
+	struct waybuf_fence *fence = output->flip_fence;
+	output->flip_fence = NULL;
+	if (fence)
+		waybuf_fence_from_kernel_signalled(fence, output->flip_ns);
+	waybuf_fence_unref(fence);
+}
+
 static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 {
 	struct output *output = data;
 	output->flip_ns = flip->time_ns;
 	output->flip_sequence = flip->sequence;
+	settle_flip(output);
 	/* a capture of an unchanged picture flips, too */
 	if (output->pending) {
 		scene_flipped(output);

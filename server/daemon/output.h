@@ -50,6 +50,9 @@ struct output {
 	bool tick_armed, hidden_armed;
 	struct wl_list orphans; // wl_callback: of scenes that never made it to the screen
 
+	/* of the commit that is on its way; NULL: nobody needs it. Flips are a context, in order */
+	struct waybuf_fence *flip_fence;
+	uint64_t flip_context, n_commits;
 	uint64_t flip_ns;
 	uint32_t flip_sequence;
 	struct capture *capture;

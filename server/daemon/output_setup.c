@@ -9,6 +9,7 @@
 
 #include "capture.h"
 #include "daemon.h"
+#include "fence/impl.h"
 #include "output.h"
 #include "util/log.h"
 
@@ -144,6 +145,7 @@ struct output *output_create(struct daemon *daemon)
 	if (!output)
 		return NULL;
 	output->daemon = daemon;
+	output->flip_context = waybuf_fence_context_alloc();
 	wl_list_init(&output->resources);
 	if (callbacks_init(output) < 0 || !open_device(output, daemon->options) ||
 		!start(output, daemon->options)) {
@@ -180,6 +182,7 @@ void output_destroy(struct output *output)
 	}
 	if (output->idle)
 		wl_event_source_remove(output->idle);
+	waybuf_fence_unref(output->flip_fence);
 	scene_destroy(output->pending);
 	scene_destroy(output->shown);
 	callbacks_finish(output);

@@ -5,6 +5,7 @@
 #include "capture.h"
 #include "core/format.h"
 #include "daemon.h"
+#include "fence/sync_file.h"
 #include "kms/probe.h"
 #include "output.h"
 
@@ -119,19 +120,19 @@ static int propose(struct output *output, struct waybuf_kms_fb *fb, struct waybu
  * The commit was accepted, so from now on it is certain when the former scene is off the screen, and
  * the fence of that exists: the clients' next frames can be queued on it before the flip. Without
  * a fence they hear of it with the flip. Captures need no place in this, as the device takes no
- * commit before the writeback of the former scene is over.
+ * commit before the writeback of the former scene is over. True: a buffer was released, at a time
+ * that the trace has.
  */
-static void displace(
+static bool displace(
 	struct output *output, const struct scene *next, struct waybuf_kms_commit_result *result)
 {
 	int *fd = &result->out_fences[output->crtc->index];
-	struct waybuf_fence *fence;
-	int ret = *fd >= 0 ? waybuf_fence_from_sync_file(*fd, &fence) : -ENOENT;
+	if (*fd < 0)
+		return false;
+	int ret = waybuf_fence_from_kernel(
+		*fd, output->flip_context, ++output->n_commits, &output->flip_fence);
 	*fd = -1;
-	if (ret < 0)
-		return;
-	scene_displaced(output->shown, next, fence);
-	waybuf_fence_unref(fence);
+	return ret == 0 && scene_displaced(output->shown, next, output->flip_fence);
 }
 
 int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_fb *fb,
@@ -153,8 +154,9 @@ int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_
 	if (capturing)
 		capture_joined(output, ret);
 	if (ret == 0) {
-		scene_trace(scene, WAYBUF_TRACE_COMMIT, 0, 0);
-		displace(output, scene, &result);
+		/* first: a client's GPU may wait to be told */
+		bool released = displace(output, scene, &result);
+		scene_trace(scene, WAYBUF_TRACE_COMMIT, released ? WAYBUF_TRACE_AS_BEFORE : 0, 0);
 		waybuf_kms_commit_result_finish(&result);
 		output->pending = scene;
 		return 0;

@@ -111,16 +111,18 @@ static bool scans_out(const struct scene *scene, const struct frame *frame)
 	return false;
 }
 
-void scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence)
+bool scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence)
 {
+	bool released = false;
 	for (uint32_t i = 0; i < scene->n_layers; i++) {
 		struct scene_layer *layer = &scene->layers[i];
 		if (!layer->frame || layer->frame_done)
 			continue;
 		/* what stays on the screen is displaced later, and that covers this */
-		frame_done(layer->frame, scans_out(next, layer->frame) ? NULL : fence);
+		released |= frame_done(layer->frame, scans_out(next, layer->frame) ? NULL : fence);
 		layer->frame_done = true;
 	}
+	return released;
 }
 
 void scene_drop_frames(struct scene *scene)

@@ -44,9 +44,10 @@ void scene_destroy(struct scene *scene);
 
 /*
  * The display reads the scene until @fence settles and no longer, as @next was committed in its
- * place: the next writers of its buffers can queue on that. It stays until the flip.
+ * place: the next writers of its buffers can queue on that. It stays until the flip. True: this was
+ * the end of a frame's last reader.
  */
-void scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence);
+bool scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence);
 /* Says of each layer what has become of it; @ns 0: now. */
 void scene_trace(
 	const struct scene *scene, enum waybuf_trace_kind kind, uint64_t ns, uint64_t point);

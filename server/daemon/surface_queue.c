@@ -49,12 +49,14 @@ static int submit(struct surface_commit *commit, const struct surface_fences *fe
 static void trace(const struct surface_commit *commit, enum waybuf_trace_kind kind, uint64_t point)
 {
 	if (commit->state.frame)
-		frame_trace(commit->state.frame, kind, point);
+		frame_trace(commit->state.frame, kind, 0, point);
 }
 
-static void apply(struct surface_commit *commit)
+/* @ns: for the trace */
+static void apply(struct surface_commit *commit, uint64_t ns)
 {
-	trace(commit, WAYBUF_TRACE_LATCH, 0);
+	if (commit->state.frame)
+		frame_trace(commit->state.frame, WAYBUF_TRACE_LATCH, ns, 0);
 	surface_apply(commit->surface, &commit->state);
 	commit_destroy(commit);
 }
@@ -91,7 +93,7 @@ static void handle_ready(void *data)
 {
 	struct surface_commit *commit = data;
 	if (!latch_again(commit))
-		apply(commit);
+		apply(commit, 0);
 }
 
 static void handle_fold(void *older_data, void *newer_data)
@@ -136,7 +138,8 @@ void surface_enqueue(
 	struct surface_commit *commit = commit_create(surface, state);
 	int ret = commit ? submit(commit, fences) : -ENOMEM;
 	if (ret > 0) {
-		apply(commit);
+		/* it has not waited since it was acquired */
+		apply(commit, WAYBUF_TRACE_AS_BEFORE);
 	} else if (ret == 0) {
 		trace(commit, WAYBUF_TRACE_WAIT, 0);
 	} else {

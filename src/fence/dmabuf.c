@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 
 #include "fence/impl.h"
+#include "fence/sync_file.h"
 #include "util/fd.h"
 
 /*
@@ -66,18 +67,20 @@ int waybuf_dmabuf_export_fence(int fd, bool write, struct waybuf_fence **out)
 {
 	struct dma_buf_export_sync_file arg = {.flags = access_flags(write), .fd = -1};
 	int ret = dmabuf_ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg);
-	return ret < 0 ? ret : waybuf_fence_from_sync_file(arg.fd, out);
+	return ret < 0 ? ret
+		       : waybuf_fence_from_kernel(arg.fd, waybuf_fence_context_alloc(), 1, out);
 }
 
 int waybuf_dmabuf_import_fence(int fd, bool write, struct waybuf_fence *fence)
 {
-	if (waybuf_fence_status(fence))
-		return 0;
 	struct dma_buf_import_sync_file arg = {.flags = access_flags(write), .fd = -1};
-	int ret = waybuf_fence_to_sync_file(fence, &arg.fd);
+	int own;
+	if (waybuf_fence_known_status(fence))
+		return 0;
+	int ret = waybuf_fence_lend_sync_file(fence, &arg.fd, &own);
 	if (ret < 0)
 		return ret;
 	ret = dmabuf_ioctl(fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg);
-	fd_close(&arg.fd);
+	fd_close(&own);
 	return ret;
 }

@@ -7,12 +7,14 @@
 #include <sys/ioctl.h>
 
 #include "fence/impl.h"
+#include "fence/sync_file.h"
 #include "util/fd.h"
 #include "util/log.h"
 
 /*
  * A fence around the kernel's sync_file. The fd is kept until the last unref even after it has
- * signalled, because it is the fence's kernel form.
+ * signalled, because it is the fence's kernel form; but for that of a flip, of which there is one
+ * for each frame: it is closed when the flip is seen.
  *
  * Asking: SYNC_IOC_FILE_INFO sums up the status of the container when it is asked for no fence
  * infos, and a timeline's container does not carry its parts' errors. So the parts are always asked
@@ -21,7 +23,7 @@
  */
 struct sync_file_fence {
 	struct waybuf_fence base;
-	int fd;
+	int fd; /* -1: known to have signalled */
 	struct waybuf_source *source;
 };
 
@@ -167,6 +169,8 @@ static void sync_file_disable(struct waybuf_fence *base)
 
 static int sync_file_to_sync_file(struct waybuf_fence *base, int *out)
 {
+	if (sync_file(base)->fd < 0)
+		return -EOPNOTSUPP;
 	int fd = fd_dup(sync_file(base)->fd);
 	if (fd < 0)
 		return fd;
@@ -207,26 +211,53 @@ static const struct waybuf_fence_ops sync_file_ops = {
 	.release = sync_file_release,
 };
 
+int waybuf_fence_from_kernel(int fd, uint64_t context, uint64_t seqno, struct waybuf_fence **out)
+{
+	struct sync_file_fence *fence = calloc(1, sizeof(*fence));
+	if (!fence) {
+		fd_close(&fd);
+		return -ENOMEM;
+	}
+	waybuf_fence_init(&fence->base, &sync_file_ops, context, seqno);
+	fence->fd = fd;
+	*out = &fence->base;
+	return 0;
+}
+
+void waybuf_fence_from_kernel_signalled(struct waybuf_fence *base, uint64_t ns)
+{
+	waybuf_fence_ref(base);
+	if (waybuf_fence_known_status(base) == 0)
+		waybuf_fence_settle(base, 1, ns);
+	/* not before: those who wait had a source on it */
+	fd_close(&sync_file(base)->fd);
+	waybuf_fence_unref(base);
+}
+
+int waybuf_fence_lend_sync_file(struct waybuf_fence *fence, int *fd, int *own)
+{
+	*own = -1;
+	*fd = fence->ops == &sync_file_ops ? sync_file(fence)->fd : -1;
+	if (*fd >= 0)
+		return 0;
+	int ret = waybuf_fence_to_sync_file(fence, own);
+	*fd = *own;
+	return ret;
+}
+
 int waybuf_fence_from_sync_file(int fd, struct waybuf_fence **out)
 {
 	int status = 0;
 	uint64_t ns = 0;
 	int ret = fd < 0 ? -EBADF : waybuf_sync_file_info(fd, &status, &ns);
+	if (ret < 0) {
+		fd_close(&fd);
+		return ret == -ENOTTY ? -EINVAL : ret;
+	}
+	ret = waybuf_fence_from_kernel(fd, waybuf_fence_context_alloc(), 1, out);
 	if (ret < 0)
-		goto err_fd;
-
-	struct sync_file_fence *fence = calloc(1, sizeof(*fence));
-	ret = -ENOMEM;
-	if (!fence)
-		goto err_fd;
-	waybuf_fence_init(&fence->base, &sync_file_ops, waybuf_fence_context_alloc(), 1);
-	fence->fd = fd;
-	fence->base.status = status;
-	fence->base.settled_ns = ns;
-	*out = &fence->base;
+		return ret;
+	(*out)->status = status;
+	(*out)->settled_ns = ns;
 	return 0;
-
-err_fd:
-	fd_close(&fd);
-	return ret == -ENOTTY ? -EINVAL : ret;
 }

@@ -4,6 +4,7 @@
 #include <xf86drm.h>
 
 #include "fence/impl.h"
+#include "fence/sync_file.h"
 #include "fence/syncobj.h"
 #include "fence/syncobj_ioctl.h"
 #include "util/fd.h"
@@ -216,16 +217,16 @@ int waybuf_syncobj_import_point(struct waybuf_syncobj *syncobj, uint64_t point, 
 int waybuf_syncobj_put_fence(
 	struct waybuf_syncobj *syncobj, uint64_t point, struct waybuf_fence *fence)
 {
-	if (waybuf_fence_status(fence) == 1)
+	int fd, own;
+	if (waybuf_fence_known_status(fence) == 1)
 		return waybuf_syncobj_signal(syncobj, point);
-	int fd = -1;
-	int ret = waybuf_fence_to_sync_file(fence, &fd);
+	int ret = waybuf_fence_lend_sync_file(fence, &fd, &own);
 	if (ret == -EOPNOTSUPP && waybuf_fence_status(fence))
 		return waybuf_syncobj_signal(syncobj, point);
 	if (ret < 0)
 		return ret;
 	ret = waybuf_syncobj_import_point(syncobj, point, fd);
-	fd_close(&fd);
+	fd_close(&own);
 	return ret;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fence/impl.h"
+#include "fence/sync_file.h"
 #include "fence/syncobj.h"
 #include "util/fd.h"
 #include "util/log.h"
@@ -211,5 +212,5 @@ int waybuf_syncobj_fence(struct waybuf_syncobj *syncobj, uint64_t point, struct 
 	ret = waybuf_syncobj_export_point(syncobj, point, &fd);
 	if (ret == -EAGAIN)
 		return create_point_fence(syncobj, point, out);
-	return ret < 0 ? ret : waybuf_fence_from_sync_file(fd, out);
+	return ret < 0 ? ret : waybuf_fence_from_kernel(fd, waybuf_fence_context_alloc(), 1, out);
 }

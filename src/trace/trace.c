@@ -21,17 +21,23 @@ const char *waybuf_trace_kind_name(enum waybuf_trace_kind kind)
 	return names[kind];
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 void waybuf_trace_add(struct waybuf_trace *trace, const struct waybuf_trace_event *event)
 {
 	if (!trace)
 		return;
 	struct waybuf_trace_event *slot = &trace->events[trace->n++ % WAYBUF_TRACE_SIZE];
 	*slot = *event;
-	if (slot->ns)
-		return;
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	slot->ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	if (slot->ns == 0)
+		slot->ns = trace->read_ns = now_ns();
+	else if (slot->ns == WAYBUF_TRACE_AS_BEFORE)
+		slot->ns = trace->read_ns;
 }
 
 uint64_t waybuf_trace_first(const struct waybuf_trace *trace, uint64_t from)

@@ -14,6 +14,7 @@
 
 struct waybuf_trace {
 	uint64_t n; /* events so far: the number of the next one */
+	uint64_t read_ns; /* what the clock said last */
 	struct waybuf_trace_event events[WAYBUF_TRACE_SIZE];
 };
 

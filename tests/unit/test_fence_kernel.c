@@ -6,6 +6,7 @@
 
 #include "fake/sync.h"
 #include "fence/impl.h"
+#include "fence/sync_file.h"
 #include "fence/wait.h"
 #include "harness.h"
 
@@ -368,6 +369,87 @@ TEST(implicit_fences_go_both_ways)
 	for (int i = 0; i < 4; i++)
 		waybuf_fence_unref(drop[i]);
 	close(buffer);
+	ck_assert_int_eq(fake_count_sync_files(), 0);
+	fake_sync_finish();
+}
+
+static struct waybuf_fence *adopt(int id, uint64_t context, uint64_t seqno)
+{
+	struct waybuf_fence *fence = NULL;
+	ck_assert_int_eq(
+		waybuf_fence_from_kernel(fake_sync_file(&id, 1), context, seqno, &fence), 0);
+	return fence;
+}
+
+/* The way of the out-fence of each flip, so what it costs is counted. */
+TEST(fence_of_a_flip_costs_one_ioctl_and_one_fd)
+{
+	fake_sync_init();
+	int flip = fake_fence(), buffer = fake_dmabuf_open(), fd, own;
+	uint64_t ns = 0;
+	struct waybuf_fence *fence = adopt(flip, waybuf_fence_context_alloc(), 1);
+	ck_assert_int_eq(waybuf_dmabuf_import_fence(buffer, false, fence), 0);
+	ck_assert_int_eq(fake_dmabuf_count(buffer, false), 1);
+	ck_assert_int_eq(fake_kernel.ioctls, 1);
+	ck_assert_int_eq(waybuf_fence_lend_sync_file(fence, &fd, &own), 0);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(own, -1);
+	fake_fence_settle(flip, 1, 1234);
+	waybuf_fence_from_kernel_signalled(fence, 1234);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+	ck_assert_int_eq(waybuf_fence_status(fence), 1);
+	ck_assert_int_eq(waybuf_fence_timestamp(fence, &ns), 0);
+	ck_assert_uint_eq(ns, 1234);
+	ck_assert_int_eq(waybuf_fence_to_sync_file(fence, &fd), -EOPNOTSUPP);
+	ck_assert_int_eq(waybuf_fence_lend_sync_file(fence, &fd, &own), -EOPNOTSUPP);
+	ck_assert_int_eq(waybuf_dmabuf_import_fence(buffer, true, fence), 0);
+	ck_assert_int_eq(fake_dmabuf_count(buffer, true), 0);
+	ck_assert_int_eq(fake_kernel.ioctls, 1);
+	waybuf_fence_unref(fence);
+	close(buffer);
+	fake_sync_finish();
+}
+
+TEST(seen_flip_tells_who_waits)
+{
+	fake_sync_init();
+	struct waybuf_loop *loop = loop_create();
+	struct watcher watcher = {0};
+	int flip = fake_fence();
+	struct waybuf_fence *fence = adopt(flip, waybuf_fence_context_alloc(), 1);
+	ck_assert_int_eq(watch(&watcher, fence, loop), 0);
+	fake_fence_settle(flip, 1, 1);
+	waybuf_fence_from_kernel_signalled(fence, 1);
+	ck_assert_int_eq(watcher.calls, 1);
+	ck_assert_int_eq(watcher.status, 1);
+	/* somebody has asked meanwhile: the fd goes all the same */
+	waybuf_fence_unref(fence);
+	fence = adopt(flip, waybuf_fence_context_alloc(), 2);
+	ck_assert_int_eq(waybuf_fence_status(fence), 1);
+	waybuf_fence_from_kernel_signalled(fence, 1);
+	ck_assert_int_eq(fake_count_sync_files(), 0);
+	waybuf_fence_unref(fence);
+	ck_assert_int_eq(waybuf_loop_dispatch(loop, 0), 0);
+	waybuf_loop_destroy(loop);
+	fake_sync_finish();
+}
+
+/* Later flips of a display cover earlier ones: no buffer collects their fds. */
+TEST(flips_replace_each_other)
+{
+	fake_sync_init();
+	struct waybuf_resv *resv;
+	uint64_t context = waybuf_fence_context_alloc();
+	ck_assert_int_eq(waybuf_resv_create(&resv), 0);
+	for (uint64_t i = 1; i <= 20; i++) {
+		struct waybuf_fence *fence = adopt(fake_fence(), context, i);
+		ck_assert_int_eq(waybuf_resv_reserve(resv, 1), 0);
+		waybuf_resv_add(resv, fence, WAYBUF_RESV_READ);
+		waybuf_fence_unref(fence);
+		ck_assert_int_eq(fake_count_sync_files(), 1);
+	}
+	ck_assert_int_eq(fake_kernel.ioctls, 0);
+	waybuf_resv_unref(resv);
 	ck_assert_int_eq(fake_count_sync_files(), 0);
 	fake_sync_finish();
 }

@@ -6,6 +6,7 @@
 
 #include "fake/sync.h"
 #include "fence/impl.h"
+#include "fence/sync_file.h"
 #include "fence/syncobj.h"
 #include "fence/wait.h"
 #include "harness.h"
@@ -342,6 +343,28 @@ static void put_fences(bool point_files)
 	waybuf_fence_unref(fence);
 	waybuf_fence_unref(software);
 	waybuf_timeline_destroy(timeline);
+	tear_down(&f);
+}
+
+/* What a frame with explicit synchronisation pays for its release. */
+TEST(fence_of_a_flip_goes_onto_a_point_by_one_ioctl)
+{
+	struct fixture f;
+	struct waybuf_fence *fence = NULL;
+	uint64_t point = 0;
+	set_up(&f, true);
+	int flip = fake_fence();
+	ck_assert_int_eq(waybuf_fence_from_kernel(
+				 fake_sync_file(&flip, 1), waybuf_fence_context_alloc(), 1, &fence),
+		0);
+	int before = fake_kernel.ioctls;
+	ck_assert_int_eq(waybuf_syncobj_put_fence(f.timeline, 1, fence), 0);
+	ck_assert_int_eq(fake_kernel.ioctls - before, 1);
+	fake_fence_settle(flip, 1, 1);
+	waybuf_fence_from_kernel_signalled(fence, 1);
+	ck_assert_int_eq(waybuf_syncobj_query(f.timeline, &point), 0);
+	ck_assert_uint_eq(point, 1);
+	waybuf_fence_unref(fence);
 	tear_down(&f);
 }
 
