@@ -11,6 +11,7 @@
 # was killed.
 
 declare -g tb_child='' tb_tmp='' tb_lock='' tb_stty=''
+declare -ga tb_beside=()
 
 say() { printf 'testbed: %s\n' "$*" >&2; }
 
@@ -42,14 +43,27 @@ on_exit()
 		kill -KILL "$tb_child" 2>/dev/null
 		wait "$tb_child" 2>/dev/null
 	fi
+	# these end as we do: their own children first
+	[ ${#tb_beside[@]} -eq 0 ] || kill -TERM "${tb_beside[@]}" 2>/dev/null
+	beside_wait
 	[ -z "$tb_stty" ] || stty "$tb_stty"
 	control_remove
 	[ -z "$tb_tmp" ] || remove_tree "$tb_tmp"
 	exit "$status"
 }
 
+# beside_wait: until what was started in tb_beside has ended.
+beside_wait()
+{
+	[ ${#tb_beside[@]} -eq 0 ] || wait "${tb_beside[@]}"
+	tb_beside=()
+}
+
+# For the shell itself and for each subshell that runs in the background: it
+# has its own children, and none of its parent's.
 catch_signals()
 {
+	tb_child='' tb_tmp='' tb_stty='' tb_control='' tb_beside=()
 	trap on_exit EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM

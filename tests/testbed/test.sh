@@ -4,6 +4,13 @@
 # The test suites. Every case counts: a test program is a TAP stream, and
 # tally.py adds the streams up.
 
+# tests_log BUILD LOG: to be in the tally.
+tests_log()
+{
+	tb_logs+=("$1:$2:$(build_root)/$1/meson-logs/$2.json")
+	rm -f -- "$(build_root)/$1/meson-logs/$2.json"
+}
+
 # tests_run WHERE BUILD LOG ARGS...: meson test, whose own verdict is not
 # asked: a log that is missing or short is a failure in the tally.
 tests_run()
@@ -12,8 +19,6 @@ tests_run()
 	shift 3
 
 	dir=$(build_root)/$name
-	rm -f -- "$dir/meson-logs/$log.json"
-	tb_logs+=("$name:$log:$dir/meson-logs/$log.json")
 	[ "$(tail -n 1 "$(build_root)/build-$name.tap")" = 'ok 1 build' ] || return 0
 	tb_binds=("ro:$tb_top" "rw:$(build_root)")
 	tb_cwd=$dir
@@ -35,6 +40,25 @@ tests_stage()
 	say "$title"
 	"$@"
 	say "$title: $((SECONDS - begin)) s"
+}
+
+# suite TITLE WHERE BUILD LOG ARGS...
+suite()
+{
+	tests_log "$3" "$4"
+	tests_stage "$1" tests_run "${@:2}"
+}
+
+# suite_beside, as suite, in the background. A guest waits for its display more
+# than it computes, so two of them share a machine well.
+suite_beside()
+{
+	tests_log "$3" "$4"
+	(
+		catch_signals
+		tests_stage "$1" tests_run "${@:2}"
+	) &
+	tb_beside+=($!)
 }
 
 # tests_build NAME: a build that fails is a failed case, and its tests, without
@@ -73,26 +97,23 @@ tests_tally()
 
 command_test()
 {
-	local tb_logs=() name
+	local tb_logs=() name unit=(--no-suite guest --no-suite soak --no-suite bench)
 
 	setup
 	for name in asan clang bare; do
 		tests_stage "building: $name" tests_build "$name"
 	done
-	tests_stage 'unit tests: gcc with sanitizers' \
-		tests_run tests_native asan native --no-suite guest --no-suite soak --no-suite bench
-	tests_stage 'guest tests: gcc with sanitizers' \
-		tests_run machine_run asan guest --suite guest
 	if [ "$tb_on_host" = no ]; then
 		tb_variant=plain
-		tests_stage 'guest tests: a kernel without sync objects' \
-			tests_run machine_run asan guest-plain --suite guest
+		suite_beside 'guest tests: a kernel without sync objects' \
+			machine_run asan guest-plain --suite guest
 		tb_variant=syncobj
 	fi
-	tests_stage 'unit tests: clang' \
-		tests_run tests_native clang native --no-suite guest --no-suite soak --no-suite bench
-	tests_stage 'unit tests: without optional features' \
-		tests_run tests_native bare native --no-suite guest --no-suite soak --no-suite bench
+	suite 'guest tests: gcc with sanitizers' machine_run asan guest --suite guest
+	beside_wait
+	suite 'unit tests: gcc with sanitizers' tests_native asan native "${unit[@]}"
+	suite 'unit tests: clang' tests_native clang native "${unit[@]}"
+	suite 'unit tests: without optional features' tests_native bare native "${unit[@]}"
 	tests_stage 'tests of the testbed' tests_self
 	tests_tally
 }
@@ -103,6 +124,6 @@ command_soak()
 
 	setup
 	tests_stage 'building: asan' tests_build asan
-	tests_stage 'soak tests' tests_run machine_run asan soak --suite soak --timeout-multiplier 10
+	suite 'soak tests' machine_run asan soak --suite soak --timeout-multiplier 10
 	tests_tally
 }
