@@ -316,7 +316,11 @@ static int create_memory(struct waybuf_exporter *exporter, uint64_t size, const 
 	int fd = fake->cuttable ? create_cuttable(name, size) : exporter_create_memfd(name, size);
 	if (fd < 0)
 		return fd;
-	*memory = (struct waybuf_memory){.fd = fd, .kind = WAYBUF_MEMORY_MEMFD, .size = size};
+	*memory = (struct waybuf_memory){
+		.fd = fd,
+		.kind = fake->as_dmabuf ? WAYBUF_MEMORY_DMABUF : WAYBUF_MEMORY_MEMFD,
+		.size = size,
+	};
 	return 0;
 }
 

@@ -92,6 +92,7 @@ struct fake_exporter {
 	int fail; /* errno that `allocate` returns; 0: works */
 	unsigned fail_times; /* how often; 0: always */
 	bool cuttable; /* what it gives out can be truncated */
+	bool as_dmabuf; /* ... is said to be a dma-buf */
 	unsigned allocated, released;
 	bool *destroyed_flag;
 	/* called on the worker before each allocation */

@@ -6,6 +6,7 @@
 #include <drm_fourcc.h>
 #include <wayland-server-protocol.h>
 
+#include "core/cpu_access.h"
 #include "pixels.h"
 #include "render.h"
 #include "util/list.h"
@@ -207,7 +208,7 @@ static bool access_end(struct access *access)
 		whole &= !cut;
 	}
 	for (uint32_t i = 0; i < access->n_begun; i++)
-		waybuf_cpu_end_access(access->backing->cpu[i], WAYBUF_READ);
+		waybuf_cpu_end_bounded(access->backing->cpu[i], WAYBUF_READ);
 	/* the next one maps it anew */
 	for (uint32_t i = 0; i < access->n_mapped && !whole; i++)
 		waybuf_cpu_trim(access->backing->cpu[i]);
@@ -225,8 +226,7 @@ static bool access_begin(struct access *access, const struct frame *frame)
 		 * The frame's fence has signalled before the latch. What a client adds later is its
 		 * own loss: to wait for that would cost the others their flip.
 		 */
-		if (waybuf_cpu_wait(cpu, WAYBUF_READ, 0) < 0 ||
-			waybuf_cpu_begin_access(cpu, WAYBUF_READ) < 0)
+		if (waybuf_cpu_begin_bounded(cpu, WAYBUF_READ) < 0)
 			return false;
 		access->n_begun++;
 		if (waybuf_cpu_vmap(cpu, &address) < 0)

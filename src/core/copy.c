@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include "core/copy.h"
+#include "core/cpu_access.h"
 #include "core/format.h"
 #include "util/sigbus.h"
 
@@ -41,10 +42,10 @@ int waybuf_copy_prepare(
 static int begin(struct waybuf_cpu *const *cpus, uint32_t n, enum waybuf_direction direction)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		int error = waybuf_cpu_begin_access(cpus[i], direction);
+		int error = waybuf_cpu_begin_bounded(cpus[i], direction);
 		if (error < 0) {
 			while (i > 0)
-				waybuf_cpu_end_access(cpus[--i], direction);
+				waybuf_cpu_end_bounded(cpus[--i], direction);
 			return error;
 		}
 	}
@@ -55,7 +56,7 @@ static int end(struct waybuf_cpu *const *cpus, uint32_t n, enum waybuf_direction
 {
 	int error = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		int ret = waybuf_cpu_end_access(cpus[i], direction);
+		int ret = waybuf_cpu_end_bounded(cpus[i], direction);
 		if (error == 0)
 			error = ret;
 	}
@@ -183,14 +184,6 @@ static int copy_planes(const struct waybuf_copy *copy)
 	return error;
 }
 
-static int wait_for_writers(const struct waybuf_copy *copy, int timeout_ms)
-{
-	int error = 0;
-	for (uint32_t i = 0; error == 0 && i < copy->from->n_memory; i++)
-		error = waybuf_cpu_wait(copy->from_cpu[i], WAYBUF_READ, timeout_ms);
-	return error;
-}
-
 /* They show zeroes where memory was, for as long as they are there. */
 static void forget_mappings(const struct waybuf_copy *copy)
 {
@@ -200,12 +193,9 @@ static void forget_mappings(const struct waybuf_copy *copy)
 		waybuf_cpu_trim(copy->to_cpu[i]);
 }
 
-int waybuf_copy_run(const struct waybuf_copy *copy, int timeout_ms)
+int waybuf_copy_run(const struct waybuf_copy *copy)
 {
-	int error = wait_for_writers(copy, timeout_ms);
-	if (error < 0)
-		return error;
-	error = begin(copy->from_cpu, copy->from->n_memory, WAYBUF_READ);
+	int error = begin(copy->from_cpu, copy->from->n_memory, WAYBUF_READ);
 	if (error < 0)
 		return error;
 	error = begin(copy->to_cpu, copy->to->n_memory, WAYBUF_WRITE);

@@ -20,10 +20,10 @@ int waybuf_copy_prepare(
 	struct waybuf_copy *copy, struct waybuf_storage *from, struct waybuf_storage *to);
 
 /*
- * Blocks for the copy, and at most @timeout_ms for implicit fences of writers. 0, -ETIMEDOUT,
- * -EFAULT (memory of one of them is gone: a file was cut off, a device was unplugged), or the errno
- * of mmap() or DMA_BUF_IOCTL_SYNC.
+ * Blocks for the copy, but not for fences: others wait behind it. 0; -ETIMEDOUT: the kernel knows
+ * of a writer; -EFAULT: memory of one of them is gone, because a file was cut off or a device
+ * unplugged; or the errno of mmap() or DMA_BUF_IOCTL_SYNC.
  */
-int waybuf_copy_run(const struct waybuf_copy *copy, int timeout_ms);
+int waybuf_copy_run(const struct waybuf_copy *copy);
 
 #endif

@@ -5,14 +5,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "core/bounded_sync.h"
 #include "core/cpu_access.h"
 #include "util/log.h"
-
-/* EINTR and EAGAIN want a restart; a driver that answers nothing else must not hang us. */
-#define SYNC_TRIES 100000
 
 static bool strict_by_environment(void)
 {
@@ -71,19 +68,14 @@ int waybuf_cpu_wait(struct waybuf_cpu *cpu, enum waybuf_direction direction, int
 	return ready == 0 ? -ETIMEDOUT : 0;
 }
 
-static int sync_ioctl(struct waybuf_cpu *cpu, uint64_t flags)
+static int tell_kernel(struct waybuf_cpu *cpu, uint64_t flags, bool bounded)
 {
 	if (cpu->memory.kind != WAYBUF_MEMORY_DMABUF)
 		return 0;
-	struct dma_buf_sync sync = {.flags = flags};
-	for (int i = 0; i < SYNC_TRIES; i++) {
-		if (ioctl(cpu->memory.fd, DMA_BUF_IOCTL_SYNC, &sync) == 0)
-			return 0;
-		if (errno != EINTR && errno != EAGAIN)
-			break;
-	}
-	int error = -errno;
-	waybuf_error("%s: DMA_BUF_IOCTL_SYNC: %s", cpu->name, strerror(-error));
+	int error = bounded ? bounded_sync(cpu->memory.fd, flags, CPU_SYNC_MS)
+			    : unbounded_sync(cpu->memory.fd, flags);
+	if (error < 0)
+		waybuf_error("%s: DMA_BUF_IOCTL_SYNC: %s", cpu->name, strerror(-error));
 	return error;
 }
 
@@ -107,7 +99,7 @@ int cpu_bracket_prot(const struct waybuf_cpu *cpu)
 	return cpu->readers ? PROT_READ : PROT_NONE;
 }
 
-static int begin_locked(struct waybuf_cpu *cpu, unsigned direction)
+static int begin_locked(struct waybuf_cpu *cpu, unsigned direction, bool bounded)
 {
 	if ((direction & WAYBUF_WRITE) && !cpu->writable)
 		return -EACCES;
@@ -116,7 +108,7 @@ static int begin_locked(struct waybuf_cpu *cpu, unsigned direction)
 		return error;
 	unsigned fresh = direction & ~open_directions(cpu);
 	if (fresh) {
-		error = sync_ioctl(cpu, DMA_BUF_SYNC_START | sync_direction(fresh));
+		error = tell_kernel(cpu, DMA_BUF_SYNC_START | sync_direction(fresh), bounded);
 		if (error < 0)
 			return error;
 	}
@@ -126,17 +118,28 @@ static int begin_locked(struct waybuf_cpu *cpu, unsigned direction)
 	return 0;
 }
 
-int waybuf_cpu_begin_access(struct waybuf_cpu *cpu, enum waybuf_direction direction)
+static int begin(struct waybuf_cpu *cpu, enum waybuf_direction direction, bool bounded)
 {
 	if (!valid_direction(direction))
 		return -EINVAL;
 	pthread_mutex_lock(&cpu->lock);
-	int error = begin_locked(cpu, direction);
+	int error = begin_locked(cpu, direction, bounded);
 	pthread_mutex_unlock(&cpu->lock);
 	return error;
 }
 
-static int end_locked(struct waybuf_cpu *cpu, unsigned direction)
+int waybuf_cpu_begin_access(struct waybuf_cpu *cpu, enum waybuf_direction direction)
+{
+	return begin(cpu, direction, false);
+}
+
+int waybuf_cpu_begin_bounded(struct waybuf_cpu *cpu, enum waybuf_direction direction)
+{
+	int error = waybuf_cpu_wait(cpu, direction, 0);
+	return error < 0 ? error : begin(cpu, direction, true);
+}
+
+static int end_locked(struct waybuf_cpu *cpu, unsigned direction, bool bounded)
 {
 	unsigned open = open_directions(cpu);
 	if ((direction & open) != direction)
@@ -146,17 +149,29 @@ static int end_locked(struct waybuf_cpu *cpu, unsigned direction)
 	/* before the caches are flushed: nothing may be written after that */
 	cpu_protect_locked(cpu);
 	unsigned finished = open & ~open_directions(cpu);
-	return finished ? sync_ioctl(cpu, DMA_BUF_SYNC_END | sync_direction(finished)) : 0;
+	if (!finished)
+		return 0;
+	return tell_kernel(cpu, DMA_BUF_SYNC_END | sync_direction(finished), bounded);
 }
 
-int waybuf_cpu_end_access(struct waybuf_cpu *cpu, enum waybuf_direction direction)
+static int end(struct waybuf_cpu *cpu, enum waybuf_direction direction, bool bounded)
 {
 	if (!valid_direction(direction))
 		return -EINVAL;
 	pthread_mutex_lock(&cpu->lock);
-	int error = end_locked(cpu, direction);
+	int error = end_locked(cpu, direction, bounded);
 	pthread_mutex_unlock(&cpu->lock);
 	return error;
+}
+
+int waybuf_cpu_end_access(struct waybuf_cpu *cpu, enum waybuf_direction direction)
+{
+	return end(cpu, direction, false);
+}
+
+int waybuf_cpu_end_bounded(struct waybuf_cpu *cpu, enum waybuf_direction direction)
+{
+	return end(cpu, direction, true);
 }
 
 void waybuf_cpu_destroy(struct waybuf_cpu *cpu)
@@ -165,7 +180,7 @@ void waybuf_cpu_destroy(struct waybuf_cpu *cpu)
 		return;
 	unsigned open = open_directions(cpu);
 	if (open)
-		sync_ioctl(cpu, DMA_BUF_SYNC_END | sync_direction(open));
+		tell_kernel(cpu, DMA_BUF_SYNC_END | sync_direction(open), false);
 	cpu_unmap_all_locked(cpu);
 	pthread_mutex_destroy(&cpu->lock);
 	free(cpu->name);

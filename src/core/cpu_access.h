@@ -45,6 +45,17 @@ struct waybuf_cpu {
 	struct waybuf_list ranges; // cpu_range.link, those of waybuf_cpu_mmap()
 };
 
+/* How long DMA_BUF_IOCTL_SYNC may take where others wait. Flushing caches takes milliseconds. */
+#define CPU_SYNC_MS 100
+
+/*
+ * Brackets for a thread that works for everybody, around memory that others can put fences on.
+ * -ETIMEDOUT: somebody is at it, and nobody was waited for; or a fence came at the last moment, and
+ * CPU_SYNC_MS were. Otherwise as waybuf_cpu_begin_access() and bounded_sync().
+ */
+int waybuf_cpu_begin_bounded(struct waybuf_cpu *cpu, enum waybuf_direction direction);
+int waybuf_cpu_end_bounded(struct waybuf_cpu *cpu, enum waybuf_direction direction);
+
 /* What the open brackets allow: the protection of every page in strict mode. */
 int cpu_bracket_prot(const struct waybuf_cpu *cpu);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "core/account.h"
@@ -17,9 +18,12 @@
  *   ask       the writer gets revoke(generation, 250 ms), readers revoke(generation, 0). New
  *             writers, and all maps of the newcomer, wait in the queue. Meanwhile the worker
  *             makes the new storage.
- *   wait      for the writer's unmap and for its fence, 250 ms in all. Readers are not waited
- *             for: the screen is one of them, and it would never end.
- *   copy      on the worker. Nobody can write the old storage now, so readers do no harm.
+ *   wait      for the writer's unmap and for its fences, those too that the kernel alone knows of,
+ *             250 ms in all. Readers are not waited for: the screen is one of them, and it would
+ *             never end.
+ *   copy      on the worker. Nobody can write the old storage now, so readers do no harm. If a
+ *             fence has come meanwhile, as only whoever means harm adds one, the copy fails at
+ *             once: others are waiting for the worker.
  *   publish   the new storage is generation n+1. Views that know n are told that it is retired.
  *   free      whoever still reads generation n holds it; it goes with the last of them, and is
  *             charged until nobody outside has its fds any more (linger.c).
@@ -36,6 +40,8 @@
  * the new storage from its publication on, and the newcomer for what is left of the old one.
  */
 #define WRITER_DEADLINE_MS 250
+/* between two looks at a fence that the kernel does not hand out (before Linux 6.0) */
+#define LOOK_AGAIN_MS 5
 
 struct relocation {
 	struct waybuf_pool *pool;
@@ -56,7 +62,7 @@ struct migration {
 	bool copying;
 	bool failed;
 	struct waybuf_fence_wait wait; /* for the writer's fence */
-	struct waybuf_deadline deadline;
+	struct waybuf_deadline deadline, look_again;
 	struct waybuf_job job;
 	struct waybuf_copy copy;
 	int copy_error;
@@ -88,6 +94,7 @@ static void end_migration(struct migration *migration, int error)
 	struct waybuf_buffer *buffer = migration->buffer;
 	waybuf_fence_wait_finish(&migration->wait);
 	waybuf_deadline_cancel(&migration->deadline);
+	waybuf_deadline_cancel(&migration->look_again);
 	waybuf_storage_unref(migration->target);
 	waybuf_storage_unref(migration->source);
 	waybuf_buffer_set_migration(buffer, NULL);
@@ -135,7 +142,7 @@ static void publish(struct migration *migration)
 static void run_copy(struct waybuf_job *job)
 {
 	struct migration *migration = waybuf_container_of(job, struct migration, job);
-	migration->copy_error = waybuf_copy_run(&migration->copy, WRITER_DEADLINE_MS);
+	migration->copy_error = waybuf_copy_run(&migration->copy);
 }
 
 static void fail_copy(struct migration *migration)
@@ -143,7 +150,9 @@ static void fail_copy(struct migration *migration)
 	if (migration->copy_error == -EFAULT)
 		waybuf_info("buffer %u: its memory went away while it was copied",
 			migration->buffer->index);
-	end_migration(migration, migration->copy_error);
+	/* what a commit calls a timeout is the solver's */
+	end_migration(
+		migration, migration->copy_error == -ETIMEDOUT ? -ETIME : migration->copy_error);
 }
 
 static void handle_copied(struct waybuf_job *job)
@@ -188,24 +197,49 @@ static void handle_fence(struct waybuf_fence_wait *wait, int status)
 	waybuf_migration_advance(waybuf_container_of(wait, struct migration, wait));
 }
 
+static void handle_look_again(struct waybuf_deadline *deadline)
+{
+	waybuf_migration_advance(waybuf_container_of(deadline, struct migration, look_again));
+}
+
+/* dma_buf_poll(): POLLIN when the writers are done. The answer of every kernel, and no more. */
+static bool is_being_written(const struct waybuf_storage *storage)
+{
+	for (uint32_t i = 0; i < storage->layout.n_memory; i++) {
+		const struct waybuf_memory *memory = &storage->layout.memory[i];
+		struct pollfd poll_fd = {.fd = memory->fd, .events = POLLIN};
+		if (memory->kind == WAYBUF_MEMORY_DMABUF && poll(&poll_fd, 1, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int watch(struct migration *migration, struct waybuf_fence *fence)
+{
+	struct waybuf_manager *manager = migration->buffer->pool->manager;
+	int ret = waybuf_fence_wait_add(&migration->wait, fence, manager->loop, handle_fence);
+	waybuf_fence_unref(fence);
+	return ret;
+}
+
 /* 1: no writer holds it and none of their fences is active; 0: later; or a negative errno. */
 static int is_quiet(struct migration *migration)
 {
 	struct waybuf_buffer *buffer = migration->buffer;
-	if (buffer->writer)
-		return 0;
-	if (waybuf_resv_status(buffer->resv, WAYBUF_RESV_WRITE) != 0)
-		return 1;
-	if (waybuf_fence_wait_pending(&migration->wait))
-		return 0;
 	struct waybuf_fence *fence;
-	int ret = waybuf_resv_snapshot(buffer->resv, WAYBUF_RESV_WRITE, &fence);
+	bool undefined;
+	if (buffer->writer || waybuf_fence_wait_pending(&migration->wait))
+		return 0;
+	int ret = waybuf_buffer_gather_fences(buffer, buffer->storage, false, &fence, &undefined);
 	if (ret < 0)
 		return ret;
-	ret = waybuf_fence_wait_add(
-		&migration->wait, fence, buffer->pool->manager->loop, handle_fence);
-	waybuf_fence_unref(fence);
-	return ret;
+	if (fence)
+		return watch(migration, fence);
+	if (!is_being_written(buffer->storage))
+		return 1;
+	waybuf_deadline_arm(
+		&buffer->pool->manager->deadlines, &migration->look_again, LOOK_AGAIN_MS);
+	return 0;
 }
 
 void waybuf_migration_advance(struct migration *migration)
@@ -222,6 +256,7 @@ void waybuf_migration_advance(struct migration *migration)
 	migration->quiet = true;
 	/* from here on it is our own time */
 	waybuf_deadline_cancel(&migration->deadline);
+	waybuf_deadline_cancel(&migration->look_again);
 	if (migration->target)
 		start_copy(migration);
 }
@@ -253,6 +288,15 @@ static void revoke(struct waybuf_buffer *buffer)
 	} while (found);
 }
 
+/* It was quiet before the memory was there, which took its time: fences may have come since. */
+static void look_once_more(struct migration *migration)
+{
+	migration->quiet = false;
+	waybuf_deadline_arm(&migration->buffer->pool->manager->deadlines, &migration->deadline,
+		WRITER_DEADLINE_MS);
+	waybuf_migration_advance(migration);
+}
+
 static void handle_target(struct waybuf_buffer *buffer, struct waybuf_storage *storage, int error,
 	const struct waybuf_explanation *why)
 {
@@ -267,7 +311,7 @@ static void handle_target(struct waybuf_buffer *buffer, struct waybuf_storage *s
 	if (migration->failed || !storage)
 		end_migration(migration, error);
 	else if (migration->quiet)
-		start_copy(migration);
+		look_once_more(migration);
 }
 
 /* ---- the relocation ------------------------------------------------------------------------ */
@@ -281,6 +325,7 @@ static int add_migration(struct relocation *relocation, struct waybuf_buffer *bu
 	migration->buffer = waybuf_buffer_ref(buffer);
 	waybuf_fence_wait_init(&migration->wait);
 	waybuf_deadline_init(&migration->deadline, handle_deadline);
+	waybuf_deadline_init(&migration->look_again, handle_look_again);
 	waybuf_buffer_set_migration(buffer, migration);
 	relocation->pending++;
 	return 0;

@@ -7,12 +7,10 @@
 #include <time.h>
 
 #include "core/account.h"
+#include "core/cpu_access.h"
 #include "core/storage.h"
 #include "exporter/exporter.h"
 #include "util/sigbus.h"
-
-/* How long the worker waits for fences that the kernel knows: none is expected. */
-#define CLEAR_WAIT_MS 50
 
 struct kept {
 	struct waybuf_job job;
@@ -107,12 +105,11 @@ static int clear_memory(const struct waybuf_memory *memory)
 	int error = waybuf_cpu_create(memory, "recycled", 0, &cpu);
 	if (error < 0)
 		return error;
-	error = waybuf_cpu_wait(cpu, WAYBUF_WRITE, CLEAR_WAIT_MS);
-	if (error == 0)
-		error = waybuf_cpu_begin_access(cpu, WAYBUF_WRITE);
+	/* whoever is still at it is not waited for: there is other memory */
+	error = waybuf_cpu_begin_bounded(cpu, WAYBUF_WRITE);
 	if (error == 0) {
 		error = clear_bracketed(cpu, memory->size);
-		int ret = waybuf_cpu_end_access(cpu, WAYBUF_WRITE);
+		int ret = waybuf_cpu_end_bounded(cpu, WAYBUF_WRITE);
 		if (error == 0)
 			error = ret;
 	}

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "core_fixture.h"
+#include "mover.h"
 
 /*
  * The copy of a migration. Its source is shared memory, which is read some hundred rows at a time,
@@ -12,20 +12,6 @@
  */
 #define WIDTH 300
 #define HEIGHT 600
-
-static struct waybuf_constraints *painter_constraints(uint32_t format, uint64_t stride)
-{
-	const uint64_t modifier = DRM_FORMAT_MOD_LINEAR;
-	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
-	struct waybuf_constraints *set;
-	waybuf_constraints_builder_access(
-		builder, WAYBUF_ACCESS_CPU_READ | WAYBUF_ACCESS_CPU_WRITE);
-	waybuf_constraints_builder_stride(builder, WAYBUF_PLANE_ALL, stride, 0, WAYBUF_NO_LIMIT);
-	waybuf_constraints_builder_set(builder, &format, 1, &modifier, 1);
-	ck_assert_int_eq(waybuf_constraints_builder_finish(builder, &set), 0);
-	waybuf_constraints_builder_destroy(builder);
-	return set;
-}
 
 /* Rows of the picture are @stride apart, and arrive in memory of another kind. */
 static void check_copy(uint32_t format, uint64_t stride)
@@ -89,71 +75,34 @@ static void cut_source(struct fake_exporter *exporter)
 		ck_assert_int_eq(ftruncate(victim->layout.memory[0].fd, 4096), 0);
 }
 
-struct actor {
-	struct waybuf_pool *pool;
-	struct party painter, anchor, plane;
-	struct seat seat;
-};
-
-/* A painter whose picture can be cut off, of rows that are @stride apart. */
-static void actor_paint(struct fixture *f, struct actor *actor, uint64_t stride)
-{
-	actor->pool = fixture_pool(f, WIDTH, HEIGHT, 1);
-	party_attach(&actor->painter, actor->pool, f->account, "painter");
-	party_commit(&actor->painter, painter_constraints(DRM_FORMAT_XRGB8888, stride));
-	/* so that it is no memfd of our own, which nobody can truncate */
-	party_attach(&actor->anchor, actor->pool, f->account, "anchor");
-	party_commit(&actor->anchor, reader_constraints(DRM_FORMAT_XRGB8888, 4, true));
-	seat_open(&actor->seat, &actor->painter, 0);
-	seat_grant(f, &actor->seat, WAYBUF_WRITE);
-	ck_assert_str_eq(actor->seat.layout.exporter, "cuttable");
-	pattern_fill(&actor->seat.layout, 7);
-	seat_unmap(&actor->seat, NULL);
-}
-
-static void actor_move(struct fixture *f, struct actor *actor)
-{
-	party_attach(&actor->plane, actor->pool, f->account, "plane");
-	party_commit(&actor->plane, reader_constraints(DRM_FORMAT_XRGB8888, 1024, true));
-	fixture_wait(f, &actor->plane.answered);
-}
-
-static void actor_leave(struct actor *actor)
-{
-	seat_close(&actor->seat);
-	waybuf_fence_unref(actor->seat.fence);
-	party_detach(&actor->plane);
-	party_detach(&actor->anchor);
-	party_detach(&actor->painter);
-	waybuf_pool_unref(actor->pool);
-}
-
 /* One of two is cut off under its copy: it alone is refused, and its buffer stays as it is. */
 static void check_cut(uint64_t stride, bool catch)
 {
 	struct fixture f;
-	struct actor victim, other;
+	struct mover victim = {.contiguous = true}, other = {.contiguous = true};
 	fixture_init(&f);
 	struct fake_exporter *exporter = fake_exporter_add(&f, "cuttable", 50, false, true);
 	exporter->cuttable = true;
 	if (catch)
 		ck_assert_int_eq(waybuf_manager_catch_sigbus(f.manager), 0);
 	exporter->hook = cut_source;
-	actor_paint(&f, &victim, stride);
-	actor_paint(&f, &other, stride);
+	mover_paint(&f, &victim, WIDTH, HEIGHT, stride);
+	mover_paint(&f, &other, WIDTH, HEIGHT, stride);
 	exporter->hook_data = &victim.seat;
-	actor_move(&f, &victim);
+	mover_move(&f, &victim);
+	fixture_wait(&f, &victim.plane.answered);
 	ck_assert_uint_eq(victim.plane.refused, 1);
 	ck_assert_int_eq(victim.plane.error, -EFAULT);
 	exporter->hook_data = NULL;
-	actor_move(&f, &other);
+	mover_move(&f, &other);
+	fixture_wait(&f, &other.plane.answered);
 	ck_assert_int_eq(other.plane.outcome, WAYBUF_MIGRATED);
 	seat_grant(&f, &other.seat, WAYBUF_READ);
 	ck_assert(pattern_check(&other.seat.layout, 7));
 	seat_grant(&f, &victim.seat, WAYBUF_READ);
 	ck_assert_str_eq(victim.seat.layout.exporter, "cuttable");
-	actor_leave(&other);
-	actor_leave(&victim);
+	mover_leave(&other);
+	mover_leave(&victim);
 	fixture_finish(&f);
 }
 
