@@ -102,7 +102,7 @@ static void handle_need(void *data, struct waybuf_pool_v1 *proxy, uint32_t index
 }
 
 static void handle_restored(void *data, struct waybuf_pool_v1 *proxy, uint32_t index,
-	uint32_t generation, uint32_t reason)
+	uint32_t generation, uint32_t reason, const char *message)
 {
 	/* Nothing is ever restored. */
 }

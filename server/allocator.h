@@ -3,6 +3,7 @@
 #define SERVER_ALLOCATOR_H
 
 #include "client.h"
+#include "ticket.h"
 #include "waybuf-allocator-v1-server-protocol.h"
 
 /*
@@ -35,6 +36,10 @@ struct server_pool {
 	struct pool_member *supplier;
 	/* nobody could be: all members are being told */
 	bool closing;
+	/* its name in tickets, and the life of the server and the number there of its configuration */
+	uint8_t uuid[TICKET_POOL];
+	uint64_t config_epoch;
+	uint32_t config_origin;
 	struct wl_list link; // waybuf_server.pools
 };
 
@@ -47,6 +52,9 @@ struct pool_member {
 	bool read_only;
 	/* charged for this membership beyond what the mechanism charges the creator */
 	bool charged;
+	/* came with a ticket, and with that of the creator */
+	bool restored, was_creator;
+	struct wl_list parts; // restore_part.link
 	/* the answer to a bad token is late by a constant time; NULL if none is due */
 	struct waybuf_source *delay;
 	struct wl_list attachments; // attachment.link
@@ -141,6 +149,9 @@ struct waybuf_server_allocator {
 	struct waybuf_server_allocator_options options;
 	/* what display attachments stand for; NULL: nothing to add, or not integrated */
 	struct server_device *display;
+	/* of tickets; NULL: none are given, and why */
+	struct ticket_key *key;
+	const char *no_key;
 };
 
 /* ---- allocator_v1.c ------------------------------------------------------------------------ */
@@ -177,6 +188,52 @@ void server_pool_check_count(struct server_pool *pool);
 /* @core is taken. NULL: out of memory. */
 struct server_pool *server_pool_create(struct waybuf_server *server, struct waybuf_pool *core,
 	const struct waybuf_export_info *info);
+
+/* Who pays. */
+struct pool_member *server_pool_creator(struct server_pool *pool);
+/* A new size; all members are told. */
+void server_pool_reconfigure(struct server_pool *pool, uint32_t width, uint32_t height);
+/*
+ * Makes @member, who has been that, the creator in place of one who has only come first after a
+ * restart. Nothing happens if its quota does not suffice.
+ */
+void server_pool_promote(struct pool_member *member);
+
+/* ---- restore.c ----------------------------------------------------------------------------- */
+
+/* NULL: no tickets. */
+struct ticket_key *server_ticket_key(const struct waybuf_server *server);
+/* Answers restore_pool. */
+void restore_pool(struct pool_member *member, const struct wl_array *ticket);
+/* Answers pool.restore; @fd is taken. */
+void restore_memory(struct pool_member *member, int fd, const struct wl_array *ticket);
+/* A new pool gets its name, or none. 0 or the errno of getrandom(). */
+int restore_name_pool(struct server_pool *pool);
+/* The configuration is one of this life of the server. */
+void restore_note_config(struct server_pool *pool);
+/* The ticket for memory @slot of the storage that @view is being granted. False: there is none. */
+bool restore_issue(const struct view *view, const struct waybuf_layout *layout, uint32_t slot,
+	uint8_t sealed[TICKET_SIZE]);
+
+/* ---- restore_parts.c ----------------------------------------------------------------------- */
+
+/* A storage of which some memories have been given back. */
+struct restore_part {
+	/* the first one's; its layout has what is there, and -1 elsewhere */
+	struct ticket ticket;
+	struct fd_id ids[WAYBUF_MAX_PLANES];
+	uint32_t missing;
+	struct wl_list link; // pool_member.parts
+};
+
+/*
+ * Adds a memory (@fd is taken, on failure too). 0; 1: the storage is complete, it is the last part
+ * in the list; -EDQUOT, -ENOMEM.
+ */
+int restore_part_add(struct pool_member *member, const struct ticket *ticket, int fd);
+/* The fds that it still has are closed. */
+void restore_part_destroy(struct pool_member *member, struct restore_part *part);
+void restore_parts_finish(struct pool_member *member);
 
 /* ---- attachment_v1.c ----------------------------------------------------------------------- */
 

@@ -7,13 +7,14 @@
 
 #include "allocator.h"
 #include "core/account.h"
+#include "util/log.h"
 #include "util/loop.h"
 #include "util/utf8.h"
 
 /*
- * The waybuf_allocator_v1 global: batches, pools, and what this server does not do. Timelines and
- * tickets are not announced as capabilities, so that asking for them is answered as the protocol
- * says of servers without them.
+ * The waybuf_allocator_v1 global: batches, pools, and what this server does not do. Timelines are
+ * not announced as a capability, so that asking for them is answered as the protocol says of
+ * servers without them; and neither are tickets, where there is no key for them.
  */
 #define ALLOCATOR_VERSION 1
 
@@ -216,11 +217,12 @@ static void handle_restore_pool(struct wl_client *wl_client, struct wl_resource 
 		wl_resource_post_no_memory(resource);
 		return;
 	}
-	if (ticket->size > WAYBUF_ALLOCATOR_V1_LIMIT_TICKET)
+	if (!client->server)
+		pool_member_fail(member, WAYBUF_REASON_CLOSED, "the server is shutting down");
+	else if (ticket->size > WAYBUF_ALLOCATOR_V1_LIMIT_TICKET)
 		pool_member_fail(member, WAYBUF_REASON_BAD_TICKET, "no ticket is that long");
 	else
-		pool_member_fail(
-			member, WAYBUF_REASON_UNSUPPORTED, "this server does not take tickets");
+		restore_pool(member, ticket);
 }
 
 static void handle_import_timeline(
@@ -262,6 +264,8 @@ static void send_batch(struct wl_resource *resource)
 	uint32_t capabilities = WAYBUF_ALLOCATOR_V1_CAPABILITY_SYNC_FILE;
 	if (server->allocator && server->allocator->options.integrated)
 		capabilities |= WAYBUF_ALLOCATOR_V1_CAPABILITY_INTEGRATED;
+	if (server_ticket_key(server))
+		capabilities |= WAYBUF_ALLOCATOR_V1_CAPABILITY_RESTORE;
 	waybuf_allocator_v1_send_capabilities(resource, capabilities);
 	struct server_device *device;
 	wl_list_for_each(device, &server->devices, link)
@@ -335,6 +339,37 @@ static int add_display(struct waybuf_server_allocator *allocator)
 	return server_device_create(allocator->server, &info, &allocator->display);
 }
 
+/* Why, for the log and for whoever comes with a ticket. */
+static const char *key_problem(int error)
+{
+	switch (error) {
+	case -EOPNOTSUPP:
+		return "no tickets: this server was built without nettle";
+	case -EBUSY:
+		return "no tickets: another server uses the ticket file";
+	case -EPERM:
+	case -ELOOP:
+		return "no tickets: the ticket file is not a file of our own with mode 0600";
+	case -EBADMSG:
+		return "no tickets: the ticket file is something else";
+	default:
+		return "no tickets: the ticket file cannot be used";
+	}
+}
+
+/* Without it the rest works. */
+static void open_key(struct waybuf_server_allocator *allocator)
+{
+	const char *path = allocator->options.ticket_file;
+	/* the caller's; what counts is the file */
+	allocator->options.ticket_file = NULL;
+	int ret = path ? ticket_key_open(path, &allocator->key) : 0;
+	if (ret == 0)
+		return;
+	allocator->no_key = key_problem(ret);
+	waybuf_error("%s: %s: %s", allocator->no_key, path, strerror(-ret));
+}
+
 int waybuf_server_allocator_create(struct waybuf_server *server,
 	const struct waybuf_server_allocator_options *options, struct waybuf_server_allocator **out)
 {
@@ -349,6 +384,7 @@ int waybuf_server_allocator_create(struct waybuf_server *server,
 	int ret = add_display(allocator);
 	if (ret < 0)
 		goto err_allocator;
+	open_key(allocator);
 	ret = -ENOMEM;
 	allocator->global = wl_global_create(server->display, &waybuf_allocator_v1_interface,
 		ALLOCATOR_VERSION, allocator, bind_allocator);
@@ -359,6 +395,7 @@ int waybuf_server_allocator_create(struct waybuf_server *server,
 	return 0;
 
 err_display:
+	ticket_key_close(allocator->key);
 	server_device_destroy(allocator->display);
 err_allocator:
 	free(allocator);
@@ -372,5 +409,6 @@ void waybuf_server_allocator_destroy(struct waybuf_server_allocator *allocator)
 	wl_global_destroy(allocator->global);
 	allocator->server->allocator = NULL;
 	server_device_destroy(allocator->display);
+	ticket_key_close(allocator->key);
 	free(allocator);
 }

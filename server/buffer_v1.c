@@ -84,11 +84,14 @@ static void send_layout(struct view *view, const struct waybuf_layout *layout)
 
 static void send_memory(struct view *view, const struct waybuf_layout *layout)
 {
-	struct wl_array no_ticket = {0};
+	uint8_t sealed[TICKET_SIZE];
 	for (uint32_t i = 0; i < layout->n_memory; i++) {
 		const struct waybuf_memory *memory = &layout->memory[i];
+		struct wl_array ticket = {.data = sealed};
+		if (restore_issue(view, layout, i, sealed))
+			ticket.size = sizeof(sealed);
 		waybuf_buffer_v1_send_memory(view->resource, i, memory->fd, memory->kind,
-			(uint32_t)(memory->size >> 32), (uint32_t)memory->size, &no_ticket);
+			(uint32_t)(memory->size >> 32), (uint32_t)memory->size, &ticket);
 	}
 }
 

@@ -39,6 +39,7 @@ static void name_client(struct server_client *client)
 	uid_t uid;
 	gid_t gid;
 	wl_client_get_credentials(client->client, &pid, &uid, &gid);
+	client->uid = uid;
 	char comm[32];
 	read_comm(pid, comm, sizeof(comm));
 	snprintf(client->name, sizeof(client->name), "%s[%d]", comm, (int)pid);

@@ -15,6 +15,7 @@ struct server_client {
 	struct waybuf_account *account;
 	/* comm[pid] of the peer */
 	char name[48];
+	uid_t uid;
 	/* security context, NULL if it is in none */
 	char *context;
 	/* commits without an answer, maps in the queue: bounded per client */

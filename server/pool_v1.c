@@ -15,6 +15,14 @@
 
 /* ---- the logical pool ---------------------------------------------------------------------- */
 
+static void pool_destroy(struct server_pool *pool)
+{
+	wl_list_remove(&pool->link);
+	waybuf_pool_unref(pool->core);
+	free(pool->name);
+	free(pool);
+}
+
 struct server_pool *server_pool_create(struct waybuf_server *server, struct waybuf_pool *core,
 	const struct waybuf_export_info *info)
 {
@@ -36,18 +44,14 @@ struct server_pool *server_pool_create(struct waybuf_server *server, struct wayb
 	pool->count = waybuf_pool_count(core);
 	wl_list_init(&pool->members);
 	wl_list_insert(server->pools.prev, &pool->link);
+	if (restore_name_pool(pool) < 0) {
+		pool_destroy(pool);
+		return NULL;
+	}
 	return pool;
 }
 
-static void pool_destroy(struct server_pool *pool)
-{
-	wl_list_remove(&pool->link);
-	waybuf_pool_unref(pool->core);
-	free(pool->name);
-	free(pool);
-}
-
-static struct pool_member *pool_creator(struct server_pool *pool)
+struct pool_member *server_pool_creator(struct server_pool *pool)
 {
 	struct pool_member *creator = wl_container_of(pool->members.next, creator, link);
 	return creator;
@@ -128,7 +132,7 @@ static void close_pool(struct server_pool *pool)
 	static const char message[] = "nobody can pay for the pool any more";
 	pool->closing = true;
 	for (int n = wl_list_length(&pool->members); n > 0; n--) {
-		struct pool_member *member = pool_creator(pool);
+		struct pool_member *member = server_pool_creator(pool);
 		struct attachment *attachment;
 		wl_list_for_each(attachment, &member->attachments, link) {
 			if (!attachment->reason)
@@ -152,13 +156,28 @@ static void find_creator(struct server_pool *pool)
 	close_pool(pool);
 }
 
+void server_pool_promote(struct pool_member *member)
+{
+	struct server_pool *pool = member->pool;
+	struct pool_member *first = server_pool_creator(pool);
+	if (first == member || !first->restored || first->was_creator || !try_payer(pool, member))
+		return;
+	/* for its membership; the pool was more */
+	struct waybuf_account *account = first->client->account;
+	first->charged = waybuf_account_charge(account, WAYBUF_RESOURCE_POOLS, 1) == 0;
+	token_drop(&pool->server->tokens, first);
+	wl_list_remove(&member->link);
+	wl_list_insert(&pool->members, &member->link);
+}
+
 /* The last one to leave takes the logical pool along. */
 static void leave(struct pool_member *member)
 {
 	struct server_pool *pool = member->pool;
 	if (!pool)
 		return;
-	bool was_creator = pool_creator(pool) == member;
+	bool was_creator = server_pool_creator(pool) == member;
+	restore_parts_finish(member);
 	token_drop(&pool->server->tokens, member);
 	if (pool->supplier == member) {
 		waybuf_pool_set_supplier(pool->core, NULL, NULL);
@@ -273,6 +292,13 @@ static void token_gone(void *owner)
 	waybuf_account_discharge(member->client->account, WAYBUF_RESOURCE_POOLS, 1);
 }
 
+/* A restarted server must know that others may come with newer contents than the first to come. */
+static bool note_shared(struct server_pool *pool)
+{
+	struct ticket_key *key = server_ticket_key(pool->server);
+	return !key || ticket_key_note_shared(key, pool->uuid) == 0;
+}
+
 /* False leaves @text empty, which is how a refusal is told. */
 static bool mint(struct pool_member *member, uint32_t uses, uint32_t seconds, uint32_t flags,
 	char text[TOKEN_LENGTH + 1])
@@ -288,7 +314,9 @@ static bool mint(struct pool_member *member, uint32_t uses, uint32_t seconds, ui
 		.context = client->context,
 	};
 	token_expire(tokens, server_now_ms());
-	if (pool_creator(member->pool) != member)
+	if (server_pool_creator(member->pool) != member)
+		return false;
+	if (!note_shared(member->pool))
 		return false;
 	if (waybuf_account_charge(client->account, WAYBUF_RESOURCE_POOLS, 1) < 0)
 		return false;
@@ -311,7 +339,7 @@ static void handle_export_token(struct wl_client *wl_client, struct wl_resource 
 	explicit_bzero(text, sizeof(text));
 }
 
-static void reconfigure(struct server_pool *pool, uint32_t width, uint32_t height)
+void server_pool_reconfigure(struct server_pool *pool, uint32_t width, uint32_t height)
 {
 	/* the size was checked, so that this cannot fail */
 	if (waybuf_pool_reconfigure(pool->core, width, height) < 0)
@@ -319,6 +347,7 @@ static void reconfigure(struct server_pool *pool, uint32_t width, uint32_t heigh
 	pool->config++;
 	pool->width = width;
 	pool->height = height;
+	restore_note_config(pool);
 	send_configured_all(pool);
 }
 
@@ -335,8 +364,8 @@ static void handle_reconfigure(
 			"%u x %u is no size of a pool", width, height);
 		return;
 	}
-	if (pool_creator(member->pool) == member)
-		reconfigure(member->pool, width, height);
+	if (server_pool_creator(member->pool) == member)
+		server_pool_reconfigure(member->pool, width, height);
 	else
 		send_configured(member);
 }
@@ -362,9 +391,10 @@ static void handle_restore(struct wl_client *wl_client, struct wl_resource *reso
 	struct wl_array *ticket)
 {
 	struct pool_member *member = wl_resource_get_user_data(resource);
-	close(fd);
-	if (!member->reason)
-		waybuf_pool_v1_send_restored(resource, UINT32_MAX, 0, WAYBUF_REASON_BAD_TICKET);
+	if (member->reason)
+		close(fd);
+	else
+		restore_memory(member, fd, ticket);
 }
 
 static void handle_provide(struct wl_client *wl_client, struct wl_resource *resource,
@@ -400,6 +430,7 @@ struct pool_member *pool_member_create(struct server_client *client, uint32_t ve
 		return NULL;
 	}
 	wl_list_init(&member->attachments);
+	wl_list_init(&member->parts);
 	wl_list_init(&member->link);
 	wl_list_insert(&client->members, &member->client_link);
 	wl_resource_set_implementation(member->resource, &pool_impl, member, member_destroyed);

@@ -268,11 +268,14 @@ static void pool_need(void *data, struct waybuf_pool_v1 *proxy, uint32_t index, 
 }
 
 static void pool_restored(void *data, struct waybuf_pool_v1 *proxy, uint32_t index,
-	uint32_t generation, uint32_t reason)
+	uint32_t generation, uint32_t reason, const char *message)
 {
 	struct fixture_pool *pool = data;
 	pool->restored++;
 	pool->restored_reason = reason;
+	pool->restored_index = index;
+	pool->restored_generation = generation;
+	snprintf(pool->message, sizeof(pool->message), "%s", message);
 }
 
 static void pool_failed(
@@ -281,6 +284,7 @@ static void pool_failed(
 	struct fixture_pool *pool = data;
 	pool->failed++;
 	pool->reason = reason;
+	snprintf(pool->message, sizeof(pool->message), "%s", message);
 }
 
 static const struct waybuf_pool_v1_listener pool_listener = {
@@ -445,6 +449,9 @@ static void buffer_memory(void *data, struct waybuf_buffer_v1 *proxy, uint32_t s
 	buffer->fd = fd;
 	buffer->kind = kind;
 	buffer->size = (uint64_t)size_hi << 32 | size_lo;
+	ck_assert_uint_le(ticket->size, sizeof(buffer->ticket));
+	memcpy(buffer->ticket, ticket->data, ticket->size);
+	buffer->ticket_size = ticket->size;
 }
 
 static void buffer_fence(void *data, struct waybuf_buffer_v1 *proxy, int32_t fd)

@@ -64,6 +64,9 @@ struct fixture_pool {
 	uint32_t need_index, need_slot;
 	uint64_t need_size;
 	uint32_t width, height, count, config, reason, restored_reason;
+	uint32_t restored_index, restored_generation;
+	/* of the last failed or restored */
+	char message[128];
 	char token[64];
 };
 
@@ -86,6 +89,9 @@ struct fixture_buffer {
 	char exporter[64];
 	int fd; /* of slot 0, -1: none */
 	int fence;
+	/* of slot 0 */
+	uint8_t ticket[256];
+	size_t ticket_size;
 };
 
 struct fixture_report {

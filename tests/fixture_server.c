@@ -209,6 +209,7 @@ static void create_globals(struct fixture_server *server)
 		.integrated = server->options.integrated,
 		.data = server,
 		.display = &device_ops,
+		.ticket_file = server->options.ticket_file,
 	};
 	struct waybuf_server_monitor_options monitor = {.data = server, .info = info};
 	if (!server->options.no_dmabuf)

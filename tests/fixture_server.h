@@ -35,6 +35,8 @@ struct fixture_server_options {
 	struct waybuf_exporter *exporter;
 	/** of linux-dmabuf, 0: highest */
 	uint32_t dmabuf_version;
+	/** where the key of tickets is; NULL: no tickets */
+	const char *ticket_file;
 	/** within each wl_surface.commit, @buffer NULL: nothing attached; NULL: not told */
 	void (*commit)(struct fixture_server *server, struct wl_resource *buffer);
 };

@@ -374,6 +374,16 @@ struct waybuf_server_allocator_options {
 	 * exists. NULL: a display attachment adds nothing but its access.
 	 */
 	const struct waybuf_server_device_ops *display;
+	/**
+	 * Path of a file, made with mode 0600 if it is not there, with the key of the tickets by
+	 * which clients give their memory back when this server has been restarted, see the
+	 * restore capability of the protocol. It should be in the service's runtime folder, and
+	 * have a name of its own for each socket; a server that uses it keeps others from it, and
+	 * leaves it behind. If it cannot be used, or the library was built without nettle, that is
+	 * logged as an error and told to whoever comes with a ticket, and all else works. Borrowed
+	 * for the call; NULL: no tickets.
+	 */
+	const char *ticket_file;
 };
 
 /**

@@ -215,12 +215,23 @@ out:
 	waybuf_explanation_unref(why);
 }
 
+/* Nothing is moved while somebody may still come with newer contents. */
+static bool must_wait(const struct waybuf_commit *commit)
+{
+	uint32_t misfits = 0;
+	if (commit->attachment->pool->settling)
+		count_backed(commit->attachment, commit->set, &misfits);
+	return misfits > 0;
+}
+
 void waybuf_pool_next_commit(struct waybuf_pool *pool)
 {
 	waybuf_pool_ref(pool);
 	while (!pool->relocation && !waybuf_list_empty(&pool->commits)) {
 		struct waybuf_commit *commit =
 			waybuf_list_first(&pool->commits, struct waybuf_commit, link);
+		if (must_wait(commit))
+			break;
 		struct waybuf_attachment *attachment = commit->attachment;
 		struct waybuf_constraints *set = waybuf_constraints_ref(commit->set);
 		commit_destroy(commit);

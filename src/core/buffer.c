@@ -20,6 +20,8 @@
  *      +------------------------------------------------+
  *         nobody refers to it: the storage is released
  *
+ * Memory of before a restart of the server takes DECLARED to BACKED at once (restore.h).
+ *
  * What is true in which state:
  *
  *   DECLARED   no storage, no fence, no byte charged. Maps may be queued only for the moment
@@ -73,6 +75,7 @@ static void take_storage(struct waybuf_buffer *buffer, struct waybuf_storage *st
 	buffer->storage = storage;
 	storage->buffer = buffer;
 	storage->layout.generation = ++buffer->generation;
+	buffer->restored_epoch = 0;
 }
 
 static uint32_t contents_flags(const struct waybuf_buffer *buffer)
@@ -152,6 +155,37 @@ int waybuf_buffer_renew(struct waybuf_buffer *buffer, struct waybuf_storage *sto
 	buffer->undefined = false;
 	waybuf_resv_clear_errors(buffer->resv);
 	waybuf_buffer_tell_retired(buffer, generation);
+	return 0;
+}
+
+int waybuf_buffer_adopt(struct waybuf_buffer *buffer, struct waybuf_storage *storage,
+	uint32_t generation, uint32_t config)
+{
+	assert(buffer->state == BUFFER_DECLARED ||
+		(buffer->state == BUFFER_BACKED && buffer->restored_epoch && !buffer->writer));
+	struct waybuf_pool *pool = buffer->pool;
+	uint32_t old = buffer->storage ? buffer->generation : 0;
+	int error = 0;
+	if (config == pool->config)
+		error = waybuf_pool_pin_format(pool, &storage->layout);
+	if (error == 0 && !buffer->resv)
+		error = waybuf_resv_create(&buffer->resv);
+	if (error < 0)
+		return error;
+	if (old && config != buffer->config)
+		waybuf_buffer_freeze_bindings(buffer);
+	if (old)
+		buffer->storage->retired = true;
+	leave_storage(buffer);
+	/* numbers that somebody knows are not used again */
+	if (generation > buffer->generation)
+		buffer->generation = generation - 1;
+	take_storage(buffer, storage);
+	buffer->config = config;
+	buffer->fresh = false;
+	buffer->state = BUFFER_BACKED;
+	if (old)
+		waybuf_buffer_tell_retired(buffer, old);
 	return 0;
 }
 

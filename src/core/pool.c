@@ -58,6 +58,7 @@ static struct waybuf_pool *pool_alloc(struct waybuf_manager *manager,
 	pool->members = 1;
 	waybuf_list_init(&pool->attachments);
 	waybuf_list_init(&pool->commits);
+	waybuf_deadline_init(&pool->settle, NULL);
 	waybuf_list_append(&manager->pools, &pool->link);
 	return pool;
 }
@@ -68,6 +69,7 @@ static void pool_free(struct waybuf_pool *pool)
 	while (pool->count > 0)
 		waybuf_buffer_destroy(pool->buffers[--pool->count]);
 	waybuf_list_remove(&pool->link);
+	waybuf_deadline_cancel(&pool->settle);
 	waybuf_constraints_unref(pool->contents);
 	waybuf_account_unref(pool->account);
 	free(pool->buffers);

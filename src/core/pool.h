@@ -42,6 +42,8 @@ struct waybuf_pool {
 	struct waybuf_list link; // waybuf_manager.pools
 	struct waybuf_list commits; // waybuf_commit.link, behind the relocation
 	struct relocation *relocation; /* under way; NULL: none */
+	bool settling; /* members of before a restart may still come (restore.h) */
+	struct waybuf_deadline settle;
 };
 
 /* A set that waits for its answer because another one is moving memory. */
@@ -88,6 +90,9 @@ struct waybuf_buffer {
 	uint64_t serial; /* of the last finished write */
 	bool fresh; /* never written */
 	bool undefined; /* a writer died; errors of fences are in resv */
+	/* rank of memory that was given back and not written since (restore.h); 0: of other memory */
+	uint64_t restored_epoch;
+	uint32_t restored_generation;
 
 	struct waybuf_list views; // waybuf_view.buffer_link
 	struct waybuf_list queue; // waybuf_view.queue_link, in the order of asking
@@ -161,6 +166,12 @@ int waybuf_buffer_back(struct waybuf_buffer *buffer, struct waybuf_storage *stor
 void waybuf_buffer_replace(struct waybuf_buffer *buffer, struct waybuf_storage *storage);
 /* Puts the storage of a new configuration (taken) in place of the old one. As for the first. */
 int waybuf_buffer_renew(struct waybuf_buffer *buffer, struct waybuf_storage *storage);
+/*
+ * Gives it storage (taken on success) of before a restart, in place of what it may have of the
+ * kind: of @generation, or a higher one if that was passed. As for the first.
+ */
+int waybuf_buffer_adopt(struct waybuf_buffer *buffer, struct waybuf_storage *storage,
+	uint32_t generation, uint32_t config);
 /* Its storage is of an earlier configuration. */
 bool waybuf_buffer_is_stale(const struct waybuf_buffer *buffer);
 /* Tells everybody who knows @generation or an older one. */

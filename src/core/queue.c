@@ -18,9 +18,10 @@
  *            R4                      granted: W3
  *            -                       granted: R4
  *
- * Only the head is ever looked at, so that no writer starves. Two exceptions, both in
- * queue_head(): during a migration the maps of writers and of the newcomer stay where they are and
- * readers pass them, because a screen that waits for a copy is a screen that stutters.
+ * Only the head is ever looked at, so that no writer starves. The exceptions are in queue_head():
+ * during a migration the maps of writers and of the newcomer stay where they are and readers pass
+ * them, because a screen that waits for a copy is a screen that stutters; and while a pool settles
+ * after a restart of the server, the maps of writers do.
  *
  * Over and signalled are two things. An unmap makes way at once, and its fence goes into the
  * reservation; the next grant carries what of it is still active. Only where a fence cannot be
@@ -201,6 +202,8 @@ static void grant(struct waybuf_view *view, struct waybuf_fence *fence, bool und
 		buffer->writer = view;
 	else
 		buffer->readers++;
+	if (writes(view))
+		buffer->restored_epoch = 0;
 	struct waybuf_grant grant = {
 		.layout = &view->storage->layout,
 		.fence = fence,
@@ -244,12 +247,13 @@ static bool has_room(const struct waybuf_view *view)
 	return !writes(view) || (buffer->readers == 0 && !waybuf_buffer_is_claimed(buffer));
 }
 
-/* The first in the queue whom a migration does not hold up. */
+/* The first in the queue whom neither a migration nor a restore holds up. */
 static struct waybuf_view *queue_head(struct waybuf_buffer *buffer)
 {
 	struct waybuf_view *view;
+	bool no_writers = buffer->migration || buffer->pool->settling;
 	waybuf_list_for_each(view, &buffer->queue, queue_link) {
-		if (!waybuf_view_is_held(view) && !(buffer->migration && writes(view)))
+		if (!waybuf_view_is_held(view) && !(no_writers && writes(view)))
 			return view;
 	}
 	return NULL;
@@ -319,6 +323,8 @@ static bool step(struct waybuf_buffer *buffer)
 	if (buffer->state == BUFFER_BACKING)
 		return false;
 	if (buffer->state == BUFFER_DECLARED) {
+		if (buffer->pool->settling)
+			return false;
 		waybuf_buffer_set_backing(buffer, true);
 		waybuf_backing_start(buffer, buffer->pool->account, NULL, NULL, handle_backed);
 		return true;

@@ -28,7 +28,7 @@ struct waybuf_storage {
 	bool shares_pages; /* made by wrapping those of the generation before */
 	bool shared; /* others than its payer have its fds */
 	bool busy; /* fences of its buffer were active when it was left */
-	bool provided; /* the client's own memory */
+	bool provided; /* the client's own memory, or given back after a restart */
 	uint32_t fds; /* charged */
 
 	struct waybuf_buffer *buffer; /* whose newest storage this is; NULL: nobody's any more */

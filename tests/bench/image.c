@@ -48,7 +48,7 @@ static void handle_need(void *data, struct waybuf_pool_v1 *pool, uint32_t index,
 }
 
 static void handle_restored(void *data, struct waybuf_pool_v1 *pool, uint32_t index,
-	uint32_t generation, uint32_t reason)
+	uint32_t generation, uint32_t reason, const char *message)
 {
 }
 

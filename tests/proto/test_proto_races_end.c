@@ -7,7 +7,8 @@
 
 /*
  * Races with an end: of a process, a membership, a device, of fds and quota. Who is in the middle
- * of something hears of it by an event, and a connection that did nothing wrong goes on.
+ * of something hears of it by an event, and a connection that did nothing wrong goes on. The end of
+ * the server itself is in test_proto_restore.c.
  */
 
 /* ---- writers that are late or dead --------------------------------------------------------- */
@@ -215,32 +216,6 @@ TEST(creator_changes_around_reconfigure)
 	ck_assert_uint_eq(r.b.buffer.width, 120);
 	waybuf_buffer_v1_unmap(r.b.buffer.proxy);
 	race_finish(&r);
-}
-
-/* ---- servers that die ---------------------------------------------------------------------- */
-
-/* Members hold different generations. Only tickets can tell a new server which is the last. */
-TEST(server_dies_during_a_migration)
-{
-	struct race r;
-	race_init(&r, NULL);
-	uint32_t capabilities = r.a.client.capabilities;
-	side_draw(&r.a, 1);
-	side_map(&r.a, READ);
-	side_attach_stride(&r.b, 256);
-	client_wait(&r.b.client, &r.b.attachment.accepted, 1);
-	side_map(&r.b, READ);
-	ck_assert_uint_eq(r.a.buffer.generation, 1);
-	ck_assert_uint_eq(r.b.buffer.generation, 2);
-	side_die(&r.a);
-	side_die(&r.b);
-	/* each goes on with what it has, of which the server knows nothing any more */
-	ck_assert_uint_eq(r.b.buffer.stride[0], 256);
-	ck_assert_uint_eq(get_pixel(&r.b.buffer), 1);
-	race_finish(&r);
-	if (!(capabilities & WAYBUF_ALLOCATOR_V1_CAPABILITY_RESTORE))
-		SKIP("this server gives no tickets, so nothing can be restored");
-	ck_abort_msg("it gives tickets, and this does not say who gets which generation back");
 }
 
 /* ---- between the decision and its delivery ------------------------------------------------- */
