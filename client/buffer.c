@@ -53,7 +53,9 @@ static void handle_memory(void *data, struct waybuf_buffer_v1 *proxy, uint32_t s
 	if (ret < 0) {
 		client_storage_destroy(buffer->incoming);
 		buffer->incoming = NULL;
+		return;
 	}
+	client_storage_set_ticket(buffer->incoming, slot, ticket);
 }
 
 /* The storage of the grant: what just came, or what was there. False if it makes no sense. */
@@ -208,17 +210,54 @@ int client_buffer_create(
 	struct waybuf_client_buffer *buffer = calloc(1, sizeof(*buffer));
 	if (!buffer)
 		return -ENOMEM;
-	buffer->proxy = waybuf_attachment_v1_get_buffer(pool->writer.proxy, index);
-	if (!buffer->proxy) {
-		free(buffer);
-		return -ENOMEM;
-	}
-	waybuf_buffer_v1_add_listener(buffer->proxy, &buffer_listener, buffer);
 	buffer->pool = pool;
 	buffer->index = index;
 	buffer->fence = -1;
+	if (client_buffer_bind(buffer) < 0) {
+		free(buffer);
+		return -ENOMEM;
+	}
 	*out = buffer;
 	return 0;
+}
+
+int client_buffer_bind(struct waybuf_client_buffer *buffer)
+{
+	buffer->proxy = waybuf_attachment_v1_get_buffer(buffer->pool->writer.proxy, buffer->index);
+	if (!buffer->proxy)
+		return -ENOMEM;
+	waybuf_buffer_v1_add_listener(buffer->proxy, &buffer_listener, buffer);
+	return 0;
+}
+
+static void destroy_proxies(struct waybuf_client_buffer *buffer)
+{
+	if (buffer->wl_buffer)
+		wl_buffer_destroy(buffer->wl_buffer);
+	buffer->wl_buffer = NULL;
+	if (buffer->storage && buffer->storage->wl_buffer) {
+		wl_buffer_destroy(buffer->storage->wl_buffer);
+		buffer->storage->wl_buffer = NULL;
+	}
+	if (buffer->proxy)
+		waybuf_buffer_v1_destroy(buffer->proxy);
+	buffer->proxy = NULL;
+}
+
+void client_buffer_detach(struct waybuf_client_buffer *buffer)
+{
+	if (buffer->cpu_direction)
+		waybuf_client_buffer_end_cpu(buffer);
+	destroy_proxies(buffer);
+	client_storage_destroy(buffer->incoming);
+	buffer->incoming = NULL;
+	fd_close(&buffer->fence);
+	buffer->state = CLIENT_BUFFER_IDLE;
+	buffer->unanswered = 0;
+	buffer->asked = buffer->revoked = false;
+	buffer->refusal = buffer->wl_buffer_refusal = (struct client_refusal){0};
+	drop_retired(buffer);
+	buffer->retired = 0;
 }
 
 void client_buffer_destroy(struct waybuf_client_buffer *buffer)
@@ -228,11 +267,9 @@ void client_buffer_destroy(struct waybuf_client_buffer *buffer)
 	if (buffer->state != CLIENT_BUFFER_IDLE)
 		client_buffer_unmap(buffer);
 	client_storage_destroy(buffer->incoming);
+	destroy_proxies(buffer);
 	client_storage_destroy(buffer->storage);
-	if (buffer->wl_buffer)
-		wl_buffer_destroy(buffer->wl_buffer);
 	fd_close(&buffer->fence);
-	waybuf_buffer_v1_destroy(buffer->proxy);
 	free(buffer);
 }
 

@@ -19,6 +19,7 @@
  *   buffer.c      one buffer's maps and grants
  *   storage.c     what a generation consists of, checked: layout, fds, CPU mappings
  *   present.c     wl_buffers, on servers of ours and on others
+ *   restore.c     pools on a new connection, after a restart of the server
  *   foreign.c     what a compositor that is not ours says through linux-dmabuf, as constraints
  *   reason.c      refusals as errnos and sentences
  *   report.c      answers that come as files
@@ -80,8 +81,23 @@ struct waybuf_client_pool {
 	struct waybuf_pool_v1 *proxy;
 	/* this program; and who shows the buffers, its proxy NULL without `display` */
 	struct client_attachment writer, display;
+	/* what was asked for, to ask again after a restart; NULL: what most programs need */
+	uint32_t width, height;
+	char name[WAYBUF_ALLOCATOR_V1_LIMIT_NAME + 1];
+	struct waybuf_constraints *constraints;
+	bool wants_display;
 	uint32_t count;
 	struct waybuf_client_buffer *buffers[WAYBUF_POOL_V1_LIMIT_COUNT];
+	/* presented last; UINT32_MAX: none was */
+	uint32_t shown;
+	/* nothing was acquired since the last restart, so that one comes first */
+	bool resumed;
+	/* of the restart: the answer to restore_pool has come; its count; memories without an answer */
+	bool answered;
+	uint32_t configured_count;
+	unsigned int restoring;
+	/* buffers whose contents came back */
+	uint32_t n_restored;
 	/* error 0 as long as the pool is good for something */
 	struct client_refusal refusal;
 };
@@ -92,6 +108,9 @@ struct client_storage {
 	char exporter[64];
 	/* per memory, made by the first begin_cpu */
 	struct waybuf_cpu *cpu[WAYBUF_MAX_PLANES];
+	/* per memory, with which a restarted server takes it back; size 0: none */
+	uint8_t tickets[WAYBUF_MAX_PLANES][WAYBUF_ALLOCATOR_V1_LIMIT_TICKET];
+	size_t ticket_sizes[WAYBUF_MAX_PLANES];
 	/* on other compositors, where a wl_buffer is bound to the storage */
 	struct wl_buffer *wl_buffer;
 };
@@ -164,10 +183,34 @@ int64_t client_now_ms(void);
 int client_wait(
 	struct waybuf_client *client, int64_t deadline_ms, bool (*done)(void *data), void *data);
 
+/* pool.c */
+
+/* What the pool was made for, on a membership that is new. 0, -EOPNOTSUPP, -ENOMEM. */
+int client_pool_attach(struct waybuf_client_pool *pool);
+/* A new pool on the server, of @count buffers. -ENOMEM. */
+int client_pool_declare(struct waybuf_client_pool *pool, uint32_t count);
+/* Of a membership made with restore_pool. -ENOMEM. */
+int client_pool_listen(struct waybuf_client_pool *pool, struct waybuf_pool_v1 *proxy);
+/* As many buffers, if there are less. -ENOMEM. */
+int client_pool_add_buffers(struct waybuf_client_pool *pool, uint32_t count);
+
+/* restore.c */
+
+/* Lets go of what is bound to the connection, and keeps memory and tickets. */
+void client_pool_detach(struct waybuf_client_pool *pool);
+/* Goes on on a new connection. 0, -ETIMEDOUT, -ENOMEM, -EOPNOTSUPP, -EPIPE, -EPROTO. */
+int client_pool_resume(struct waybuf_client_pool *pool, int64_t deadline_ms);
+/* An answer to a restore. */
+void client_pool_restored(struct waybuf_client_pool *pool, uint32_t index, uint32_t reason);
+
 /* buffer.c */
 int client_buffer_create(
 	struct waybuf_client_pool *pool, uint32_t index, struct waybuf_client_buffer **out);
 void client_buffer_destroy(struct waybuf_client_buffer *buffer);
+/* The connection is over: back to IDLE, with its memory unless a later one was made. */
+void client_buffer_detach(struct waybuf_client_buffer *buffer);
+/* On a new attachment. -ENOMEM. */
+int client_buffer_bind(struct waybuf_client_buffer *buffer);
 /* IDLE or ACQUIRED (whose map was just closed) to QUEUED. */
 void client_buffer_map(struct waybuf_client_buffer *buffer);
 /* Closes the open map, of whatever state, and leaves IDLE. */
@@ -186,6 +229,9 @@ int client_storage_set_planes(struct client_storage *storage, const struct wl_ar
 /* Takes @fd, on failure too. -EINVAL if it is not the next slot. */
 int client_storage_add_memory(
 	struct client_storage *storage, uint32_t slot, int fd, uint32_t kind, uint64_t size);
+/* Keeps the ticket of memory @slot; one that is too long is none. */
+void client_storage_set_ticket(
+	struct client_storage *storage, uint32_t slot, const struct wl_array *ticket);
 /*
  * Whether every plane lies in memory that is really there, and the image in its planes. 0, -EINVAL,
  * or the errno of fd_size().

@@ -66,6 +66,8 @@ static int note_broken(struct waybuf_client *client, int error)
 
 int client_check(struct waybuf_client *client)
 {
+	if (client->broken)
+		return client->broken;
 	int error = wl_display_get_error(client->display);
 	return error ? note_broken(client, error) : 0;
 }
@@ -137,6 +139,8 @@ int waybuf_client_dispatch(struct waybuf_client *client, int timeout_ms)
 {
 	if (timeout_ms < 0)
 		return client_fail(client, -EINVAL, "dispatch: a negative time");
+	if (client->broken)
+		return client->broken;
 	int64_t deadline = client_now_ms() + timeout_ms;
 	for (;;) {
 		int handled = dispatch_pending(client, client->owns_display);
@@ -278,7 +282,7 @@ static int learn(struct waybuf_client *client, struct wl_display *display)
 	return ret < 0 ? ret : client_wait(client, deadline, is_true, &client->ready);
 }
 
-static int start(struct waybuf_client *client)
+static int start_queue(struct waybuf_client *client)
 {
 	client->queue = wl_display_create_queue(client->display);
 	if (!client->queue)
@@ -297,6 +301,41 @@ static int start(struct waybuf_client *client)
 	return ret;
 }
 
+static int start(struct waybuf_client *client)
+{
+	int ret = start_queue(client);
+	if (ret == -ETIMEDOUT)
+		client_fail(client, ret, "the Wayland server did not answer within %d s",
+			CLIENT_PATIENCE_MS / 1000);
+	else if (ret == -ENOMEM)
+		client_fail(client, ret, "connect: out of memory");
+	return ret;
+}
+
+/* Lets go of the connection, with what was made on it. */
+static void stop(struct waybuf_client *client)
+{
+	if (client->dmabuf)
+		zwp_linux_dmabuf_v1_destroy(client->dmabuf);
+	if (client->allocator)
+		waybuf_allocator_v1_destroy(client->allocator);
+	if (client->registry)
+		wl_registry_destroy(client->registry);
+	/* Destructors are requests: the server should hear of them from a shared connection, too. */
+	wl_display_flush(client->display);
+	if (client->queue)
+		wl_event_queue_destroy(client->queue);
+	if (client->owns_display)
+		wl_display_disconnect(client->display);
+	free(client->pairs);
+	client->dmabuf = NULL;
+	client->allocator = NULL;
+	client->registry = NULL;
+	client->queue = NULL;
+	client->pairs = NULL;
+	client->n_pairs = 0;
+}
+
 /* Takes @display on success if @owns says so. */
 static int create(struct wl_display *display, bool owns, struct waybuf_client **out)
 {
@@ -308,11 +347,6 @@ static int create(struct wl_display *display, bool owns, struct waybuf_client **
 	client->display = display;
 	waybuf_list_init(&client->pools);
 	int ret = start(client);
-	if (ret == -ETIMEDOUT)
-		client_fail(client, ret, "the Wayland server did not answer within %d s",
-			CLIENT_PATIENCE_MS / 1000);
-	else if (ret == -ENOMEM)
-		client_fail(client, ret, "connect: out of memory");
 	if (ret < 0) {
 		memcpy(connect_error, client->error, sizeof(connect_error));
 		waybuf_client_destroy(client);
@@ -323,19 +357,27 @@ static int create(struct wl_display *display, bool owns, struct waybuf_client **
 	return 0;
 }
 
+static int connect_display(const char *name, struct wl_display **out)
+{
+	*out = wl_display_connect(name);
+	if (*out)
+		return 0;
+	int ret = errno ? -errno : -ENOENT;
+	const char *socket = name ? name : getenv("WAYLAND_DISPLAY");
+	snprintf(connect_error, sizeof(connect_error),
+		"no connection to the Wayland server %s: %s; is it running, and is "
+		"XDG_RUNTIME_DIR set?",
+		socket ? socket : "wayland-0", strerror(-ret));
+	return ret;
+}
+
 int waybuf_client_connect(const char *name, struct waybuf_client **out)
 {
-	struct wl_display *display = wl_display_connect(name);
-	if (!display) {
-		int ret = errno ? -errno : -ENOENT;
-		const char *socket = name ? name : getenv("WAYLAND_DISPLAY");
-		snprintf(connect_error, sizeof(connect_error),
-			"no connection to the Wayland server %s: %s; is it running, and is "
-			"XDG_RUNTIME_DIR set?",
-			socket ? socket : "wayland-0", strerror(-ret));
+	struct wl_display *display;
+	int ret = connect_display(name, &display);
+	if (ret < 0)
 		return ret;
-	}
-	int ret = create(display, true, out);
+	ret = create(display, true, out);
 	if (ret < 0)
 		wl_display_disconnect(display);
 	return ret;
@@ -353,20 +395,66 @@ void waybuf_client_destroy(struct waybuf_client *client)
 	struct waybuf_client_pool *pool, *tmp;
 	waybuf_list_for_each_safe(pool, tmp, &client->pools, link)
 		waybuf_client_pool_destroy(pool);
-	if (client->dmabuf)
-		zwp_linux_dmabuf_v1_destroy(client->dmabuf);
-	if (client->allocator)
-		waybuf_allocator_v1_destroy(client->allocator);
-	if (client->registry)
-		wl_registry_destroy(client->registry);
-	/* Destructors are requests: the server should hear of them from a shared connection, too. */
-	wl_display_flush(client->display);
-	if (client->queue)
-		wl_event_queue_destroy(client->queue);
-	if (client->owns_display)
-		wl_display_disconnect(client->display);
-	free(client->pairs);
+	stop(client);
 	free(client);
+}
+
+/* ---- reconnect ----------------------------------------------------------------------------- */
+
+static int resume_pools(struct waybuf_client *client)
+{
+	int64_t deadline = client_now_ms() + CLIENT_PATIENCE_MS;
+	struct waybuf_client_pool *pool;
+	waybuf_list_for_each(pool, &client->pools, link) {
+		int ret = client_pool_resume(pool, deadline);
+		if (ret < 0)
+			return client_fail(client, ret, "reconnect: %s", strerror(-ret));
+	}
+	return waybuf_client_flush(client) == -EPIPE ? -EPIPE : 0;
+}
+
+/* From here on the client is of the new connection, good or bad. */
+static int move(struct waybuf_client *client, struct wl_display *display, bool owns)
+{
+	struct waybuf_client_pool *pool;
+	waybuf_list_for_each(pool, &client->pools, link)
+		client_pool_detach(pool);
+	stop(client);
+	client->display = display;
+	client->owns_display = owns;
+	client->capabilities = 0;
+	client->ready = false;
+	client->broken = 0;
+	client->account[0] = client->error[0] = '\0';
+	int ret = start(client);
+	if (ret == 0)
+		ret = resume_pools(client);
+	/* until the next attempt */
+	if (ret < 0)
+		client->broken = ret;
+	return ret;
+}
+
+int waybuf_client_reconnect_to_display(struct waybuf_client *client, struct wl_display *display)
+{
+	return move(client, display, false);
+}
+
+#define CONNECT_INTERVAL_MS 20
+
+int waybuf_client_reconnect(struct waybuf_client *client, const char *name, int timeout_ms)
+{
+	if (timeout_ms < 0)
+		return client_fail(client, -EINVAL, "reconnect: a negative time");
+	int64_t deadline = client_now_ms() + timeout_ms;
+	struct wl_display *display;
+	int ret;
+	while ((ret = connect_display(name, &display)) < 0) {
+		if (client_now_ms() >= deadline)
+			return client_fail(client, ret, "%s", connect_error);
+		poll(NULL, 0, CONNECT_INTERVAL_MS);
+	}
+	return move(client, display, true);
 }
 
 struct wl_display *waybuf_client_get_display(struct waybuf_client *client)

@@ -2,6 +2,7 @@
 #include "client_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,7 @@ static const struct waybuf_attachment_v1_listener attachment_listener = {
 
 /* ---- pool events --------------------------------------------------------------------------- */
 
-static int add_buffers(struct waybuf_client_pool *pool, uint32_t count)
+int client_pool_add_buffers(struct waybuf_client_pool *pool, uint32_t count)
 {
 	while (pool->count < count) {
 		int ret = client_buffer_create(pool, pool->count, &pool->buffers[pool->count]);
@@ -85,9 +86,11 @@ static void handle_configured(void *data, struct waybuf_pool_v1 *proxy, uint32_t
 	uint32_t width, uint32_t height, uint32_t count)
 {
 	struct waybuf_client_pool *pool = data;
+	pool->answered = true;
+	pool->configured_count = count;
 	/* Without the additional ones the pool still works: others hold them. */
 	if (pool->writer.proxy && count <= WAYBUF_POOL_V1_LIMIT_COUNT)
-		add_buffers(pool, count);
+		client_pool_add_buffers(pool, count);
 }
 
 static void handle_token(void *data, struct waybuf_pool_v1 *proxy, const char *token)
@@ -104,13 +107,14 @@ static void handle_need(void *data, struct waybuf_pool_v1 *proxy, uint32_t index
 static void handle_restored(void *data, struct waybuf_pool_v1 *proxy, uint32_t index,
 	uint32_t generation, uint32_t reason, const char *message)
 {
-	/* Nothing is ever restored. */
+	client_pool_restored(data, index, reason);
 }
 
 static void handle_failed(
 	void *data, struct waybuf_pool_v1 *proxy, uint32_t reason, const char *message)
 {
 	struct waybuf_client_pool *pool = data;
+	pool->answered = true;
 	refuse_pool(pool, reason, "the pool", message, NULL);
 }
 
@@ -224,18 +228,41 @@ static int check_options(
 	return 0;
 }
 
+int client_pool_listen(struct waybuf_client_pool *pool, struct waybuf_pool_v1 *proxy)
+{
+	pool->proxy = proxy;
+	if (!proxy)
+		return -ENOMEM;
+	waybuf_pool_v1_add_listener(proxy, &pool_listener, pool);
+	return 0;
+}
+
+int client_pool_declare(struct waybuf_client_pool *pool, uint32_t count)
+{
+	return client_pool_listen(pool,
+		waybuf_allocator_v1_create_pool(
+			pool->client->allocator, pool->width, pool->height, count, 0, pool->name));
+}
+
+int client_pool_attach(struct waybuf_client_pool *pool)
+{
+	int ret = attach_writer(pool, pool->constraints);
+	return ret == 0 && pool->wants_display ? attach_display(pool) : ret;
+}
+
 static int start(struct waybuf_client_pool *pool, const struct waybuf_client_pool_options *options)
 {
 	uint32_t count = options->count ? options->count : 2;
-	pool->proxy = waybuf_allocator_v1_create_pool(pool->client->allocator, options->width,
-		options->height, count, 0, options->name ? options->name : "");
-	if (!pool->proxy)
-		return -ENOMEM;
-	waybuf_pool_v1_add_listener(pool->proxy, &pool_listener, pool);
-	int ret = attach_writer(pool, options->constraints);
-	if (ret == 0 && options->display)
-		ret = attach_display(pool);
-	return ret < 0 ? ret : add_buffers(pool, count);
+	pool->width = options->width;
+	pool->height = options->height;
+	snprintf(pool->name, sizeof(pool->name), "%s", options->name ? options->name : "");
+	if (options->constraints)
+		pool->constraints = waybuf_constraints_ref(options->constraints);
+	pool->wants_display = options->display;
+	int ret = client_pool_declare(pool, count);
+	if (ret == 0)
+		ret = client_pool_attach(pool);
+	return ret < 0 ? ret : client_pool_add_buffers(pool, count);
 }
 
 int waybuf_client_pool_create(struct waybuf_client *client,
@@ -252,6 +279,7 @@ int waybuf_client_pool_create(struct waybuf_client *client,
 		return client_fail(client, -ENOMEM, "pool: out of memory");
 	pool->client = client;
 	pool->writer.pool = pool->display.pool = pool;
+	pool->shown = UINT32_MAX;
 	waybuf_list_append(&client->pools, &pool->link);
 	ret = start(pool, options);
 	if (ret < 0) {
@@ -277,6 +305,7 @@ void waybuf_client_pool_destroy(struct waybuf_client_pool *pool)
 	if (pool->proxy)
 		waybuf_pool_v1_destroy(pool->proxy);
 	waybuf_list_remove(&pool->link);
+	waybuf_constraints_unref(pool->constraints);
 	free(pool);
 }
 
@@ -317,6 +346,9 @@ static void ask(struct waybuf_client_pool *pool)
 	struct waybuf_client_buffer *idle = find(pool, CLIENT_BUFFER_IDLE);
 	if (!idle)
 		return;
+	if (pool->resumed && pool->shown < pool->count &&
+		pool->buffers[pool->shown]->state == CLIENT_BUFFER_IDLE)
+		idle = pool->buffers[pool->shown];
 	client_buffer_map(idle);
 	idle->asked = true;
 }
@@ -380,6 +412,7 @@ int waybuf_client_pool_acquire(
 		return client_fail_refused(client, &buffer->refusal);
 	}
 	buffer->state = CLIENT_BUFFER_ACQUIRED;
+	pool->resumed = false;
 	*out = buffer;
 	return 0;
 }

@@ -189,6 +189,7 @@ int waybuf_client_buffer_present(struct waybuf_client_buffer *buffer, struct wl_
 		commit(surface, wl_buffer);
 		buffer->state = CLIENT_BUFFER_SHOWN;
 	}
+	buffer->pool->shown = buffer->index;
 	/* A socket that is full is tried again by the next dispatch or acquire. */
 	wl_display_flush(buffer->pool->client->display);
 	return 0;

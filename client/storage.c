@@ -67,6 +67,15 @@ int client_storage_add_memory(
 	return 0;
 }
 
+void client_storage_set_ticket(
+	struct client_storage *storage, uint32_t slot, const struct wl_array *ticket)
+{
+	if (ticket->size == 0 || ticket->size > sizeof(storage->tickets[slot]))
+		return;
+	memcpy(storage->tickets[slot], ticket->data, ticket->size);
+	storage->ticket_sizes[slot] = ticket->size;
+}
+
 /* The kernel says how large the memory is: a CPU access behind its end would be a SIGBUS. */
 static int check_memory(const struct waybuf_memory *memory)
 {

@@ -52,7 +52,17 @@ extern "C" {
  *	-ESHUTDOWN   the pool has ended     -EIO        any other reason
  *
  * and a connection that broke as -EPIPE, or -EPROTO after a protocol error; from then on every call
- * but the destroy ones fails with that.
+ * but the destroy ones fails with that, until waybuf_client_reconnect().
+ *
+ * A server that is restarted takes everybody's connection along, and no memory: the library keeps a
+ * ticket beside each fd, with which the next server takes the memory back, contents and all:
+ *
+ *	ret = waybuf_client_pool_acquire(pool, 1000, &buffer);
+ *	if (ret == -EPIPE) {
+ *		destroy surfaces and whatever else was made on the connection
+ *		ret = waybuf_client_reconnect(client, NULL, 5000);
+ *		make surfaces again, on waybuf_client_get_display()
+ *	}
  */
 struct waybuf_client;
 struct waybuf_client_pool;
@@ -93,6 +103,37 @@ WAYBUF_EXPORT int waybuf_client_connect_to_display(
  * caller made on it (surfaces) must be gone. NULL is a no-op.
  */
 WAYBUF_EXPORT void waybuf_client_destroy(struct waybuf_client *client);
+
+/**
+ * Connects again, after the connection broke or because the caller wants to, with the pools that
+ * there are: they and the client stay what they are, and @name is as for connect. Tries for
+ * @timeout_ms until a server is there; then waits at most 5 s for its answers.
+ *
+ * All buffers that the caller has acquired are given back, CPU access that is open is closed, and
+ * layouts, images, fences and buffers got before are not to be used any more. Every buffer whose
+ * memory the server takes back keeps its contents; the others are as if new, which the flag
+ * WAYBUF_GRANT_FRESH of a later acquire tells. The first acquire of each pool gives the buffer that
+ * was presented last, so that it can be shown at once. A pool that was shared may make its first
+ * acquire wait for half a second. Tickets are for servers that were restarted: from one that still
+ * runs pools may come back empty, as they end with the connection.
+ *
+ * A connection of the client's own is closed, so what the caller made on it (surfaces) must be gone
+ * by then, as for destroy. A device that still writes to a buffer must be waited for before.
+ *
+ * 0; -EINVAL (negative time) or the errno of the connect: nothing has changed; otherwise, as for
+ * connect, the old connection is gone and every call but the destroy ones fails with the error,
+ * until another reconnect, which still has the memory of the pools that were not reached: -ETIMEDOUT,
+ * -EOPNOTSUPP, -ENOMEM, -EPIPE, -EPROTO.
+ */
+WAYBUF_EXPORT int waybuf_client_reconnect(
+	struct waybuf_client *client, const char *name, int timeout_ms);
+
+/**
+ * The same on @display, a connection of the caller's, borrowed as for connect_to_display. If the
+ * former one was the caller's, too, it must still be there, and may go afterwards.
+ */
+WAYBUF_EXPORT int waybuf_client_reconnect_to_display(
+	struct waybuf_client *client, struct wl_display *display);
 
 /** The connection, borrowed, for the caller's own objects. Never NULL. */
 WAYBUF_EXPORT struct wl_display *waybuf_client_get_display(struct waybuf_client *client);
@@ -156,6 +197,9 @@ WAYBUF_EXPORT void waybuf_client_pool_destroy(struct waybuf_client_pool *pool);
 
 /** The number of buffers, as of the last dispatch. */
 WAYBUF_EXPORT uint32_t waybuf_client_pool_get_count(const struct waybuf_client_pool *pool);
+
+/** The number of buffers whose memory the server took back at the last reconnect; 0 before. */
+WAYBUF_EXPORT uint32_t waybuf_client_pool_get_restored(const struct waybuf_client_pool *pool);
 
 /**
  * Takes a buffer for writing. Prefers one that is ready; else asks for one that was never used,

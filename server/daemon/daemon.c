@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "capture.h"
@@ -72,20 +73,32 @@ static int add_device(struct daemon *daemon)
 	return waybuf_server_add_device(daemon->server, &info, &id);
 }
 
-/* What allocates: all there is without a display. */
-static bool offer_buffers(struct daemon *daemon)
+static int offer_allocator(struct daemon *daemon)
 {
-	const struct waybuf_server_allocator_options allocator = {
+	/* who ends with its command is not started again, and should leave nothing behind */
+	bool keeps = !daemon->options->command;
+	char *tickets = keeps ? socket_companion(daemon->socket, ".tickets") : NULL;
+	if (keeps && !tickets)
+		return -ENOMEM;
+	const struct waybuf_server_allocator_options options = {
 		.integrated = daemon->output != NULL,
 		.data = daemon->output,
 		.display = daemon->output ? &planes_device_ops : NULL,
+		.ticket_file = tickets,
 	};
+	int ret = waybuf_server_allocator_create(daemon->server, &options, &daemon->allocator);
+	free(tickets);
+	return ret;
+}
+
+/* What allocates: all there is without a display. */
+static bool offer_buffers(struct daemon *daemon)
+{
 	const struct waybuf_server_monitor_options monitor = {
 		.data = daemon, .info = info_report, .why = info_why};
 	int ret = daemon->output ? add_device(daemon) : 0;
 	if (ret == 0)
-		ret = waybuf_server_allocator_create(
-			daemon->server, &allocator, &daemon->allocator);
+		ret = offer_allocator(daemon);
 	if (ret == 0)
 		ret = waybuf_server_monitor_create(daemon->server, &monitor, &daemon->monitor);
 	return ret == 0 || failed("the allocation service cannot be offered", ret);

@@ -84,6 +84,16 @@ static void explain(const char *folder, const char *name, int error)
 			strerror(error));
 }
 
+char *socket_companion(const char *name, const char *suffix)
+{
+	const char *runtime = name[0] == '/' ? "" : getenv("XDG_RUNTIME_DIR");
+	const char *slash = name[0] == '/' ? "" : "/";
+	char *path;
+	if (asprintf(&path, "%s%s%s%s", runtime ? runtime : "", slash, name, suffix) < 0)
+		return NULL;
+	return path;
+}
+
 const char *socket_listen(struct wl_display *display, const char *name)
 {
 	char folder[PATH_MAX];

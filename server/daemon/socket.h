@@ -11,4 +11,10 @@ struct wl_display;
  */
 const char *socket_listen(struct wl_display *display, const char *name);
 
+/*
+ * The path of what belongs to the socket @name and outlives it, to be freed with free(). NULL: out
+ * of memory.
+ */
+char *socket_companion(const char *name, const char *suffix);
+
 #endif

@@ -71,6 +71,9 @@ void bench_server_stop(struct bench_server *server)
 	}
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		bench_fail("waybufd ended with status 0x%x", (unsigned)status);
+	char tickets[128];
+	snprintf(tickets, sizeof(tickets), "%s.tickets", server->socket);
+	unlink(tickets);
 	rmdir(server->folder);
 }
 

@@ -107,7 +107,10 @@ bool daemon_said(const struct daemon *daemon, const char *text)
 
 static void remove_folder(const struct daemon *daemon)
 {
+	char tickets[96];
+	snprintf(tickets, sizeof(tickets), "%s/test.tickets", daemon->folder);
 	unlink(daemon->errors);
+	unlink(tickets);
 	if (rmdir(daemon->folder) < 0)
 		ck_abort_msg("waybufd left something in %s: %s", daemon->folder, strerror(errno));
 }

@@ -135,24 +135,62 @@ static void wait_socket(const struct program *daemon)
 	ck_assert_int_eq(access(socket, F_OK), 0);
 }
 
-void daemon_start(struct program *daemon)
+static void start_daemon(struct program *daemon, const char *device)
 {
-	char device[64];
-	find_display(device, sizeof(device));
-	make_folder();
 	const char *const arguments[] = {WAYBUFD, "--socket", "test", "--device", device,
 		"--ready-fd", "1", "--log", "info", NULL};
 	*daemon = program_start(arguments);
 	wait_socket(daemon);
 }
 
-void service_start(struct program *daemon)
+static void start_service(struct program *daemon)
 {
-	make_folder();
 	const char *const arguments[] = {
 		WAYBUFD, "--socket", "test", "--no-display", "--ready-fd", "1", NULL};
 	*daemon = program_start(arguments);
 	wait_socket(daemon);
+}
+
+static char device[64];
+
+void daemon_start(struct program *daemon)
+{
+	find_display(device, sizeof(device));
+	make_folder();
+	start_daemon(daemon, device);
+}
+
+void service_start(struct program *daemon)
+{
+	make_folder();
+	start_service(daemon);
+}
+
+static void kill_daemon(struct program *daemon)
+{
+	static struct result result;
+	program_signal(daemon, SIGKILL);
+	program_wait(daemon, 10, &result);
+	ck_assert_int_eq(result.status, 128 + SIGKILL);
+	/* so that its successor's can be waited for */
+	unlink(folder_path("test"));
+}
+
+void daemon_restart(struct program *daemon)
+{
+	kill_daemon(daemon);
+	start_daemon(daemon, device);
+}
+
+void service_restart(struct program *daemon)
+{
+	kill_daemon(daemon);
+	start_service(daemon);
+}
+
+void service_continue(struct program *daemon)
+{
+	start_service(daemon);
 }
 
 /* Whatever the programs left there. */

@@ -41,6 +41,11 @@ void program_expect(const struct program *program, const char *text, int seconds
 void daemon_start(struct program *daemon);
 /* The same without a display: an allocation service, on any machine. */
 void service_start(struct program *daemon);
+/* Kills it, and starts it again on the same socket. */
+void daemon_restart(struct program *daemon);
+void service_restart(struct program *daemon);
+/* Starts it again after it has ended. */
+void service_continue(struct program *daemon);
 /* Ends it with SIGTERM; it must exit with status 0. */
 void daemon_stop(struct program *daemon);
 

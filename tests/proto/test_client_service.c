@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <signal.h>
+#include <unistd.h>
 
 #include <drm_fourcc.h>
 #include <waybuf/client.h>
+#include <wayland-client.h>
 
 #include "guest/programs.h"
 #include "harness.h"
@@ -201,6 +203,142 @@ TEST(service_is_killed)
 	service_start(&service);
 	ck_assert_int_eq(waybuf_client_connect(NULL, &client), 0);
 	finish();
+}
+
+/* ---- restarts ------------------------------------------------------------------------------ */
+
+static bool gives_tickets(void)
+{
+	return waybuf_client_get_capabilities(client) & WAYBUF_CLIENT_RESTORE;
+}
+
+static uint32_t *first_pixel(struct waybuf_client_buffer *buffer, enum waybuf_direction direction)
+{
+	struct waybuf_client_image image;
+	ck_assert_int_eq(waybuf_client_buffer_begin_cpu(buffer, direction, &image), 0);
+	return image.planes[0].data;
+}
+
+static void draw(struct waybuf_client_buffer *buffer, uint32_t value)
+{
+	*first_pixel(buffer, WAYBUF_WRITE) = value;
+	ck_assert_int_eq(waybuf_client_buffer_end_cpu(buffer), 0);
+}
+
+static uint32_t look(struct waybuf_client_buffer *buffer)
+{
+	uint32_t value = *first_pixel(buffer, WAYBUF_READ);
+	ck_assert_int_eq(waybuf_client_buffer_end_cpu(buffer), 0);
+	return value;
+}
+
+static void reconnect(void)
+{
+	int ret = waybuf_client_reconnect(client, NULL, 5000);
+	ck_assert_msg(ret == 0, "%d: %s", ret, waybuf_client_error(client));
+}
+
+/* One call, and everything is as it was: the pools, their buffers, and what was drawn. */
+TEST(restart)
+{
+	start();
+	bool tickets = gives_tickets();
+	struct waybuf_client_pool *pool = make_pool(640, 480, 2, NULL);
+	struct waybuf_client_pool *other = make_pool(64, 64, 1, NULL);
+	struct waybuf_client_pool *empty = make_pool(32, 32, 3, NULL);
+	struct waybuf_client_buffer *one = acquire(pool), *two = acquire(pool);
+	struct waybuf_client_buffer *three = acquire(other);
+	draw(one, 0x111111);
+	draw(two, 0x222222);
+	draw(three, 0x333333);
+	for (int i = 0; i < 3; i++) {
+		/* one is being drawn to, one has been given back, one is held */
+		uint32_t *pixel = first_pixel(one, WAYBUF_READ_WRITE);
+		*pixel += 1;
+		if (i == 0)
+			ck_assert_int_eq(waybuf_client_buffer_release(two), 0);
+		service_restart(&service);
+		reconnect();
+		if (!tickets) {
+			ck_assert_uint_eq(waybuf_client_pool_get_restored(pool), 0);
+			break;
+		}
+		ck_assert_uint_eq(waybuf_client_pool_get_restored(pool), 2);
+		ck_assert_uint_eq(waybuf_client_pool_get_restored(other), 1);
+		ck_assert_uint_eq(waybuf_client_pool_get_restored(empty), 0);
+		ck_assert_int_eq(waybuf_client_buffer_release(one), -EINVAL);
+		ck_assert_int_eq(waybuf_client_buffer_end_cpu(one), -EINVAL);
+		one = acquire(pool);
+		ck_assert_uint_eq(waybuf_client_buffer_get_flags(one), 0);
+		ck_assert_uint_eq(look(one), 0x111112u + (uint32_t)i);
+		two = acquire(pool);
+		ck_assert_uint_eq(look(two), 0x222222);
+		three = acquire(other);
+		ck_assert_uint_eq(look(three), 0x333333);
+	}
+	/* it goes on, with the memory that is there and with more */
+	ck_assert_uint_eq(waybuf_client_pool_get_count(empty), 3);
+	ck_assert_uint_eq(waybuf_client_buffer_get_flags(acquire(empty)), WAYBUF_GRANT_FRESH);
+	char *text = NULL;
+	ck_assert_int_eq(waybuf_client_pool_explain(pool, 5000, &text), 0);
+	free(text);
+	finish();
+}
+
+/* The next server has another key: pools begin anew, and the program is told. */
+TEST(restart_with_another_key)
+{
+	start();
+	struct waybuf_client_pool *pool = make_pool(640, 480, 2, NULL);
+	struct waybuf_client_buffer *buffer = acquire(pool);
+	draw(buffer, 0x111111);
+	unlink(folder_path("test.tickets"));
+	service_restart(&service);
+	reconnect();
+	ck_assert_uint_eq(waybuf_client_pool_get_restored(pool), 0);
+	buffer = acquire(pool);
+	ck_assert_uint_eq(waybuf_client_buffer_get_flags(buffer), WAYBUF_GRANT_FRESH);
+	ck_assert_uint_eq(look(buffer), 0);
+	finish();
+}
+
+/* Nobody is there: nothing has changed, and it can be tried again. */
+TEST(reconnect_too_early)
+{
+	static struct result result;
+	start();
+	bool tickets = gives_tickets();
+	struct waybuf_client_pool *pool = make_pool(64, 64, 1, NULL);
+	struct waybuf_client_buffer *buffer = acquire(pool), *other = NULL;
+	draw(buffer, 0x111111);
+	ck_assert_int_eq(waybuf_client_reconnect(client, "nobody", 0), -ENOENT);
+	ck_assert_uint_eq(look(buffer), 0x111111);
+	ck_assert_int_eq(waybuf_client_reconnect(client, NULL, -1), -EINVAL);
+	program_signal(&service, SIGTERM);
+	program_wait(&service, 10, &result);
+	ck_assert_int_eq(waybuf_client_pool_acquire(pool, 100, &other), -EPIPE);
+	ck_assert_int_eq(waybuf_client_reconnect(client, NULL, 50), -ENOENT);
+	ck_assert_uint_eq(look(buffer), 0x111111);
+	service_continue(&service);
+	reconnect();
+	ck_assert_uint_eq(look(acquire(pool)), tickets ? 0x111111 : 0);
+	finish();
+}
+
+/* For a new connection of the caller's, with the server still there: its pools have ended. */
+TEST(reconnect_without_a_restart)
+{
+	start();
+	struct waybuf_client_pool *pool = make_pool(64, 64, 1, NULL);
+	draw(acquire(pool), 0x111111);
+	struct wl_display *display = wl_display_connect(NULL);
+	ck_assert_ptr_nonnull(display);
+	ck_assert_int_eq(waybuf_client_reconnect_to_display(client, display), 0);
+	ck_assert_ptr_eq(waybuf_client_get_display(client), display);
+	acquire(pool);
+	waybuf_client_destroy(client);
+	wl_display_disconnect(display);
+	daemon_stop(&service);
 }
 
 /* waybufctl, where there is nothing to capture. */
