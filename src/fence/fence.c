@@ -145,7 +145,8 @@ int waybuf_fence_timestamp(struct waybuf_fence *fence, uint64_t *ns)
 
 int waybuf_fence_set_deadline(struct waybuf_fence *fence, uint64_t ns)
 {
-	if (waybuf_fence_status(fence) || !fence->ops->set_deadline)
+	/* not asked how it is: a hint is not worth a second syscall */
+	if (waybuf_fence_known_status(fence) || !fence->ops->set_deadline)
 		return 0;
 	return fence->ops->set_deadline(fence, ns);
 }

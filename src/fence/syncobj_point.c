@@ -161,8 +161,11 @@ static int point_to_sync_file(struct waybuf_fence *base, int *out)
 
 static int point_set_deadline(struct waybuf_fence *base, uint64_t ns)
 {
-	int ret = waybuf_syncobj_set_deadline(point_fence(base)->syncobj, base->seqno, ns);
-	/* nothing submitted yet, so nobody to hurry */
+	struct point_fence *fence = point_fence(base);
+	/* as far as we know nothing was submitted yet, so there is nobody to hurry */
+	if (fence->file < 0)
+		return 0;
+	int ret = waybuf_syncobj_set_deadline(fence->syncobj, base->seqno, ns);
 	return ret == -EINVAL ? 0 : ret;
 }
 
