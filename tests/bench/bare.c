@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ struct bare {
 		uint32_t handle, id;
 	} fbs[2];
 	bool flipped;
+	double commit_us; /* of the last one */
 };
 
 static void check(const char *what, int ret)
@@ -125,9 +127,11 @@ static void show(struct bare *bare, const struct framebuffer *fb)
 	drmEventContext events = {.version = 2, .page_flip_handler = handle_flip};
 	drmModeAtomicReq *request = drmModeAtomicAlloc();
 	drmModeAtomicAddProperty(request, bare->plane, bare->fb_property, fb->id);
+	double start = bench_now_us();
 	check("an atomic commit",
 		drmModeAtomicCommit(bare->fd, request,
 			DRM_MODE_PAGE_FLIP_EVENT | DRM_MODE_ATOMIC_NONBLOCK, bare));
+	bare->commit_us = bench_now_us() - start;
 	drmModeAtomicFree(request);
 	bare->flipped = false;
 	while (!bare->flipped) {
@@ -147,19 +151,32 @@ static double cpu_us(void)
 
 static struct bench_bare measure(struct bare *bare, unsigned frames)
 {
-	double periods[MAX_FRAMES];
+	double periods[MAX_FRAMES], commits[MAX_FRAMES];
 	show(bare, &bare->fbs[1]);
 	double cpu = cpu_us(), last = bench_now_us();
 	for (unsigned i = 0; i < frames; i++) {
 		show(bare, &bare->fbs[i % 2]);
 		double now = bench_now_us();
 		periods[i] = now - last;
+		commits[i] = bare->commit_us;
 		last = now;
 	}
 	return (struct bench_bare){
 		.cpu_us = (cpu_us() - cpu) / frames,
 		.period_us = bench_quantile(periods, frames, 0.5),
+		.commit_us = bench_quantile(commits, frames, 0.5),
 	};
+}
+
+static void take_display(struct bare *bare)
+{
+	open_display(bare);
+	create_fb(bare, &bare->fbs[0]);
+	create_fb(bare, &bare->fbs[1]);
+	check("a mode",
+		drmModeSetCrtc(bare->fd, bare->crtc, bare->fbs[0].id, 0, 0, &bare->connector, 1,
+			&bare->mode));
+	find_plane(bare);
 }
 
 struct bench_bare bench_bare_run(unsigned frames)
@@ -167,15 +184,52 @@ struct bench_bare bench_bare_run(unsigned frames)
 	struct bare bare = {0};
 	if (frames < 1 || frames > MAX_FRAMES)
 		bench_fail("%u frames", frames);
-	open_display(&bare);
-	create_fb(&bare, &bare.fbs[0]);
-	create_fb(&bare, &bare.fbs[1]);
-	check("a mode",
-		drmModeSetCrtc(
-			bare.fd, bare.crtc, bare.fbs[0].id, 0, 0, &bare.connector, 1, &bare.mode));
-	find_plane(&bare);
+	take_display(&bare);
 	struct bench_bare result = measure(&bare, frames);
 	/* takes framebuffers, dumb buffers and mastership along */
 	close(bare.fd);
 	return result;
+}
+
+/* ---- as an answer to an event -------------------------------------------------------------- */
+
+static void watch(int epoll, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+	check("epoll_ctl", epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0);
+}
+
+static void commit(struct bare *bare, const struct framebuffer *fb, struct bench_stamp *stamp)
+{
+	drmModeAtomicReq *request = drmModeAtomicAlloc();
+	drmModeAtomicAddProperty(request, bare->plane, bare->fb_property, fb->id);
+	atomic_store(&stamp->ns, (uint64_t)(bench_now_us() * 1000));
+	check("an atomic commit",
+		drmModeAtomicCommit(bare->fd, request,
+			DRM_MODE_PAGE_FLIP_EVENT | DRM_MODE_ATOMIC_NONBLOCK, bare));
+	atomic_fetch_add(&stamp->commits, 1);
+	drmModeAtomicFree(request);
+}
+
+_Noreturn void bench_bare_answer(int event_fd, struct bench_stamp *stamp)
+{
+	struct bare bare = {0};
+	drmEventContext events = {.version = 2, .page_flip_handler = handle_flip};
+	struct epoll_event event;
+	uint64_t value;
+	take_display(&bare);
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	watch(epoll, event_fd);
+	watch(epoll, bare.fd);
+	atomic_fetch_add(&stamp->flips, 1);
+	for (unsigned i = 1;; i++) {
+		while (epoll_wait(epoll, &event, 1, -1) != 1)
+			;
+		if (event.data.fd == bare.fd) {
+			check("an event", drmHandleEvent(bare.fd, &events));
+			atomic_fetch_add(&stamp->flips, 1);
+		} else if (read(event_fd, &value, sizeof(value)) == sizeof(value)) {
+			commit(&bare, &bare.fbs[i / 2 % 2], stamp);
+		}
+	}
 }

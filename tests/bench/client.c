@@ -5,6 +5,7 @@
 #include "bench.h"
 #include "client.h"
 #include "linux-dmabuf-v1-client-protocol.h"
+#include "linux-drm-syncobj-v1-client-protocol.h"
 #include "presentation-time-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
@@ -49,6 +50,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&wp_presentation_interface, &client->presentation, 1},
 		{&zwp_linux_dmabuf_v1_interface, &client->dmabuf, 4},
 		{&waybuf_allocator_v1_interface, &client->allocator, 1},
+		{&wp_linux_drm_syncobj_manager_v1_interface, &client->syncobj, 1},
 	};
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		if (strcmp(interface, wanted[i].interface->name) == 0)
@@ -82,6 +84,8 @@ void bench_client_connect(struct bench_client *client, const struct bench_server
 
 void bench_client_disconnect(struct bench_client *client)
 {
+	if (client->syncobj)
+		wp_linux_drm_syncobj_manager_v1_destroy(client->syncobj);
 	waybuf_allocator_v1_destroy(client->allocator);
 	zwp_linux_dmabuf_v1_destroy(client->dmabuf);
 	wp_presentation_destroy(client->presentation);

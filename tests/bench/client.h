@@ -20,10 +20,11 @@ struct bench_client {
 	struct wp_presentation *presentation;
 	struct zwp_linux_dmabuf_v1 *dmabuf;
 	struct waybuf_allocator_v1 *allocator;
+	struct wp_linux_drm_syncobj_manager_v1 *syncobj; /* NULL where there are no timelines */
 	int32_t width, height; /* of the output */
 };
 
-/* Fails without one of the above. */
+/* Fails without one of the above but syncobj. */
 void bench_client_connect(struct bench_client *client, const struct bench_server *server);
 void bench_client_disconnect(struct bench_client *client);
 /* A round trip. */

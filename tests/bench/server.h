@@ -34,6 +34,8 @@ struct bench_trace;
 struct bench_trace *bench_trace_start(const struct bench_server *server);
 /* So far. Waits until the server is quiet for 50 ms, so that all of an operation is in. */
 uint64_t bench_trace_count(const struct bench_trace *trace);
+/* The same of one call: SYS_*. */
+uint64_t bench_trace_number(const struct bench_trace *trace, unsigned number);
 void bench_trace_stop(struct bench_trace *trace);
 
 /*

@@ -129,6 +129,11 @@ uint64_t bench_trace_count(const struct bench_trace *trace)
 	return now;
 }
 
+uint64_t bench_trace_number(const struct bench_trace *trace, unsigned number)
+{
+	return number < MAX_NUMBERS ? atomic_load(&trace->counts[number]) : 0;
+}
+
 void bench_trace_stop(struct bench_trace *trace)
 {
 	kill(trace->tracer, SIGKILL);
