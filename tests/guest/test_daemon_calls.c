@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <drm_fourcc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#include "bench/server.h"
+#include "daemon_points.h"
+#include "linux-drm-syncobj-v1-client-protocol.h"
+
+/* What a frame costs waybufd, in numbers that no noise touches: system calls and fds. */
+#define FRAMES 40
+
+static int count_fds(const struct daemon *daemon)
+{
+	char path[64];
+	int n = 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)daemon->pid);
+	DIR *folder = opendir(path);
+	ck_assert_ptr_nonnull(folder);
+	while (readdir(folder))
+		n++;
+	closedir(folder);
+	return n;
+}
+
+struct counts {
+	uint64_t all, closes;
+	/* of what a frame that is ready has no use for: eventfds, watches, duplicates; and timers */
+	uint64_t extra, timers;
+};
+
+static struct counts count(const struct bench_trace *trace)
+{
+	static const unsigned extra[] = {
+		SYS_eventfd2, SYS_timerfd_create, SYS_epoll_ctl, SYS_dup, SYS_dup3, SYS_fcntl};
+	struct counts counts = {.all = bench_trace_count(trace)};
+	/* the clock is read without a call where there is a vDSO, which the guest has not */
+	counts.all -= bench_trace_number(trace, SYS_clock_gettime);
+	counts.timers = bench_trace_number(trace, SYS_timerfd_settime);
+	counts.closes = bench_trace_number(trace, SYS_close);
+	for (size_t i = 0; i < sizeof(extra) / sizeof(extra[0]); i++)
+		counts.extra += bench_trace_number(trace, extra[i]);
+	return counts;
+}
+
+/* Frames in turn, the first of them on picture 0. */
+static void show(struct scenario *s, bool is_explicit, int n, uint64_t *release)
+{
+	for (int i = 0; i < n; i++) {
+		if (is_explicit)
+			set_points(s, 1, (uint64_t)i % 2, ++*release);
+		window_show(&s->window, &s->pictures[i % 2]);
+	}
+}
+
+static struct counts measure(struct scenario *s, bool is_explicit)
+{
+	const struct bench_server server = {.pid = s->daemon.pid};
+	static uint64_t release;
+	show(s, is_explicit, 6, &release);
+	int fds = count_fds(&s->daemon);
+	struct bench_trace *trace = bench_trace_start(&server);
+	show(s, is_explicit, 2, &release);
+	struct counts before = count(trace);
+	show(s, is_explicit, FRAMES, &release);
+	struct counts after = count(trace);
+	bench_trace_stop(trace);
+	ck_assert_int_eq(count_fds(&s->daemon), fds);
+	after.all -= before.all;
+	after.closes -= before.closes;
+	after.extra -= before.extra;
+	after.timers -= before.timers;
+	printf("# a frame %s: %.2f calls, %.2f closes\n", is_explicit ? "with points" : "without",
+		(double)after.all / FRAMES, (double)after.closes / FRAMES);
+	fflush(stdout);
+	return after;
+}
+
+TEST(points_that_have_signalled_cost_next_to_nothing)
+{
+	struct scenario s;
+	begin(&s);
+	ck_assert_int_eq(waybuf_syncobj_signal(s.points.acquire, 1), 0);
+	struct counts with = measure(&s, true);
+	wp_linux_drm_syncobj_surface_v1_destroy(s.points.surface);
+	struct counts without = measure(&s, false);
+	s.points.surface =
+		wp_linux_drm_syncobj_manager_v1_get_surface(s.client.syncobj, s.window.surface);
+	/* the fence of each flip, and nothing but that */
+	ck_assert_uint_eq(with.extra, 0);
+	ck_assert_uint_eq(with.closes, FRAMES);
+	/* something else may be due meanwhile */
+	ck_assert_uint_le(with.timers, FRAMES / 10);
+	ck_assert_uint_eq(without.extra, 0);
+	ck_assert_uint_eq(without.closes, FRAMES);
+	/* 10, and here and there a client is heard in two parts */
+	ck_assert_uint_lt(without.all, 11 * FRAMES);
+	ck_assert_uint_le(with.all, without.all + 4 * FRAMES);
+	end(&s);
+}
+
+TEST_TIMEOUT(120)
+TEST_MAIN("daemon-calls")
