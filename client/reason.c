@@ -49,8 +49,9 @@ void client_refuse(struct waybuf_client *client, struct client_refusal *refusal,
 {
 	refusal->error = client_reason_errno(reason);
 	snprintf(refusal->text, sizeof(refusal->text), "%s: %s", what, waybuf_reason_name(reason));
-	append(refusal->text, sizeof(refusal->text), ": ", message);
-	append(refusal->text, sizeof(refusal->text), ": ", conflicts);
+	/* the server's sentence says the same, in the words of somebody who does not know who we are */
+	append(refusal->text, sizeof(refusal->text), ": ",
+		conflicts && conflicts[0] ? conflicts : message);
 	if (reason == WAYBUF_REASON_QUOTA || reason == WAYBUF_REASON_NO_MEMORY)
 		append(refusal->text, sizeof(refusal->text), "; ", client->account);
 	client->account[0] = '\0';

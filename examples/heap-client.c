@@ -23,6 +23,7 @@
 #include <drm_fourcc.h>
 
 #include "linux-dmabuf-v1-client-protocol.h"
+#include "number.h"
 #include "window.h"
 
 #define HEAP "/dev/dma_heap/system"
@@ -308,13 +309,10 @@ static bool parse(int argc, char **argv, struct client *client)
 	};
 	int option;
 	while ((option = getopt_long(argc, argv, "n:c:s:", options, NULL)) != -1) {
-		if (option == 'n')
-			client->frames = (uint32_t)strtoul(optarg, NULL, 10);
-		else if (option == 'c')
-			client->colour = (uint32_t)strtoul(optarg, NULL, 16);
-		else if (option == 's')
-			client->hold_s = (uint32_t)strtoul(optarg, NULL, 10);
-		else
+		bool ok = option == 'n' && parse_number(optarg, 10, &client->frames);
+		ok |= option == 'c' && parse_number(optarg, 16, &client->colour);
+		ok |= option == 's' && parse_number(optarg, 10, &client->hold_s);
+		if (!ok)
 			return false;
 	}
 	return optind == argc && client->frames > 0;

@@ -22,6 +22,7 @@
 #include <waybuf/client.h>
 
 #include "decoder.h"
+#include "number.h"
 #include "window.h"
 
 /* The longest that the compositor may take for one frame. A hidden window gets none. */
@@ -349,14 +350,10 @@ static bool parse(int argc, char **argv, struct player *player)
 	};
 	int option;
 	while ((option = getopt_long(argc, argv, "n:s:b:", options, NULL)) != -1) {
-		uint32_t number = optarg ? (uint32_t)strtoul(optarg, NULL, 10) : 0;
-		if (option == 'n')
-			player->max_frames = number;
-		else if (option == 's')
-			player->seconds = number;
-		else if (option == 'b')
-			player->n_buffers = number;
-		else
+		bool ok = option == 'n' && parse_number(optarg, 10, &player->max_frames);
+		ok |= option == 's' && parse_number(optarg, 10, &player->seconds);
+		ok |= option == 'b' && parse_number(optarg, 10, &player->n_buffers);
+		if (!ok)
 			return false;
 	}
 	player->path = argv[optind];

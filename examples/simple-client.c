@@ -14,6 +14,7 @@
 
 #include <waybuf/client.h>
 
+#include "number.h"
 #include "window.h"
 
 /* Bars that wander: a picture that is wrong when rows, stride or colours are. */
@@ -88,6 +89,13 @@ static bool run_client(struct waybuf_client *client, uint32_t frames)
 	return ok;
 }
 
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: simple-client [--frames N]     without --frames until it is closed\n");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -95,12 +103,11 @@ int main(int argc, char **argv)
 	uint32_t frames = 0;
 	int option;
 	while ((option = getopt_long(argc, argv, "n:", options, NULL)) != -1) {
-		if (option != 'n') {
-			fprintf(stderr, "usage: simple-client [--frames N]\n");
-			return 2;
-		}
-		frames = (uint32_t)strtoul(optarg, NULL, 10);
+		if (option != 'n' || !parse_number(optarg, 10, &frames))
+			return usage();
 	}
+	if (optind < argc)
+		return usage();
 	window_catch_signals();
 	struct waybuf_client *client = NULL;
 	if (waybuf_client_connect(NULL, &client) < 0) {

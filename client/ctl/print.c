@@ -323,6 +323,35 @@ static void add_value(struct line *line, struct json_object *value)
 				value, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
+static bool ends_in(const char *key, const char *unit)
+{
+	size_t length = strlen(key), tail = strlen(unit);
+	return length > tail && strcmp(key + length - tail, unit) == 0;
+}
+
+/* A number whose key ends in its unit, as people write it. */
+static bool print_quantity(struct json_object *value, const char *key, FILE *out)
+{
+	static const struct {
+		const char *ending, *unit;
+		double scale;
+	} units[] = {{"_us", " s", 1e6}, {"_ns", " ms", 1e6}, {"_mhz", " Hz", 1e3}};
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (!json_object_is_type(value, json_type_int) || !ends_in(key, units[i].ending))
+			continue;
+		char name[32];
+		struct line line;
+		snprintf(name, sizeof(name), "%.*s", (int)(strlen(key) - strlen(units[i].ending)),
+			key);
+		begin_line(&line, out, name);
+		add_text(&line, "%.3f%s", json_object_get_double(value) / units[i].scale,
+			units[i].unit);
+		end_line(&line);
+		return true;
+	}
+	return false;
+}
+
 /* An object that this version does not know. */
 static void print_other(struct json_object *object, FILE *out)
 {
@@ -331,7 +360,7 @@ static void print_other(struct json_object *object, FILE *out)
 	fputc('\n', out);
 	json_object_object_foreach(object, key, value)
 	{
-		if (strcmp(key, "type") == 0)
+		if (strcmp(key, "type") == 0 || print_quantity(value, key, out))
 			continue;
 		struct line line;
 		begin_line(&line, out, key);

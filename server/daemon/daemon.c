@@ -52,9 +52,10 @@ static bool create_server(struct daemon *daemon)
 		.security_context = security_context,
 	};
 	int ret = waybuf_server_create(daemon->display, &options, &daemon->server);
+	if (ret == -EINVAL && getenv("WAYBUF_EXPORTERS"))
+		return false; /* which name is wrong has been said */
 	if (ret < 0)
-		return failed(
-			"the buffer manager cannot be made (is WAYBUF_EXPORTERS right?)", ret);
+		return failed("the buffer manager cannot be made", ret);
 	wl_display_set_global_filter(daemon->display, global_filter, daemon);
 	return true;
 }

@@ -183,6 +183,21 @@ TEST(heap_client_counts)
 	daemon_stop(&server);
 }
 
+TEST(mistakes_in_numbers)
+{
+	RUN(SIMPLE_CLIENT, "--frames", "abc");
+	check_status(2);
+	check_says("'abc' is not a number");
+	RUN(HEAP_CLIENT, "--frames", "-1");
+	check_status(2);
+	check_says("'-1' is not a number");
+	RUN(HEAP_CLIENT, "--colour", "4294967296");
+	check_status(2);
+	RUN(HEAP_CLIENT, "--help");
+	check_status(2);
+	check_says("usage: heap-client");
+}
+
 TEST(simple_client)
 {
 	daemon_start(&server);

@@ -26,6 +26,8 @@ command_bench()
 		die 'this checkout has no bench programs: tests/bench has none'
 	fi
 	# shellcheck disable=SC2016 # expanded by the shell in the guest
+	# not on stdout, where each line is a figure
+	echo 'name value unit floor ratio target ok|short' >&2
 	machine_run bash -c 'status=0
 		for program; do
 			"$program" || { echo "bench: ${program##*/} could not measure" >&2; status=1; }
