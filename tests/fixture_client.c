@@ -440,8 +440,13 @@ static void buffer_memory(void *data, struct waybuf_buffer_v1 *proxy, uint32_t s
 {
 	struct fixture_buffer *buffer = data;
 	buffer->memories++;
+	ck_assert_uint_le(ticket->size, sizeof(buffer->ticket));
 	if (slot > 0) {
-		close(fd);
+		if (buffer->second_fd >= 0)
+			close(buffer->second_fd);
+		buffer->second_fd = fd;
+		if (ticket->size)
+			memcpy(buffer->second_ticket, ticket->data, ticket->size);
 		return;
 	}
 	if (buffer->fd >= 0)
@@ -449,8 +454,8 @@ static void buffer_memory(void *data, struct waybuf_buffer_v1 *proxy, uint32_t s
 	buffer->fd = fd;
 	buffer->kind = kind;
 	buffer->size = (uint64_t)size_hi << 32 | size_lo;
-	ck_assert_uint_le(ticket->size, sizeof(buffer->ticket));
-	memcpy(buffer->ticket, ticket->data, ticket->size);
+	if (ticket->size)
+		memcpy(buffer->ticket, ticket->data, ticket->size);
 	buffer->ticket_size = ticket->size;
 }
 
@@ -523,6 +528,7 @@ void raw_buffer_get(
 	*buffer = (struct fixture_buffer){
 		.proxy = waybuf_attachment_v1_get_buffer(attachment->proxy, index),
 		.fd = -1,
+		.second_fd = -1,
 		.fence = -1,
 	};
 	waybuf_buffer_v1_add_listener(buffer->proxy, &buffer_listener, buffer);
@@ -533,6 +539,8 @@ void raw_buffer_destroy(struct fixture_buffer *buffer)
 	waybuf_buffer_v1_destroy(buffer->proxy);
 	if (buffer->fd >= 0)
 		close(buffer->fd);
+	if (buffer->second_fd >= 0)
+		close(buffer->second_fd);
 	if (buffer->fence >= 0)
 		close(buffer->fence);
 }

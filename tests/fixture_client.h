@@ -92,6 +92,9 @@ struct fixture_buffer {
 	/* of slot 0 */
 	uint8_t ticket[256];
 	size_t ticket_size;
+	/* of the last other slot, -1: none */
+	int second_fd;
+	uint8_t second_ticket[256];
 };
 
 struct fixture_report {
