@@ -42,7 +42,8 @@ static int prepend_access(
 	waybuf_constraints_builder_access(builder, access);
 	size_t size;
 	const void *record = waybuf_constraints_builder_records(builder, &size);
-	char *all = malloc(size + records->size);
+	/* NULL: the builder had no memory for it, and a set without it would say too little */
+	char *all = record ? malloc(size + records->size) : NULL;
 	int ret = -ENOMEM;
 	if (all) {
 		memcpy(all, record, size);

@@ -211,7 +211,10 @@ static void create_globals(struct fixture_server *server)
 		.display = &device_ops,
 		.ticket_file = server->options.ticket_file,
 	};
-	struct waybuf_server_monitor_options monitor = {.data = server, .info = info};
+	struct waybuf_server_monitor_options monitor = {
+		.data = server,
+		.info = server->options.no_info ? NULL : info,
+	};
 	if (!server->options.no_dmabuf)
 		ck_assert_int_eq(
 			waybuf_server_dmabuf_create(server->server, &dmabuf, &server->dmabuf), 0);

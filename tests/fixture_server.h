@@ -31,6 +31,8 @@ struct fixture_server_options {
 	int device_result;
 	/** no dmabuf, allocator or monitor global */
 	bool no_dmabuf, no_allocator, no_monitor;
+	/** the host adds nothing to reports, so that no assertion runs inside of the server */
+	bool no_info;
 	/** an exporter of the test's own, registered in place of the others; taken */
 	struct waybuf_exporter *exporter;
 	/** of linux-dmabuf, 0: highest */
