@@ -148,7 +148,7 @@ static void show(struct world *w, enum kind kind, unsigned i)
 static void run_ours(struct world *w)
 {
 	server_start(w);
-	for (int kind = 0; kind < KINDS; kind++) {
+	for (enum kind kind = 0; kind < KINDS; kind++) {
 		for (unsigned i = 0; i < 3; i++)
 			show(w, kind, SAMPLES);
 		for (unsigned i = 0; i < SAMPLES; i++)
@@ -209,7 +209,7 @@ static void flip(struct world *w, enum kind kind, unsigned i)
 static void run_floor(struct world *w, struct waybuf_syncobj_device *device)
 {
 	bare_start(w, device);
-	for (int kind = 0; kind < KINDS; kind++) {
+	for (enum kind kind = 0; kind < KINDS; kind++) {
 		for (unsigned i = 0; i < 3; i++)
 			flip(w, kind, SAMPLES);
 		for (unsigned i = 0; i < SAMPLES; i++)
