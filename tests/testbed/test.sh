@@ -50,7 +50,7 @@ suite()
 }
 
 # suite_beside, as suite, in the background. A guest waits for its display more
-# than it computes, so two of them share a machine well.
+# than it computes, so two of them and the unit tests share a machine well.
 suite_beside()
 {
 	tests_log "$3" "$4"
@@ -109,11 +109,11 @@ command_test()
 			machine_run asan guest-plain --suite guest
 		tb_variant=syncobj
 	fi
-	suite 'guest tests: gcc with sanitizers' machine_run asan guest --suite guest
-	beside_wait
+	suite_beside 'guest tests: gcc with sanitizers' machine_run asan guest --suite guest
 	suite 'unit tests: gcc with sanitizers' tests_native asan native "${unit[@]}"
 	suite 'unit tests: clang' tests_native clang native "${unit[@]}"
 	suite 'unit tests: without optional features' tests_native bare native "${unit[@]}"
+	beside_wait
 	tests_stage 'tests of the testbed' tests_self
 	tests_tally
 }
