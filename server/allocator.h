@@ -38,8 +38,7 @@ struct server_pool {
 	bool closing;
 	/* its name in tickets, and the life of the server and the number there of its configuration */
 	uint8_t uuid[TICKET_POOL];
-	uint64_t config_epoch;
-	uint32_t config_origin;
+	uint32_t config_epoch, config_origin;
 	struct wl_list link; // waybuf_server.pools
 };
 

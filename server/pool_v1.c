@@ -6,6 +6,7 @@
 
 #include "allocator.h"
 #include "core/account.h"
+#include "core/restore.h"
 #include "core/supply.h"
 #include "report.h"
 #include "util/loop.h"
@@ -292,6 +293,18 @@ static void token_gone(void *owner)
 	waybuf_account_discharge(member->client->account, WAYBUF_RESOURCE_POOLS, 1);
 }
 
+/*
+ * Whether it may do what a creator may. Who is that only for having come first after a restart
+ * waits for the time in which the creator may come.
+ */
+static bool may_create(const struct pool_member *member)
+{
+	if (server_pool_creator(member->pool) != member)
+		return false;
+	return !member->restored || member->was_creator ||
+		!waybuf_pool_is_settling(member->pool->core);
+}
+
 /* A restarted server must know that others may come with newer contents than the first to come. */
 static bool note_shared(struct server_pool *pool)
 {
@@ -314,7 +327,7 @@ static bool mint(struct pool_member *member, uint32_t uses, uint32_t seconds, ui
 		.context = client->context,
 	};
 	token_expire(tokens, server_now_ms());
-	if (server_pool_creator(member->pool) != member)
+	if (!may_create(member))
 		return false;
 	if (!note_shared(member->pool))
 		return false;
@@ -364,7 +377,7 @@ static void handle_reconfigure(
 			"%u x %u is no size of a pool", width, height);
 		return;
 	}
-	if (server_pool_creator(member->pool) == member)
+	if (may_create(member))
 		server_pool_reconfigure(member->pool, width, height);
 	else
 		send_configured(member);

@@ -52,7 +52,8 @@ static void describe_pool(struct pool_member *member, struct ticket *ticket)
 	ticket->uid = member->client->uid;
 	ticket_context(member->client->context, ticket->context);
 	memcpy(ticket->pool, pool->uuid, sizeof(ticket->pool));
-	ticket->config = pool->config;
+	ticket->config_epoch = pool->config_epoch;
+	ticket->config = pool->config_origin;
 	ticket->width = pool->width;
 	ticket->height = pool->height;
 	ticket->count = pool->count;
@@ -72,11 +73,16 @@ bool restore_issue(const struct view *view, const struct waybuf_layout *layout, 
 		.epoch = key->epoch,
 		.index = view->index,
 		.slot = slot,
-		.storage_config = waybuf_buffer_config(buffer),
 		.layout = *layout,
 		.id = storage->ids[slot].id,
 	};
 	describe_pool(view->attachment->member, &ticket);
+	if (!waybuf_buffer_is_outdated(buffer))
+		ticket.flags |= TICKET_CURRENT;
+	if (!waybuf_buffer_rank(buffer, &ticket.rank_epoch, &ticket.rank_generation)) {
+		ticket.rank_epoch = key->epoch;
+		ticket.rank_generation = layout->generation;
+	}
 	/* buffers beyond those that members have been told of are rare, and on their way */
 	if (ticket.count <= ticket.index)
 		ticket.count = ticket.index + 1;
@@ -137,7 +143,7 @@ static int rebuild(struct server_client *client, struct ticket *ticket, struct s
 	if (!pool)
 		return -ENOMEM;
 	memcpy(pool->uuid, ticket->pool, sizeof(pool->uuid));
-	pool->config_epoch = ticket->epoch;
+	pool->config_epoch = ticket->config_epoch;
 	pool->config_origin = ticket->config;
 	if (ticket_key_is_shared(server_ticket_key(server), pool->uuid))
 		waybuf_pool_settle(core);
@@ -148,11 +154,12 @@ static int rebuild(struct server_client *client, struct ticket *ticket, struct s
 /* The latest configuration counts, whoever knows of it. */
 static void take_config(struct server_pool *pool, const struct ticket *ticket)
 {
-	if (ticket->epoch < pool->config_epoch ||
-		(ticket->epoch == pool->config_epoch && ticket->config <= pool->config_origin))
+	if (ticket->config_epoch < pool->config_epoch ||
+		(ticket->config_epoch == pool->config_epoch &&
+			ticket->config <= pool->config_origin))
 		return;
 	server_pool_reconfigure(pool, ticket->width, ticket->height);
-	pool->config_epoch = ticket->epoch;
+	pool->config_epoch = ticket->config_epoch;
 	pool->config_origin = ticket->config;
 }
 
@@ -185,6 +192,8 @@ static void join(struct pool_member *member, struct server_pool *pool, const str
 		return;
 	}
 	member->charged = true;
+	/* from now on it is, even if no token was ever given */
+	ticket_key_note_shared(server_ticket_key(pool->server), pool->uuid);
 	enter(member, pool, ticket);
 }
 
@@ -275,10 +284,11 @@ static struct answer adopt(struct pool_member *member, struct restore_part *part
 	struct waybuf_restore_offer offer = {
 		.exporter = find_exporter(pool->server->manager, ticket),
 		.layout = ticket->layout,
-		.epoch = ticket->epoch,
-		.generation = ticket->layout.generation,
-		.current = ticket->epoch == pool->config_epoch &&
-			ticket->storage_config == pool->config_origin,
+		.epoch = ticket->rank_epoch,
+		.generation = ticket->rank_generation,
+		.current = (ticket->flags & TICKET_CURRENT) &&
+			ticket->config_epoch == pool->config_epoch &&
+			ticket->config == pool->config_origin,
 	};
 	if (!offer.exporter)
 		return (struct answer){
@@ -327,6 +337,8 @@ static struct answer examine(struct pool_member *member, int fd, const struct ti
 		problem = "memory of the running server is not given back to it";
 	if (!problem && !known)
 		return take_memory(member, ticket, fd);
+	if (known)
+		waybuf_buffer_confirm(buffer, ticket->rank_epoch, ticket->rank_generation);
 	fd_close(&fd);
 	return problem ? bad_ticket(problem) : OK;
 }

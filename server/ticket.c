@@ -20,17 +20,16 @@ static const char magic[4] = "wbT1";
 /* The bytes: every one of them means something, so that none can be changed unnoticed. */
 struct wire {
 	char magic[4];
-	uint32_t flags;
-	uint64_t epoch;
+	uint32_t epoch;
 	uint8_t pool[TICKET_POOL];
 	uint8_t context[16];
 	uint8_t exporter[8];
 	uint64_t size, dev, ino, modifier;
 	uint32_t uid;
-	uint32_t config, width, height, count;
-	uint32_t index, slot, generation, storage_config;
+	uint32_t config_epoch, config, width, height;
+	uint32_t generation, rank_epoch, rank_generation;
 	uint32_t layout_width, layout_height, format;
-	uint8_t n_planes, n_memory, kind, zero;
+	uint8_t flags, count, index, slot, n_planes, n_memory, kind, zero;
 	struct waybuf_plane planes[WAYBUF_MAX_PLANES];
 	char name[TICKET_NAME];
 	uint8_t mac[MAC_SIZE];
@@ -110,24 +109,26 @@ void ticket_seal(
 	const struct waybuf_layout *layout = &ticket->layout;
 	const struct waybuf_memory *memory = &layout->memory[ticket->slot];
 	struct wire wire = {
-		.flags = ticket->flags,
 		.epoch = ticket->epoch,
 		.size = memory->size,
 		.dev = ticket->id.dev,
 		.ino = ticket->id.ino,
 		.modifier = layout->modifier,
 		.uid = ticket->uid,
+		.config_epoch = ticket->config_epoch,
 		.config = ticket->config,
 		.width = ticket->width,
 		.height = ticket->height,
-		.count = ticket->count,
-		.index = ticket->index,
-		.slot = ticket->slot,
 		.generation = layout->generation,
-		.storage_config = ticket->storage_config,
+		.rank_epoch = ticket->rank_epoch,
+		.rank_generation = ticket->rank_generation,
 		.layout_width = layout->width,
 		.layout_height = layout->height,
 		.format = layout->format,
+		.flags = (uint8_t)ticket->flags,
+		.count = (uint8_t)ticket->count,
+		.index = (uint8_t)ticket->index,
+		.slot = (uint8_t)ticket->slot,
 		.n_planes = (uint8_t)layout->n_planes,
 		.n_memory = (uint8_t)layout->n_memory,
 		.kind = (uint8_t)memory->kind,
@@ -151,12 +152,15 @@ static bool is_size(uint32_t n)
 
 static bool is_sound(const struct wire *wire)
 {
-	const uint32_t known = TICKET_READ_ONLY | TICKET_CREATOR;
+	const unsigned known = TICKET_READ_ONLY | TICKET_CREATOR | TICKET_CURRENT;
 	if (wire->epoch == 0 || (wire->flags & ~known) || wire->zero ||
 		wire->kind > WAYBUF_MEMORY_MEMFD || wire->size == 0)
 		return false;
 	if (!is_size(wire->width) || !is_size(wire->height) || !is_size(wire->layout_width) ||
-		!is_size(wire->layout_height) || wire->config == 0)
+		!is_size(wire->layout_height) || wire->config_epoch == 0 || wire->config == 0 ||
+		wire->config_epoch > wire->epoch)
+		return false;
+	if (wire->rank_epoch == 0 || wire->rank_epoch > wire->epoch || wire->rank_generation == 0)
 		return false;
 	if (wire->count == 0 || wire->count > MAX_COUNT || wire->index >= wire->count ||
 		wire->generation == 0 || wire->generation == UINT32_MAX)
@@ -206,13 +210,15 @@ bool ticket_open(
 		.epoch = wire.epoch,
 		.flags = wire.flags,
 		.uid = wire.uid,
+		.config_epoch = wire.config_epoch,
 		.config = wire.config,
 		.width = wire.width,
 		.height = wire.height,
 		.count = wire.count,
 		.index = wire.index,
 		.slot = wire.slot,
-		.storage_config = wire.storage_config,
+		.rank_epoch = wire.rank_epoch,
+		.rank_generation = wire.rank_generation,
 		.id = {.dev = wire.dev, .ino = wire.ino},
 	};
 	memcpy(ticket->pool, wire.pool, sizeof(ticket->pool));

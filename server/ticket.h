@@ -19,39 +19,49 @@
  *   - It is good for the user and the security context to which it was issued, so that it is worth
  *     nothing to whoever else gets hold of it.
  *   - It carries the rights of its holder: a reader's makes a reader, whoever comes first.
- *   - It names the life of the server (epoch) that issued it. In that life it adopts nothing, and
- *     among tickets of earlier lives the latest wins: what was replaced cannot come back.
+ *   - It names the life of the server (epoch) that issued it. In that life it adopts nothing.
+ *   - It has a rank: when the memory was last written or moved. Among those of earlier lives the
+ *     highest wins (core/restore.h), so that what was replaced cannot come back, and a reader that
+ *     gives back what it has cannot make it newer.
  *   - Whoever may write to a pool can still give back an older state of it, if nobody else comes
  *     within the time that is granted for that. It could have written the older state, too.
+ *   - Whoever comes first pays, and is the creator until the real one comes. While others may still
+ *     come it can neither share the pool nor resize it.
+ *   - An inode's number is used again, after 2^32 others. Who makes that many files to have one like
+ *     that of memory which it had a ticket for has replaced its own picture.
  *
  * Nothing in here touches a pool. Every field is checked again after the seal: a key is a file, and
  * files get lost.
  */
 #define TICKET_SIZE 256
-#define TICKET_NAME 20
+#define TICKET_NAME 28
 
 enum ticket_flags {
 	/* of a membership that may only read */
 	TICKET_READ_ONLY = 1,
 	/* of the membership that pays */
 	TICKET_CREATOR = 2,
+	/* the storage was made in the configuration that the pool had */
+	TICKET_CURRENT = 4,
 };
 
 struct ticket {
 	/* whose it is, and since when */
-	uint64_t epoch;
+	uint32_t epoch;
 	uint32_t flags;
 	uint32_t uid;
 	uint8_t context[16]; /* ticket_context() */
 
 	/* the pool as it was */
 	uint8_t pool[TICKET_POOL];
-	uint32_t config, width, height, count;
+	/* the life of the server that made its configuration, and the number there */
+	uint32_t config_epoch, config;
+	uint32_t width, height, count;
 	char name[TICKET_NAME + 1]; /* perhaps cut */
 
 	/* the storage, and which memory of it; the fds in the layout are -1 */
 	uint32_t index, slot;
-	uint32_t storage_config;
+	uint32_t rank_epoch, rank_generation;
 	uint8_t exporter[8]; /* ticket_exporter() */
 	struct waybuf_layout layout; /* n_memory of them, only that of `slot` is described */
 	struct fd_id id; /* of that */

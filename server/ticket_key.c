@@ -21,7 +21,7 @@
 
 struct header {
 	char magic[8];
-	uint64_t epoch;
+	uint32_t epoch, zero;
 	uint8_t secret[32];
 };
 
@@ -110,6 +110,8 @@ static int begin_life(struct ticket_key *key)
 		ret = check_owner(key->fd, &st);
 	if (ret == 0)
 		ret = read_header(key->fd, st.st_size, &header);
+	if (ret == 0 && header.epoch == UINT32_MAX)
+		ret = -EOVERFLOW;
 	if (ret == 0) {
 		key->epoch = ++header.epoch;
 		memcpy(key->secret, header.secret, sizeof(key->secret));

@@ -20,14 +20,15 @@
 struct ticket_key {
 	uint8_t secret[32];
 	/* of this life of the server, from 1 */
-	uint64_t epoch;
+	uint32_t epoch;
 	int fd;
 };
 
 /*
  * Opens the file at @path, or makes it with mode 0600, and begins a new life. -EOPNOTSUPP (built
  * without nettle), -EBUSY (another server uses it), -EPERM (it is not a file of our own that nobody
- * else can open), -EBADMSG (it is something else), -ENOMEM, or the errno of open(), write() or
+ * else can open), -EBADMSG (it is something else), -EOVERFLOW
+ * (there were 2^32 lives), -ENOMEM, or the errno of open(), write() or
  * getrandom().
  */
 int ticket_key_open(const char *path, struct ticket_key **out);

@@ -91,8 +91,7 @@ struct waybuf_buffer {
 	bool fresh; /* never written */
 	bool undefined; /* a writer died; errors of fences are in resv */
 	/* rank of memory that was given back and not written since (restore.h); 0: of other memory */
-	uint64_t restored_epoch;
-	uint32_t restored_generation;
+	uint32_t restored_epoch, restored_generation;
 
 	struct waybuf_list views; // waybuf_view.buffer_link
 	struct waybuf_list queue; // waybuf_view.queue_link, in the order of asking

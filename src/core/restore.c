@@ -27,13 +27,18 @@ void waybuf_pool_settle(struct waybuf_pool *pool)
 	waybuf_deadline_arm(&pool->manager->deadlines, &pool->settle, RESTORE_SETTLE_MS);
 }
 
+bool waybuf_pool_is_settling(const struct waybuf_pool *pool)
+{
+	return pool->settling;
+}
+
 /* ---- adoption ------------------------------------------------------------------------------ */
 
-static bool outranks(const struct waybuf_restore_offer *offer, const struct waybuf_buffer *buffer)
+static bool outranks(uint32_t epoch, uint32_t generation, const struct waybuf_buffer *buffer)
 {
-	if (offer->epoch != buffer->restored_epoch)
-		return offer->epoch > buffer->restored_epoch;
-	return offer->generation > buffer->restored_generation;
+	if (epoch != buffer->restored_epoch)
+		return epoch > buffer->restored_epoch;
+	return generation > buffer->restored_generation;
 }
 
 static int check_turn(const struct waybuf_buffer *buffer, const struct waybuf_restore_offer *offer)
@@ -42,7 +47,9 @@ static int check_turn(const struct waybuf_buffer *buffer, const struct waybuf_re
 		return 0;
 	if (buffer->state != BUFFER_BACKED)
 		return -EBUSY;
-	return buffer->restored_epoch && !buffer->writer && outranks(offer, buffer) ? 0 : -ESTALE;
+	if (!buffer->restored_epoch || buffer->writer)
+		return -ESTALE;
+	return outranks(offer->epoch, offer->generation, buffer) ? 0 : -ESTALE;
 }
 
 /* One memory is one storage's; others' imports do not count, as they come from anybody. */
@@ -81,8 +88,8 @@ static int adopt(struct waybuf_buffer *buffer, const struct waybuf_restore_offer
 	if (error == 0)
 		error = check(pool, storage, offer->current);
 	if (error == 0)
-		error = waybuf_buffer_adopt(
-			buffer, storage, offer->generation, offer->current ? pool->config : 0);
+		error = waybuf_buffer_adopt(buffer, storage, offer->layout.generation,
+			offer->current ? pool->config : 0);
 	if (error < 0)
 		return error;
 	buffer->restored_epoch = offer->epoch;
@@ -127,7 +134,22 @@ int waybuf_pool_restore_count(struct waybuf_pool *pool, uint32_t count)
 	return waybuf_pool_grow(pool, count);
 }
 
-uint32_t waybuf_buffer_config(const struct waybuf_buffer *buffer)
+void waybuf_buffer_confirm(struct waybuf_buffer *buffer, uint32_t epoch, uint32_t generation)
 {
-	return buffer->config;
+	if (!buffer->restored_epoch || !outranks(epoch, generation, buffer))
+		return;
+	buffer->restored_epoch = epoch;
+	buffer->restored_generation = generation;
+}
+
+bool waybuf_buffer_rank(const struct waybuf_buffer *buffer, uint32_t *epoch, uint32_t *generation)
+{
+	*epoch = buffer->restored_epoch;
+	*generation = buffer->restored_generation;
+	return buffer->restored_epoch != 0;
+}
+
+bool waybuf_buffer_is_outdated(const struct waybuf_buffer *buffer)
+{
+	return waybuf_buffer_is_stale(buffer);
 }

@@ -12,9 +12,10 @@
  *
  * Several members may come, and with different generations, as a server may die between telling
  * one of them of a new one and telling the next. So what is offered has a rank: the life of the
- * server in which it was made or confirmed last (its epoch), then the generation. The highest rank
- * wins, at any time up to the first write map, with which the history of the buffer goes on: from
- * then on an older past cannot be adopted, however new it claims to be.
+ * server in which it was last written or moved (its epoch), and its generation then. The highest
+ * rank wins, at any time up to the first write map, with which the history of the buffer goes on:
+ * from then on an older past cannot be adopted, however new it claims to be. Being restored, and
+ * read, does not change a rank: no reader can make old contents look new.
  *
  *	offered		buffer			becomes
  *	2.7		declared		backed, generation 7, rank 2.7
@@ -35,8 +36,7 @@ struct waybuf_restore_offer {
 	/** what made it: an exporter of that manager */
 	struct waybuf_exporter *exporter;
 	/** rank; the epoch is above 0, and below that of this server */
-	uint64_t epoch;
-	uint32_t generation;
+	uint32_t epoch, generation;
 	/** made in the configuration that the pool has */
 	bool current;
 };
@@ -53,13 +53,20 @@ int waybuf_buffer_restore(struct waybuf_buffer *buffer, struct waybuf_restore_of
 bool waybuf_buffer_has_memory(
 	const struct waybuf_buffer *buffer, uint32_t slot, const struct fd_id *id);
 
-/** The configuration in which the newest storage was made. */
-uint32_t waybuf_buffer_config(const struct waybuf_buffer *buffer);
+/** Somebody knows that the newest storage, if it was given back, has this rank: perhaps a higher one. */
+void waybuf_buffer_confirm(struct waybuf_buffer *buffer, uint32_t epoch, uint32_t generation);
+
+/** Its rank, unchanged by this life of the server. False: it was written or moved in this one. */
+bool waybuf_buffer_rank(const struct waybuf_buffer *buffer, uint32_t *epoch, uint32_t *generation);
+
+/** The newest storage was made in an earlier configuration of the pool. */
+bool waybuf_buffer_is_outdated(const struct waybuf_buffer *buffer);
 
 /** More buffers, never fewer. -EINVAL above 64, -EDQUOT, -ENOMEM. */
 int waybuf_pool_restore_count(struct waybuf_pool *pool, uint32_t count);
 
 /** Starts settling. */
 void waybuf_pool_settle(struct waybuf_pool *pool);
+bool waybuf_pool_is_settling(const struct waybuf_pool *pool);
 
 #endif

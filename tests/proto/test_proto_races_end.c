@@ -8,7 +8,7 @@
 /*
  * Races with an end: of a process, a membership, a device, of fds and quota. Who is in the middle
  * of something hears of it by an event, and a connection that did nothing wrong goes on. The end of
- * the server itself is in test_proto_restore.c.
+ * the server itself is in test_proto_restore_shared.c.
  */
 
 /* ---- writers that are late or dead --------------------------------------------------------- */

@@ -44,14 +44,16 @@ static struct ticket sample(void)
 		.epoch = 3,
 		.flags = TICKET_CREATOR,
 		.uid = 1000,
+		.config_epoch = 1,
 		.config = 2,
 		.width = 1920,
 		.height = 1080,
 		.count = 3,
-		.name = "a name of 20 bytes !",
+		.name = "a name that has all 28 bytes",
 		.index = 2,
 		.slot = 1,
-		.storage_config = 2,
+		.rank_epoch = 2,
+		.rank_generation = 5,
 		.layout = {.generation = 7,
 			.width = 1920,
 			.height = 1080,
@@ -88,10 +90,12 @@ TEST(what_was_said_is_read)
 	ck_assert_uint_eq(again.width, 1920);
 	ck_assert_uint_eq(again.height, 1080);
 	ck_assert_uint_eq(again.count, 3);
-	ck_assert_str_eq(again.name, "a name of 20 bytes !");
+	ck_assert_str_eq(again.name, "a name that has all 28 bytes");
 	ck_assert_uint_eq(again.index, 2);
 	ck_assert_uint_eq(again.slot, 1);
-	ck_assert_uint_eq(again.storage_config, 2);
+	ck_assert_uint_eq(again.rank_epoch, 2);
+	ck_assert_uint_eq(again.rank_generation, 5);
+	ck_assert_uint_eq(again.config_epoch, 1);
 	ck_assert_uint_eq(again.id.dev, 7);
 	ck_assert_uint_eq(again.id.ino, 0x100000001ull);
 	const struct waybuf_layout *layout = &again.layout;
@@ -157,7 +161,12 @@ TEST(sealed_nonsense_is_refused)
 		ck_assert_msg(!ticket_open(key, sealed, sizeof(sealed), &again), #field); \
 	} while (0)
 	REFUSED(epoch, 0);
-	REFUSED(flags, 4);
+	REFUSED(flags, 8);
+	REFUSED(rank_epoch, 0);
+	REFUSED(rank_epoch, 4);
+	REFUSED(rank_generation, 0);
+	REFUSED(config_epoch, 0);
+	REFUSED(config_epoch, 4);
 	REFUSED(config, 0);
 	REFUSED(width, 0);
 	REFUSED(height, 65537);
@@ -222,7 +231,7 @@ TEST(each_life_has_a_number)
 	struct ticket_key *other = NULL;
 	ck_assert_int_eq(ticket_key_open(path, &other), -EBUSY);
 	ticket_key_close(key);
-	for (uint64_t epoch = 2; epoch < 5; epoch++) {
+	for (uint32_t epoch = 2; epoch < 5; epoch++) {
 		key = open_key();
 		ck_assert_uint_eq(key->epoch, epoch);
 		ticket_key_close(key);
