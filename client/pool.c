@@ -87,9 +87,11 @@ static void handle_configured(void *data, struct waybuf_pool_v1 *proxy, uint32_t
 {
 	struct waybuf_client_pool *pool = data;
 	pool->answered = true;
+	if (count > WAYBUF_POOL_V1_LIMIT_COUNT)
+		return;
 	pool->configured_count = count;
 	/* Without the additional ones the pool still works: others hold them. */
-	if (pool->writer.proxy && count <= WAYBUF_POOL_V1_LIMIT_COUNT)
+	if (pool->writer.proxy)
 		client_pool_add_buffers(pool, count);
 }
 
