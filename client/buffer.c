@@ -186,7 +186,15 @@ void client_buffer_map(struct waybuf_client_buffer *buffer)
 
 void client_buffer_unmap(struct waybuf_client_buffer *buffer)
 {
-	waybuf_buffer_v1_unmap(buffer->proxy);
+	client_buffer_unmap_fence(buffer, -1);
+}
+
+void client_buffer_unmap_fence(struct waybuf_client_buffer *buffer, int fence)
+{
+	if (fence < 0)
+		waybuf_buffer_v1_unmap(buffer->proxy);
+	else
+		waybuf_buffer_v1_unmap_fence(buffer->proxy, fence);
 	buffer->state = CLIENT_BUFFER_IDLE;
 	fd_close(&buffer->fence);
 	drop_retired(buffer);
@@ -239,6 +247,7 @@ static void destroy_proxies(struct waybuf_client_buffer *buffer)
 		wl_buffer_destroy(buffer->storage->wl_buffer);
 		buffer->storage->wl_buffer = NULL;
 	}
+	client_timeline_finish(&buffer->release);
 	if (buffer->proxy)
 		waybuf_buffer_v1_destroy(buffer->proxy);
 	buffer->proxy = NULL;

@@ -7,7 +7,9 @@
 
 #include <wayland-client-protocol.h>
 
+#include "fence/syncobj.h"
 #include "linux-dmabuf-v1-client-protocol.h"
+#include "linux-drm-syncobj-v1-client-protocol.h"
 #include "util/list.h"
 #include "waybuf-allocator-v1-client-protocol.h"
 
@@ -20,6 +22,8 @@
  *   storage.c     what a generation consists of, checked: layout, fds, CPU mappings
  *   present.c     wl_buffers, on servers of ours and on others
  *   restore.c     pools on a new connection, after a restart of the server
+ *   swapchain.c   pools that belong to a surface, with fences in and out
+ *   timelines.c   fences as timeline points
  *   foreign.c     what a compositor that is not ours says through linux-dmabuf, as constraints
  *   reason.c      refusals as errnos and sentences
  *   report.c      answers that come as files
@@ -55,6 +59,11 @@ struct waybuf_client {
 	struct client_pair *pairs;
 	size_t n_pairs;
 
+	/* NULL: the compositor does not offer points */
+	struct wp_linux_drm_syncobj_manager_v1 *syncobj;
+
+	/* ends a wait when it is readable, as events do; -1: nothing */
+	int wake_fd;
 	struct waybuf_list pools; /* waybuf_client_pool.link */
 	/* negative errno of a broken connection, for good */
 	int broken;
@@ -88,6 +97,8 @@ struct waybuf_client_pool {
 	bool wants_display;
 	uint32_t count;
 	struct waybuf_client_buffer *buffers[WAYBUF_POOL_V1_LIMIT_COUNT];
+	/* NULL: it is nobody's */
+	struct waybuf_client_swapchain *swapchain;
 	/* presented last; UINT32_MAX: none was */
 	uint32_t shown;
 	/* nothing was acquired since the last restart, so that one comes first */
@@ -120,7 +131,8 @@ struct client_storage {
  *
  *	IDLE -- acquire --> QUEUED -- mapped --> READY -- acquire --> ACQUIRED
  *	ACQUIRED -- present, integrated server --> QUEUED
- *	ACQUIRED -- present, other server --> SHOWN -- wl_buffer.release --> READY
+ *	ACQUIRED -- present, other server --> SHOWN -- wl_buffer.release, or a fence on the
+ *		    release point --> READY
  *	ACQUIRED -- release --> IDLE
  *	QUEUED -- map_failed --> FAILED -- acquire reports it --> IDLE
  *	READY -- revoke --> IDLE
@@ -135,6 +147,13 @@ enum client_buffer_state {
 	CLIENT_BUFFER_ACQUIRED,
 	CLIENT_BUFFER_SHOWN,
 	CLIENT_BUFFER_FAILED,
+};
+
+/* A timeline of a surface's client, and the last point on it that was used. */
+struct client_timeline {
+	struct waybuf_syncobj *syncobj; /* NULL: not made yet */
+	struct wp_linux_drm_syncobj_timeline_v1 *proxy;
+	uint64_t point;
 };
 
 struct waybuf_client_buffer {
@@ -161,6 +180,8 @@ struct waybuf_client_buffer {
 	uint32_t cpu_direction;
 	/* on integrated servers, where a wl_buffer is bound to the buffer */
 	struct wl_buffer *wl_buffer;
+	/* where commits have points: of its release */
+	struct client_timeline release;
 	/* why the last map, or the wl_buffer, failed */
 	struct client_refusal refusal, wl_buffer_refusal;
 };
@@ -215,8 +236,52 @@ int client_buffer_bind(struct waybuf_client_buffer *buffer);
 void client_buffer_map(struct waybuf_client_buffer *buffer);
 /* Closes the open map, of whatever state, and leaves IDLE. */
 void client_buffer_unmap(struct waybuf_client_buffer *buffer);
+/* The same with the write over when @fence (borrowed; -1: now) signals; ACQUIRED only. */
+void client_buffer_unmap_fence(struct waybuf_client_buffer *buffer, int fence);
 /* The compositor is done with a SHOWN buffer. */
 void client_buffer_displayed(struct waybuf_client_buffer *buffer);
+
+/* present.c */
+
+/* Whether it can be shown. 0 or what waybuf_client_buffer_present() says. */
+int client_present_check(struct waybuf_client_buffer *buffer, struct wl_surface *surface);
+/* Its wl_buffer, made if need be; borrowed. */
+int client_present_bind(struct waybuf_client_buffer *buffer, struct wl_buffer **out);
+/* Attaches, damages, commits. */
+void client_present_commit(struct waybuf_client_buffer *buffer, struct wl_surface *surface,
+	struct wl_buffer *wl_buffer);
+
+/* swapchain.c */
+
+/* Looks which buffers of a swapchain's pool have come back by their points. */
+void client_swapchain_refresh(
+	struct waybuf_client_swapchain *chain, struct waybuf_client_pool *pool);
+/* What ends a wait for that; -1: nothing but events. */
+int client_swapchain_wake_fd(const struct waybuf_client_swapchain *chain);
+/* Whether wl_buffer.release means nothing. */
+bool client_swapchain_has_points(const struct waybuf_client_swapchain *chain);
+/* The connection is over. */
+void client_swapchain_detach(struct waybuf_client_swapchain *chain);
+
+/* timelines.c */
+struct client_timelines;
+
+/* -EOPNOTSUPP: the compositor or @drm_fd (borrowed) has none; -EMFILE, -ENFILE, -ENOMEM. */
+int client_timelines_create(struct waybuf_client *client, struct wl_surface *surface, int drm_fd,
+	struct client_timelines **out);
+/* NULL is a no-op. */
+void client_timelines_destroy(struct client_timelines *timelines);
+/* Readable when a release point has got a fence. */
+int client_timelines_wake_fd(const struct client_timelines *timelines);
+/* Looks away from what made it readable. */
+void client_timelines_drain(struct client_timelines *timelines);
+/* Sets the points of the next commit, with @fence (NULL: signalled) on the acquire point. */
+int client_timelines_set(struct client_timelines *timelines, struct waybuf_client_buffer *buffer,
+	struct waybuf_fence *fence);
+/* Whether the buffer's release point has a fence, which *fence becomes a file of. */
+bool client_timelines_take_release(struct waybuf_client_buffer *buffer, int *fence);
+/* Lets go of the buffer's own. */
+void client_timeline_finish(struct client_timeline *timeline);
 
 /* storage.c */
 

@@ -98,16 +98,17 @@ static int read_socket(struct waybuf_client *client, int64_t deadline_ms)
 {
 	if (wl_display_prepare_read_queue(client->display, client->queue) < 0)
 		return 1;
-	struct pollfd pollfd = {.fd = wl_display_get_fd(client->display), .events = POLLIN};
+	struct pollfd fds[] = {{.fd = wl_display_get_fd(client->display), .events = POLLIN},
+		{.fd = client->wake_fd, .events = POLLIN}};
 	int flushed = wl_display_flush(client->display);
 	if (flushed < 0 && errno == EAGAIN)
-		pollfd.events |= POLLOUT;
+		fds[0].events |= POLLOUT;
 	/* After EPIPE the server's last words, a protocol error perhaps, can still be read. */
-	int ready = poll(&pollfd, 1, remaining_ms(deadline_ms));
-	if (ready <= 0 || !(pollfd.revents & ~POLLOUT)) {
+	int ready = poll(fds, 2, remaining_ms(deadline_ms));
+	if (ready <= 0 || !(fds[0].revents & ~POLLOUT)) {
 		wl_display_cancel_read(client->display);
 		/* A signal, or room to send, is no event: the caller looks at its clock. */
-		return 0;
+		return ready > 0 && fds[1].revents ? 1 : 0;
 	}
 	return wl_display_read_events(client->display) < 0 ? note_broken(client, errno) : 1;
 }
@@ -223,6 +224,10 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		if (client->dmabuf)
 			zwp_linux_dmabuf_v1_add_listener(
 				client->dmabuf, &client_foreign_listener, client);
+	} else if (strcmp(interface, wp_linux_drm_syncobj_manager_v1_interface.name) == 0 &&
+		!client->syncobj) {
+		client->syncobj = wl_registry_bind(
+			registry, name, &wp_linux_drm_syncobj_manager_v1_interface, 1);
 	}
 }
 
@@ -317,6 +322,8 @@ static void stop(struct waybuf_client *client)
 {
 	if (client->dmabuf)
 		zwp_linux_dmabuf_v1_destroy(client->dmabuf);
+	if (client->syncobj)
+		wp_linux_drm_syncobj_manager_v1_destroy(client->syncobj);
 	if (client->allocator)
 		waybuf_allocator_v1_destroy(client->allocator);
 	if (client->registry)
@@ -329,6 +336,7 @@ static void stop(struct waybuf_client *client)
 		wl_display_disconnect(client->display);
 	free(client->pairs);
 	client->dmabuf = NULL;
+	client->syncobj = NULL;
 	client->allocator = NULL;
 	client->registry = NULL;
 	client->queue = NULL;
@@ -345,6 +353,7 @@ static int create(struct wl_display *display, bool owns, struct waybuf_client **
 		return -ENOMEM;
 	}
 	client->display = display;
+	client->wake_fd = -1;
 	waybuf_list_init(&client->pools);
 	int ret = start(client);
 	if (ret < 0) {

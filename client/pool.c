@@ -331,6 +331,8 @@ static struct waybuf_client_buffer *find(
 static bool has_answer(void *data)
 {
 	struct waybuf_client_pool *pool = data;
+	if (pool->swapchain)
+		client_swapchain_refresh(pool->swapchain, pool);
 	return pool->refusal.error || find(pool, CLIENT_BUFFER_READY) ||
 		find(pool, CLIENT_BUFFER_FAILED);
 }
@@ -400,8 +402,10 @@ int waybuf_client_pool_acquire(
 	if (timeout_ms < 0)
 		return client_fail(client, -EINVAL, "acquire: a negative time");
 	int ret = client_check(client);
+	client->wake_fd = client_swapchain_wake_fd(pool->swapchain);
 	if (ret == 0)
 		ret = wait_for_answer(pool, timeout_ms);
+	client->wake_fd = -1;
 	if (ret < 0)
 		return ret;
 	if (pool->refusal.error)

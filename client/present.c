@@ -43,9 +43,12 @@ static int bind_wl_buffer(struct waybuf_client_buffer *buffer, struct wl_buffer 
 
 /* ---- elsewhere: linux-dmabuf --------------------------------------------------------------- */
 
+/* Where commits have points, those say it, sooner or later than this. */
 static void handle_displayed(void *data, struct wl_buffer *wl_buffer)
 {
-	client_buffer_displayed(data);
+	struct waybuf_client_buffer *buffer = data;
+	if (!client_swapchain_has_points(buffer->pool->swapchain))
+		client_buffer_displayed(buffer);
 }
 
 static const struct wl_buffer_listener imported_listener = {.release = handle_displayed};
@@ -141,7 +144,7 @@ static int import_wl_buffer(struct waybuf_client_buffer *buffer, struct wl_buffe
 
 /* ---- present ------------------------------------------------------------------------------- */
 
-static int check(struct waybuf_client_buffer *buffer, struct wl_surface *surface)
+int client_present_check(struct waybuf_client_buffer *buffer, struct wl_surface *surface)
 {
 	struct waybuf_client *client = buffer->pool->client;
 	if (buffer->state != CLIENT_BUFFER_ACQUIRED)
@@ -155,7 +158,13 @@ static int check(struct waybuf_client_buffer *buffer, struct wl_surface *surface
 	return client_check(client);
 }
 
-static void commit(struct wl_surface *surface, struct wl_buffer *wl_buffer)
+int client_present_bind(struct waybuf_client_buffer *buffer, struct wl_buffer **out)
+{
+	return is_integrated(buffer) ? bind_wl_buffer(buffer, out) : import_wl_buffer(buffer, out);
+}
+
+void client_present_commit(struct waybuf_client_buffer *buffer, struct wl_surface *surface,
+	struct wl_buffer *wl_buffer)
 {
 	wl_surface_attach(surface, wl_buffer, 0, 0);
 	if (wl_surface_get_version(surface) >= WL_SURFACE_DAMAGE_BUFFER_SINCE_VERSION)
@@ -163,33 +172,30 @@ static void commit(struct wl_surface *surface, struct wl_buffer *wl_buffer)
 	else
 		wl_surface_damage(surface, 0, 0, INT32_MAX, INT32_MAX);
 	wl_surface_commit(surface);
+	buffer->pool->shown = buffer->index;
 }
 
 int waybuf_client_buffer_present(struct waybuf_client_buffer *buffer, struct wl_surface *surface)
 {
-	int ret = check(buffer, surface);
+	int ret = client_present_check(buffer, surface);
 	if (ret < 0)
 		return ret;
 	struct wl_buffer *wl_buffer = NULL;
+	ret = client_present_bind(buffer, &wl_buffer);
+	if (ret < 0)
+		return ret;
 	if (is_integrated(buffer)) {
-		ret = bind_wl_buffer(buffer, &wl_buffer);
-		if (ret < 0)
-			return ret;
 		/*
 		 * Over before the commit, whose claim would else find our own writer; and the next
 		 * map behind it, in the place in the queue that the claim leaves.
 		 */
 		client_buffer_unmap(buffer);
-		commit(surface, wl_buffer);
+		client_present_commit(buffer, surface, wl_buffer);
 		client_buffer_map(buffer);
 	} else {
-		ret = import_wl_buffer(buffer, &wl_buffer);
-		if (ret < 0)
-			return ret;
-		commit(surface, wl_buffer);
+		client_present_commit(buffer, surface, wl_buffer);
 		buffer->state = CLIENT_BUFFER_SHOWN;
 	}
-	buffer->pool->shown = buffer->index;
 	/* A socket that is full is tried again by the next dispatch or acquire. */
 	wl_display_flush(buffer->pool->client->display);
 	return 0;

@@ -43,6 +43,8 @@ static void forget_membership(struct waybuf_client_pool *pool)
 
 void client_pool_detach(struct waybuf_client_pool *pool)
 {
+	if (pool->swapchain)
+		client_swapchain_detach(pool->swapchain);
 	for (uint32_t i = 0; i < pool->count; i++)
 		client_buffer_detach(pool->buffers[i]);
 	detach_attachment(&pool->display);

@@ -291,6 +291,106 @@ WAYBUF_EXPORT int waybuf_client_buffer_present(
 /** Gives the buffer back without showing it. -EINVAL: not acquired, or open to the CPU. */
 WAYBUF_EXPORT int waybuf_client_buffer_release(struct waybuf_client_buffer *buffer);
 
+/* ---- swapchains ---------------------------------------------------------------------------- */
+
+/*
+ * A pool that belongs to a surface, for programs that draw with fences: a GPU's, or none at all.
+ *
+ *	waybuf_client_swapchain_acquire(chain, 1000, &buffer, &fence);
+ *	... queue work on the image that waits for `fence`, and get a fence of its end ...
+ *	waybuf_client_swapchain_submit(chain, buffer, done);
+ *
+ * Fences are sync_files in both directions, whatever they travel as: what EGL takes and gives as
+ * EGL_ANDROID_native_fence_sync, and Vulkan as VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT. -1
+ * says that there is nothing to wait for. The CPU need not care: begin_cpu waits by itself, and a
+ * frame that the CPU has drawn is submitted with -1.
+ */
+struct waybuf_client_swapchain;
+
+/** How fences travel to those who show the images, and back. */
+enum waybuf_client_fences {
+	/**
+	 * on the dma-bufs themselves, which costs nothing where drivers look there; for memory that
+	 * takes no fences, submit waits for the work (at most 5 s)
+	 */
+	WAYBUF_CLIENT_FENCES_IMPLICIT = 0,
+	/** as sync_files, through the allocator */
+	WAYBUF_CLIENT_FENCES_FILES = 1,
+	/** as timeline points, with each commit: linux-drm-syncobj-v1 */
+	WAYBUF_CLIENT_FENCES_POINTS = 2,
+};
+
+struct waybuf_client_swapchain_options {
+	/** the images; `display` is set by itself */
+	struct waybuf_client_pool_options pool;
+	/**
+	 * borrowed, on the client's connection, to be destroyed after the swapchain. Nobody else may
+	 * have made its wp_linux_drm_syncobj_surface_v1: that would be a protocol error
+	 */
+	struct wl_surface *surface;
+	/**
+	 * a DRM device, borrowed for the call: points need one with timelines. Any other fd, and -1,
+	 * mean that there is none
+	 */
+	int drm_fd;
+};
+
+/**
+ * Makes a swapchain, with the best way for fences that the compositor and this program both have:
+ * points where the compositor offers them and @drm_fd is a device for them, else sync_files where
+ * the server shows the images itself, else implicit. As waybuf_client_pool_create(); also -EINVAL
+ * without a surface. To be destroyed before the client.
+ */
+WAYBUF_EXPORT int waybuf_client_swapchain_create(struct waybuf_client *client,
+	const struct waybuf_client_swapchain_options *options,
+	struct waybuf_client_swapchain **out);
+
+/** Gives the images back, as waybuf_client_pool_destroy(). NULL is a no-op. */
+WAYBUF_EXPORT void waybuf_client_swapchain_destroy(struct waybuf_client_swapchain *chain);
+
+/** How its fences travel. */
+WAYBUF_EXPORT enum waybuf_client_fences waybuf_client_swapchain_get_fences(
+	const struct waybuf_client_swapchain *chain);
+
+/** The pool of its images, borrowed until the next resize, for explain and the like. */
+WAYBUF_EXPORT struct waybuf_client_pool *waybuf_client_swapchain_get_pool(
+	struct waybuf_client_swapchain *chain);
+
+/**
+ * Takes an image to draw into, as waybuf_client_pool_acquire(). *fence is what a device must wait
+ * for before it writes: a sync_file that is the caller's to close, or -1. The display may still
+ * read the image then. Also -EMFILE and -ENFILE; on failure nothing is acquired.
+ */
+WAYBUF_EXPORT int waybuf_client_swapchain_acquire(struct waybuf_client_swapchain *chain,
+	int timeout_ms, struct waybuf_client_buffer **out, int *fence);
+
+/**
+ * Shows an image when @fence signals: a sync_file of the work that draws it, *taken*, on failure,
+ * too; or -1. Otherwise as waybuf_client_buffer_present(). Also -EINVAL: @fence is no sync_file,
+ * the image is not one of the chain's present size, or the connection is another one since; -ETIME:
+ * the work had to be waited for and did not end; -EMFILE, -ENFILE, and what the kernel says to a
+ * timeline. After a failure the image is still the caller's.
+ *
+ * An image that is not to be shown goes back with waybuf_client_buffer_release().
+ */
+WAYBUF_EXPORT int waybuf_client_swapchain_submit(
+	struct waybuf_client_swapchain *chain, struct waybuf_client_buffer *buffer, int fence);
+
+/**
+ * Images of another size from now on. Those that are shown stay until others are in their place;
+ * those that the caller holds can only be released. As waybuf_client_pool_create(), and on failure
+ * the chain is as it was.
+ */
+WAYBUF_EXPORT int waybuf_client_swapchain_resize(
+	struct waybuf_client_swapchain *chain, uint32_t width, uint32_t height);
+
+/**
+ * Goes on with another surface, such as one on a new connection: waybuf_client_reconnect() leaves a
+ * chain with its images and without a surface. @drm_fd as in the options. -EINVAL: no surface.
+ */
+WAYBUF_EXPORT int waybuf_client_swapchain_set_surface(
+	struct waybuf_client_swapchain *chain, struct wl_surface *surface, int drm_fd);
+
 #ifdef __cplusplus
 }
 #endif

@@ -62,7 +62,8 @@ static void send_layout(struct fake_buffer *buffer)
 		&planes, "fake exporter");
 	struct wl_array ticket = {0};
 	for (uint32_t i = 0; i < layout->n_memory; i++) {
-		int fd = make_memory(layout->size);
+		int fd = buffer->server->make_memory ? buffer->server->make_memory(layout->size)
+						     : make_memory(layout->size);
 		waybuf_buffer_v1_send_memory(buffer->resource, layout->first_slot + i, fd,
 			layout->kind, hi(layout->told_size), (uint32_t)layout->told_size, &ticket);
 		if (i == 0) {
@@ -149,7 +150,9 @@ static void handle_unmap(struct wl_client *client, struct wl_resource *resource)
 
 static void handle_unmap_fence(struct wl_client *client, struct wl_resource *resource, int32_t fd)
 {
+	struct fake_buffer *buffer = wl_resource_get_user_data(resource);
 	close(fd);
+	fake_log(buffer->server, "fence");
 	handle_unmap(client, resource);
 }
 
@@ -403,6 +406,8 @@ void fake_stop(struct fake_server *server)
 	close(server->call_fd);
 	if (server->fence >= 0)
 		close(server->fence);
+	while (server->n_timelines > 0)
+		close(server->timelines[--server->n_timelines]);
 	pthread_cond_destroy(&server->done);
 	pthread_mutex_destroy(&server->lock);
 }

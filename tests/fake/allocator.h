@@ -62,11 +62,13 @@ struct fake_buffer {
 
 struct fake_server {
 	/* told */
-	bool no_allocator, silent, has_dmabuf, refuses_imports;
+	bool no_allocator, silent, has_dmabuf, has_syncobj, refuses_imports;
 	uint32_t capabilities;
 	enum fake_answer answer;
 	uint32_t reason; /* of FAKE_FAIL */
 	struct fake_layout layout;
+	/* memory of the layout's size; NULL: a memfd */
+	int (*make_memory)(uint64_t size);
 	/* sent with each grant, taken; -1: none */
 	int fence;
 	/* conflict events before a failure */
@@ -79,6 +81,9 @@ struct fake_server {
 	/* heard: "create attach0 constrain commit get0 map0 unmap0 surface-commit ..." */
 	char log[8192];
 	uint32_t maps, create_wl_buffers;
+	/* of linux-drm-syncobj-v1, in the order of their import */
+	int timelines[16];
+	uint32_t n_timelines;
 	uint8_t records[4096]; /* of the last constrain */
 	size_t records_size;
 

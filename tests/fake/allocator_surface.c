@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake/allocator_surface.h"
 
+#include <check.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <drm_fourcc.h>
 
 #include "linux-dmabuf-v1-server-protocol.h"
+#include "linux-drm-syncobj-v1-server-protocol.h"
 
 static void destroy_resource(struct wl_client *client, struct wl_resource *resource)
 {
@@ -180,10 +183,79 @@ static void bind_dmabuf(struct wl_client *client, void *data, uint32_t version, 
 		(uint32_t)(DRM_FORMAT_MOD_INVALID >> 32), (uint32_t)DRM_FORMAT_MOD_INVALID);
 }
 
+/* ---- linux-drm-syncobj --------------------------------------------------------------------- */
+
+/* A timeline's user data is its number. */
+static const struct wp_linux_drm_syncobj_timeline_v1_interface timeline_impl = {
+	.destroy = destroy_resource,
+};
+
+static void log_point(struct wl_resource *resource, const char *what, struct wl_resource *timeline,
+	uint32_t point_lo)
+{
+	uintptr_t number = (uintptr_t)wl_resource_get_user_data(timeline);
+	fake_log(wl_resource_get_user_data(resource), "%s%u:%u", what, (unsigned)number, point_lo);
+}
+
+static void handle_set_acquire_point(struct wl_client *client, struct wl_resource *resource,
+	struct wl_resource *timeline, uint32_t point_hi, uint32_t point_lo)
+{
+	log_point(resource, "acquire", timeline, point_lo);
+}
+
+static void handle_set_release_point(struct wl_client *client, struct wl_resource *resource,
+	struct wl_resource *timeline, uint32_t point_hi, uint32_t point_lo)
+{
+	log_point(resource, "release", timeline, point_lo);
+}
+
+static const struct wp_linux_drm_syncobj_surface_v1_interface syncobj_surface_impl = {
+	.destroy = destroy_resource,
+	.set_acquire_point = handle_set_acquire_point,
+	.set_release_point = handle_set_release_point,
+};
+
+static void handle_get_surface(struct wl_client *client, struct wl_resource *resource, uint32_t id,
+	struct wl_resource *surface)
+{
+	struct wl_resource *explicit =
+		wl_resource_create(client, &wp_linux_drm_syncobj_surface_v1_interface, 1, id);
+	wl_resource_set_implementation(
+		explicit, &syncobj_surface_impl, wl_resource_get_user_data(resource), NULL);
+}
+
+static void handle_import_timeline(
+	struct wl_client *client, struct wl_resource *resource, uint32_t id, int32_t fd)
+{
+	struct fake_server *server = wl_resource_get_user_data(resource);
+	struct wl_resource *timeline =
+		wl_resource_create(client, &wp_linux_drm_syncobj_timeline_v1_interface, 1, id);
+	ck_assert_uint_lt(server->n_timelines, 16);
+	wl_resource_set_implementation(
+		timeline, &timeline_impl, (void *)(uintptr_t)server->n_timelines, NULL);
+	server->timelines[server->n_timelines++] = fd;
+}
+
+static const struct wp_linux_drm_syncobj_manager_v1_interface manager_impl = {
+	.destroy = destroy_resource,
+	.get_surface = handle_get_surface,
+	.import_timeline = handle_import_timeline,
+};
+
+static void bind_syncobj(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource = wl_resource_create(
+		client, &wp_linux_drm_syncobj_manager_v1_interface, (int)version, id);
+	wl_resource_set_implementation(resource, &manager_impl, data, NULL);
+}
+
 void fake_create_surface_globals(struct fake_server *server)
 {
 	wl_global_create(server->display, &wl_compositor_interface, 4, server, bind_compositor);
 	if (server->has_dmabuf)
 		wl_global_create(
 			server->display, &zwp_linux_dmabuf_v1_interface, 3, server, bind_dmabuf);
+	if (server->has_syncobj)
+		wl_global_create(server->display, &wp_linux_drm_syncobj_manager_v1_interface, 1,
+			server, bind_syncobj);
 }
