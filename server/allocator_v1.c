@@ -367,7 +367,10 @@ static void open_key(struct waybuf_server_allocator *allocator)
 	if (ret == 0)
 		return;
 	allocator->no_key = key_problem(ret);
-	waybuf_error("%s: %s: %s", allocator->no_key, path, strerror(-ret));
+	if (ret == -EOPNOTSUPP)
+		waybuf_info("%s", allocator->no_key);
+	else
+		waybuf_error("%s: %s: %s", allocator->no_key, path, strerror(-ret));
 }
 
 int waybuf_server_allocator_create(struct waybuf_server *server,

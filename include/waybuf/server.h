@@ -379,9 +379,9 @@ struct waybuf_server_allocator_options {
 	 * which clients give their memory back when this server has been restarted, see the
 	 * restore capability of the protocol. It should be in the service's runtime folder, and
 	 * have a name of its own for each socket; a server that uses it keeps others from it, and
-	 * leaves it behind. If it cannot be used, or the library was built without nettle, that is
-	 * logged as an error and told to whoever comes with a ticket, and all else works. Borrowed
-	 * for the call; NULL: no tickets.
+	 * leaves it behind. If it cannot be used (logged as an error), or the library was built
+	 * without nettle, whoever comes with a ticket is told so, and all else works. Borrowed for
+	 * the call; NULL: no tickets.
 	 */
 	const char *ticket_file;
 };
