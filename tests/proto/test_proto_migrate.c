@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include "fixture_client.h"
+#include "server.h"
+#include "trace/trace.h"
 
 /*
  * Migration on the wire: an image of 60 pixels has rows of 240 bytes, and the fixture's device
@@ -54,11 +56,29 @@ static void world_finish(struct world *w)
 	fixture_server_finish(&w->server);
 }
 
+/* How often the trace says that the client's buffer has moved; the last time to which generation. */
+static unsigned count_moves(struct world *w, const struct fixture_buffer *buffer, uint64_t *to)
+{
+	const struct waybuf_trace *trace = w->server.server->trace;
+	unsigned n = 0;
+	for (uint64_t i = waybuf_trace_first(trace, 0); i < trace->n; i++) {
+		const struct waybuf_trace_event *event = waybuf_trace_get(trace, i);
+		if (event->kind != WAYBUF_TRACE_MIGRATE ||
+			event->buffer != wl_proxy_get_id((void *)buffer->proxy))
+			continue;
+		ck_assert_int_eq(event->client, (int)getpid());
+		*to = event->point;
+		n++;
+	}
+	return n;
+}
+
 TEST(writer_gives_back)
 {
 	struct world w;
 	const uint32_t pixels[2] = {0x11223344, 0x55667788};
 	uint32_t found[2];
+	uint64_t to = 0;
 	world_init(&w);
 	/* the first pixels of the first two rows */
 	ck_assert_int_eq(pwrite(w.buffer.fd, &pixels[0], 4, 0), 4);
@@ -87,6 +107,10 @@ TEST(writer_gives_back)
 	ck_assert_uint_eq(w.buffer.layouts, 2);
 	ck_assert_uint_eq(w.buffer.generation, 2);
 	ck_assert_uint_eq(w.buffer.serial, 2);
+	/* each participant once, when it learns of it; a newcomer has seen no other memory */
+	ck_assert_uint_eq(count_moves(&w, &w.buffer, &to), 1);
+	ck_assert_uint_eq(to, 2);
+	ck_assert_uint_eq(count_moves(&w, &w.seen, &to), 0);
 	waybuf_buffer_v1_unmap(w.buffer.proxy);
 	world_finish(&w);
 }

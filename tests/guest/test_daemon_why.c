@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "daemon_points.h"
+#include "sw_sync.h"
+
+/* What waybufctl says of commits that wait: why they do, and later that they did. */
+
+/* Starts waybufctl on the daemon; the program is the one that the environment names. */
+static FILE *start_ctl(const struct scenario *s, const char *arguments)
+{
+	char line[256];
+	const char *program = getenv("WAYBUFCTL");
+	ck_assert_msg(program, "WAYBUFCTL is not set");
+	snprintf(line, sizeof(line), "XDG_RUNTIME_DIR=%s %s --display test %s", s->daemon.folder,
+		program, arguments);
+	FILE *pipe = popen(line, "re");
+	ck_assert_ptr_nonnull(pipe);
+	return pipe;
+}
+
+/* Its output, which must be JSON and nothing else. */
+static struct json_object *finish_ctl(FILE *pipe)
+{
+	size_t size = 8 << 20;
+	char *text = calloc(1, size);
+	size_t n = fread(text, 1, size - 1, pipe);
+	ck_assert_int_eq(pclose(pipe), 0);
+	struct json_tokener *tokener = json_tokener_new();
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	struct json_object *document = json_tokener_parse_ex(tokener, text, (int)n + 1);
+	ck_assert_msg(document, "%s", json_tokener_error_desc(json_tokener_get_error(tokener)));
+	json_tokener_free(tokener);
+	free(text);
+	return document;
+}
+
+static const char *text_of(struct json_object *object, const char *key)
+{
+	const char *text = json_object_get_string(json_object_object_get(object, key));
+	ck_assert_msg(text, "there is no %s", key);
+	return text;
+}
+
+/* ---- why ----------------------------------------------------------------------------------- */
+
+static void check_why(FILE *ctl, const char *state, const char *debtor)
+{
+	struct json_object *document = finish_ctl(ctl);
+	struct json_object *objects = json_object_object_get(document, "objects");
+	ck_assert_uint_eq(json_object_array_length(objects), 1);
+	struct json_object *why = json_object_array_get_idx(objects, 0);
+	ck_assert_msg(strstr(text_of(why, "state"), state), "%s", text_of(why, "state"));
+	ck_assert_msg(strstr(text_of(why, "owed_by"), debtor), "%s", text_of(why, "owed_by"));
+	ck_assert_int_eq(json_object_get_int(json_object_object_get(why, "pid")), (int)getpid());
+	json_object_put(document);
+}
+
+static FILE *start_why(const struct scenario *s, uint32_t id)
+{
+	char arguments[64];
+	snprintf(arguments, sizeof(arguments), "why %u --json", id);
+	return start_ctl(s, arguments);
+}
+
+/*
+ * A commit waits for a second at most, which a busy machine may take to start a program. So there
+ * are new ones until it has answered.
+ */
+static void check_why_waiting(struct scenario *s, uint32_t id, bool submitted, const char *state)
+{
+	static uint64_t point = 1;
+	FILE *ctl = start_why(s, id);
+	struct pollfd poll_fd = {.fd = fileno(ctl), .events = POLLIN};
+	do {
+		point++;
+		if (submitted)
+			submit_work(s, point, 1);
+		set_points(s, submitted ? point : UINT64_MAX - 1, 1 + point % 2, point);
+		window_commit(&s->window, &s->pictures[1 + point % 2]);
+		ck_assert(client_sync(&s->client));
+	} while (poll(&poll_fd, 1, 100) == 0);
+	check_why(ctl, state, "the client, whose work is not over or was never submitted");
+}
+
+static uint32_t id_of(void *proxy)
+{
+	return wl_proxy_get_id(proxy);
+}
+
+/* Until the last commit is shown or given up. */
+static void calm_down(struct scenario *s)
+{
+	int never = 0;
+	ck_assert(!client_wait(&s->client, &never, 1, 1200));
+}
+
+TEST(why_a_surface_waits)
+{
+	struct scenario s;
+	begin(&s);
+	show_first(&s);
+	uint32_t surface = id_of(s.window.surface), buffer = id_of(s.pictures[0].buffer);
+	check_why(start_why(&s, surface), "waits for no fence", "the client, by its next commit");
+	/* nobody has submitted to the point; and there is work on it, which the kernel names */
+	check_why_waiting(&s, surface, false, "waits for point");
+	calm_down(&s);
+	check_why_waiting(&s, buffer, true, "waits for sync_file");
+	ck_assert_int_eq(sw_sync_advance(s.timeline, 1), 0);
+	calm_down(&s);
+	check_why(start_why(&s, surface), "waits for no fence", "the client, by its next commit");
+	end(&s);
+}
+
+/* ---- trace --------------------------------------------------------------------------------- */
+
+static double number_of(struct json_object *event, const char *key)
+{
+	struct json_object *value = json_object_object_get(event, key);
+	ck_assert_msg(json_object_is_type(value, json_type_int) ||
+			json_object_is_type(value, json_type_double),
+		"%s is no number", key);
+	return json_object_get_double(value);
+}
+
+/* The Trace Event Format, as far as it is used; counts the events of that name and phase. */
+static unsigned check_events(struct json_object *events, const char *name, const char *phase)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < json_object_array_length(events); i++) {
+		struct json_object *event = json_object_array_get_idx(events, i);
+		bool is_bar = strcmp(text_of(event, "ph"), "X") == 0;
+		ck_assert(is_bar || strcmp(text_of(event, "ph"), "i") == 0);
+		ck_assert(number_of(event, "ts") > 0);
+		ck_assert(number_of(event, "pid") > 0);
+		ck_assert(number_of(event, "tid") >= 0);
+		if (is_bar)
+			ck_assert(number_of(event, "dur") >= 0);
+		else
+			ck_assert_str_eq(text_of(event, "s"), "t");
+		ck_assert(json_object_is_type(
+			json_object_object_get(event, "args"), json_type_object));
+		n += strcmp(text_of(event, "name"), name) == 0 &&
+			strcmp(text_of(event, "ph"), phase) == 0;
+	}
+	return n;
+}
+
+/* One commit that waits and is shown, and one that is given up. */
+static void make_history(struct scenario *s)
+{
+	submit_work(s, 2, 1);
+	set_points(s, 2, 1, 1);
+	window_commit(&s->window, &s->pictures[1]);
+	ck_assert(!client_wait(&s->client, &s->window.presented, 2, 100));
+	ck_assert_int_eq(sw_sync_advance(s->timeline, 1), 0);
+	ck_assert(client_wait(&s->client, &s->window.presented, 2, PATIENCE_MS));
+	set_points(s, UINT64_MAX - 1, 2, 1);
+	window_commit(&s->window, &s->pictures[2]);
+	ck_assert(client_wait(&s->client, &s->window.discarded, 1, PATIENCE_MS));
+	ck_assert(client_wait(&s->client, &s->window.frames, 3, PATIENCE_MS));
+}
+
+TEST(trace_is_what_viewers_read)
+{
+	struct scenario s;
+	begin(&s);
+	show_first(&s);
+	FILE *ctl = start_ctl(&s, "trace --seconds 3 -o -");
+	/* it begins with what comes after the request */
+	usleep(1000000);
+	make_history(&s);
+	struct json_object *trace = finish_ctl(ctl);
+	struct json_object *events = json_object_object_get(trace, "traceEvents");
+	ck_assert(json_object_is_type(events, json_type_array));
+	ck_assert_uint_eq(check_events(events, "acquire", "i"), 2);
+	ck_assert_uint_eq(check_events(events, "wait", "i"), 2);
+	ck_assert_uint_eq(check_events(events, "latch", "i"), 1);
+	/* what is given up may be followed by a repaint of what stays */
+	ck_assert_uint_ge(check_events(events, "commit", "i"), 1);
+	ck_assert_uint_eq(check_events(events, "flip", "i"), check_events(events, "commit", "i"));
+	ck_assert_uint_eq(check_events(events, "discard", "i"), 1);
+	/* of what was displaced, and of what was given up */
+	ck_assert_uint_eq(check_events(events, "release", "i"), 2);
+	ck_assert_uint_eq(check_events(events, "waits for its fences", "X"), 2);
+	json_object_put(trace);
+	end(&s);
+}
+
+TEST_TIMEOUT(60)
+TEST_MAIN("daemon-why")
