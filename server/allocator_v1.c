@@ -32,8 +32,10 @@ uint64_t server_now_ms(void)
 static void send_usage(
 	struct wl_resource *resource, struct waybuf_account *account, enum waybuf_resource what)
 {
-	waybuf_allocator_v1_send_usage(resource, what, waybuf_account_used(account, what),
-		waybuf_account_limit(account, what));
+	uint32_t used = waybuf_account_used(account, what);
+	/* what others in its group have is not there for it */
+	waybuf_allocator_v1_send_usage(
+		resource, what, used, used + waybuf_account_left(account, what));
 }
 
 void client_send_usage(
@@ -113,10 +115,8 @@ static void fail_member(
 /* The pools are counted, and so are the buffers: tell what ran out. */
 static enum waybuf_resource scarce(struct server_client *client)
 {
-	struct waybuf_account *account = client->account;
-	bool pools = waybuf_account_used(account, WAYBUF_RESOURCE_POOLS) >=
-		waybuf_account_limit(account, WAYBUF_RESOURCE_POOLS);
-	return pools ? WAYBUF_RESOURCE_POOLS : WAYBUF_RESOURCE_BUFFERS;
+	uint32_t pools = waybuf_account_left(client->account, WAYBUF_RESOURCE_POOLS);
+	return pools == 0 ? WAYBUF_RESOURCE_POOLS : WAYBUF_RESOURCE_BUFFERS;
 }
 
 static void enter_own(struct pool_member *member, struct server_pool *pool, uint32_t flags)

@@ -9,6 +9,7 @@
 #include "allocator.h"
 #include "client.h"
 #include "core/account.h"
+#include "group.h"
 #include "wl_buffer.h"
 
 /* The name of a process, for people; whoever lies about it fools nobody but the reader. */
@@ -90,8 +91,14 @@ static int open_account(struct server_client *client)
 	struct waybuf_limits limits = server->limits;
 	if (options->client_limits)
 		options->client_limits(options->data, client->client, &limits);
+	struct server_group *group = server_group_get(server, client->client, client->context);
+	if (!group)
+		return -ENOMEM;
 	client->account = waybuf_account_create(server->manager, client->name, &limits);
-	return client->account ? 0 : -ENOMEM;
+	if (!client->account)
+		return -ENOMEM;
+	/* which cannot fail: it is new */
+	return waybuf_account_set_group(client->account, group->account);
 }
 
 static int note_context(struct server_client *client)

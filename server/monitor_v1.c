@@ -8,6 +8,7 @@
 #include "core/account.h"
 #include "core/manager.h"
 #include "dmabuf.h"
+#include "group.h"
 #include "monitor.h"
 #include "report.h"
 #include "report/info.h"
@@ -32,6 +33,51 @@ struct waybuf_server_monitor {
 bool monitor_owns(const struct waybuf_server_monitor *monitor, const struct wl_global *global)
 {
 	return monitor && monitor->global == global;
+}
+
+/* ---- accounts ------------------------------------------------------------------------------ */
+
+static const char *const resource_names[WAYBUF_RESOURCE_COUNT] = {
+	[WAYBUF_RESOURCE_KIB] = "kib",
+	[WAYBUF_RESOURCE_BUFFERS] = "buffers",
+	[WAYBUF_RESOURCE_FDS] = "fds",
+	[WAYBUF_RESOURCE_POOLS] = "pools",
+	[WAYBUF_RESOURCE_ATTACHMENTS] = "attachments",
+	[WAYBUF_RESOURCE_MAPS] = "maps",
+	[WAYBUF_RESOURCE_POINTS] = "points",
+};
+
+static void add_account(struct json_builder *builder, const struct waybuf_account *account)
+{
+	struct json_object *used = json_add_object(builder, builder->root, "used");
+	struct json_object *limit = json_add_object(builder, builder->root, "limit");
+	for (int i = 0; i < WAYBUF_RESOURCE_COUNT; i++) {
+		enum waybuf_resource what = (enum waybuf_resource)i;
+		json_add_number(
+			builder, used, resource_names[i], waybuf_account_used(account, what));
+		json_add_number(
+			builder, limit, resource_names[i], waybuf_account_limit(account, what));
+	}
+	struct json_object *kept = json_add_object(builder, builder->root, "kept");
+	json_add_number(builder, kept, "kib", account->kept_bytes / 1024);
+	json_add_number(builder, kept, "memories", account->kept_count);
+}
+
+/* Connections that could be one program, and what they hold together. */
+static void report_groups(const struct waybuf_server *server, struct waybuf_report *report)
+{
+	const struct server_group *group;
+	wl_list_for_each(group, &server->groups, link) {
+		struct json_builder builder;
+		json_begin(&builder);
+		json_add_string(&builder, builder.root, "type", "group");
+		json_add_string(
+			&builder, builder.root, "name", waybuf_account_name(group->account));
+		json_add_number(
+			&builder, builder.root, "clients", server_group_count(server, group));
+		add_account(&builder, group->account);
+		report_add(report, json_finish(&builder));
+	}
 }
 
 /* ---- info ---------------------------------------------------------------------------------- */
@@ -89,6 +135,7 @@ static void report_info(struct waybuf_server_monitor *monitor, struct waybuf_rep
 	wl_list_for_each(device, &server->devices, link)
 		report_device(device, report);
 	report_recycling(server->manager, report);
+	report_groups(server, report);
 	if (server->dmabuf)
 		dmabuf_report(server->dmabuf, report);
 	if (monitor->options.info)
@@ -97,39 +144,22 @@ static void report_info(struct waybuf_server_monitor *monitor, struct waybuf_rep
 
 /* ---- top ----------------------------------------------------------------------------------- */
 
-static const char *const resource_names[WAYBUF_RESOURCE_COUNT] = {
-	[WAYBUF_RESOURCE_KIB] = "kib",
-	[WAYBUF_RESOURCE_BUFFERS] = "buffers",
-	[WAYBUF_RESOURCE_FDS] = "fds",
-	[WAYBUF_RESOURCE_POOLS] = "pools",
-	[WAYBUF_RESOURCE_ATTACHMENTS] = "attachments",
-	[WAYBUF_RESOURCE_MAPS] = "maps",
-	[WAYBUF_RESOURCE_POINTS] = "points",
-};
-
 static void report_client(const struct server_client *client, struct waybuf_report *report)
 {
 	struct json_builder builder;
 	json_begin(&builder);
 	json_add_string(&builder, builder.root, "type", "client");
 	json_add_string(&builder, builder.root, "name", client->name);
-	struct json_object *used = json_add_object(&builder, builder.root, "used");
-	struct json_object *limit = json_add_object(&builder, builder.root, "limit");
-	for (int i = 0; i < WAYBUF_RESOURCE_COUNT; i++) {
-		enum waybuf_resource what = (enum waybuf_resource)i;
-		json_add_number(&builder, used, resource_names[i],
-			waybuf_account_used(client->account, what));
-		json_add_number(&builder, limit, resource_names[i],
-			waybuf_account_limit(client->account, what));
-	}
-	struct json_object *kept = json_add_object(&builder, builder.root, "kept");
-	json_add_number(&builder, kept, "kib", client->account->kept_bytes / 1024);
-	json_add_number(&builder, kept, "memories", client->account->kept_count);
+	if (client->account->group)
+		json_add_string(&builder, builder.root, "group",
+			waybuf_account_name(client->account->group));
+	add_account(&builder, client->account);
 	report_add(report, json_finish(&builder));
 }
 
 static void report_top(struct waybuf_server *server, struct waybuf_report *report)
 {
+	report_groups(server, report);
 	struct server_client *client;
 	wl_list_for_each(client, &server->clients, link)
 		report_client(client, report);

@@ -7,6 +7,7 @@
 #include "allocator.h"
 #include "client.h"
 #include "dmabuf.h"
+#include "group.h"
 #include "loop.h"
 #include "monitor.h"
 #include "server.h"
@@ -59,6 +60,7 @@ int waybuf_server_create(struct wl_display *display, const struct waybuf_server_
 		server->options = *options;
 	wl_list_init(&server->devices);
 	wl_list_init(&server->clients);
+	wl_list_init(&server->groups);
 	wl_list_init(&server->pools);
 	wl_list_init(&server->syncobjs);
 	wl_list_init(&server->release_points);
@@ -118,6 +120,7 @@ void waybuf_server_destroy(struct waybuf_server *server)
 	token_table_finish(&server->tokens);
 	set_table_finish(&server->sets);
 	waybuf_manager_destroy(server->manager);
+	server_groups_finish(server);
 	waybuf_loop_destroy(server->loop);
 	fd_close(&server->drm_fd);
 	free(server->trace);

@@ -27,6 +27,7 @@ struct waybuf_server {
 	int drm_fd;
 	struct wl_list devices; // server_device.link
 	struct wl_list clients; // server_client.link
+	struct wl_list groups; // server_group.link
 	struct wl_list pools; // server_pool.link
 	struct wl_list syncobjs; // waybuf_server_syncobj.link
 	struct wl_list release_points; // waybuf_release_point.link

@@ -136,6 +136,12 @@ static const char *security_context(void *data, struct wl_client *client)
 	return server->options.context;
 }
 
+static void group_limits(void *data, struct wl_client *client, struct waybuf_limits *limits)
+{
+	const struct fixture_server *server = data;
+	*limits = *server->options.group_limits;
+}
+
 static int import_test(
 	void *data, struct wl_client *client, struct waybuf_buffer *buffer, uint32_t flags)
 {
@@ -187,6 +193,7 @@ static void create_server(struct fixture_server *server)
 		.data = server,
 		.may_create_pool = may_create_pool,
 		.security_context = security_context,
+		.group_limits = server->options.group_limits ? group_limits : NULL,
 	};
 	const char *exporters = server->options.exporters;
 	ck_assert_int_eq(setenv("WAYBUF_EXPORTERS", exporters ? exporters : "memfd", 1), 0);

@@ -20,6 +20,8 @@ struct fixture_server_options {
 	const char *exporters;
 	bool integrated;
 	const struct waybuf_limits *limits;
+	/** what all clients together may hold; NULL: what the library says */
+	const struct waybuf_limits *group_limits;
 	/** what every pool is answered with, 0: may be created */
 	int pool_policy;
 	/** every client is in this security context; NULL: none is */

@@ -352,6 +352,35 @@ static bool print_quantity(struct json_object *value, const char *key, FILE *out
 	return false;
 }
 
+static void print_value(FILE *out, const char *label, uint64_t value, const uint64_t *most)
+{
+	struct line line;
+	begin_line(&line, out, label);
+	add_text(&line, "%" PRIu64, value);
+	if (most)
+		add_text(&line, "of %" PRIu64, *most);
+	end_line(&line);
+}
+
+/* What all connections of a user, or of a sandbox, hold together. */
+static void print_group(struct json_object *group, FILE *out)
+{
+	struct json_object *used = json_object_object_get(group, "used");
+	struct json_object *limit = json_object_object_get(group, "limit");
+	fputs("\ngroup ", out);
+	print_clean(out, get_text(group, "name"));
+	fputc('\n', out);
+	print_value(out, "clients", get_number(group, "clients"), NULL);
+	if (!json_object_is_type(used, json_type_object))
+		return;
+	json_object_object_foreach(used, key, value)
+	{
+		uint64_t most = get_number(limit, key);
+		if (json_object_get_uint64(value))
+			print_value(out, key, json_object_get_uint64(value), &most);
+	}
+}
+
 /* An object that this version does not know. */
 static void print_other(struct json_object *object, FILE *out)
 {
@@ -376,7 +405,8 @@ static void print_all(struct json_object *objects, const char *type,
 	for (size_t i = 0; i < get_length(objects); i++) {
 		struct json_object *object = json_object_array_get_idx(objects, i);
 		const char *its = get_text(object, "type");
-		bool known = strcmp(its, "exporter") == 0 || strcmp(its, "device") == 0;
+		bool known = strcmp(its, "exporter") == 0 || strcmp(its, "device") == 0 ||
+			strcmp(its, "group") == 0;
 		if (!json_object_is_type(object, json_type_object))
 			continue;
 		if (type ? strcmp(its, type) == 0 : !known)
@@ -413,5 +443,6 @@ void ctl_print_info(struct json_object *document, FILE *out)
 		fprintf(out, "\nno display controller: %s\n",
 			get_bool(document, "local") ? "/dev/dri has no node that can be opened"
 						    : "the server runs without one");
+	print_all(objects, "group", print_group, out);
 	print_all(objects, NULL, print_other, out);
 }

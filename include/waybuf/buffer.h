@@ -143,6 +143,13 @@ struct waybuf_limits {
 /** Opens an account. @name is copied, @limits too; NULL means generous defaults. NULL: -ENOMEM. */
 WAYBUF_EXPORT struct waybuf_account *waybuf_account_create(
 	struct waybuf_manager *manager, const char *name, const struct waybuf_limits *limits);
+/**
+ * From now on @account is charged only what @group (referenced) can be charged, too, so that whoever
+ * opens many accounts has no more than the group allows. 0; -EBUSY: @account has a group or members,
+ * or holds something already; -EINVAL: @group has a group itself.
+ */
+WAYBUF_EXPORT int waybuf_account_set_group(
+	struct waybuf_account *account, struct waybuf_account *group);
 WAYBUF_EXPORT struct waybuf_account *waybuf_account_ref(struct waybuf_account *account);
 /** NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_account_unref(struct waybuf_account *account);

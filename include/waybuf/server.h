@@ -114,6 +114,12 @@ struct waybuf_server_options {
 	 */
 	void (*client_limits)(void *data, struct wl_client *client, struct waybuf_limits *limits);
 	/**
+	 * The same for all connections together that are in the security context of @client, or,
+	 * outside of any, belong to its user. Called for the first one. @limits start as twice
+	 * those above for a security context, and eight times for a user. NULL: so they stay.
+	 */
+	void (*group_limits)(void *data, struct wl_client *client, struct waybuf_limits *limits);
+	/**
 	 * Whether @client may create this pool. 0, or a negative errno: the pool fails with reason
 	 * denied. NULL: everybody may, within the limits.
 	 */

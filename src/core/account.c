@@ -35,6 +35,8 @@ struct waybuf_account *waybuf_account_create(
 	}
 	account->refs = 1;
 	waybuf_list_init(&account->kept);
+	waybuf_list_init(&account->members);
+	waybuf_list_init(&account->member_link);
 	account->limits = limits ? *limits : default_limits;
 	return account;
 }
@@ -51,6 +53,8 @@ void waybuf_account_unref(struct waybuf_account *account)
 		return;
 	assert(account->bytes == 0);
 	waybuf_account_close(account);
+	waybuf_list_remove(&account->member_link);
+	waybuf_account_unref(account->group);
 	free(account->name);
 	free(account);
 }
@@ -89,36 +93,178 @@ uint64_t waybuf_account_bytes(const struct waybuf_account *account)
 	return account->bytes;
 }
 
+int waybuf_account_set_group(struct waybuf_account *account, struct waybuf_account *group)
+{
+	bool used = account->bytes > 0 || account->kept_count > 0;
+	for (int i = 0; i < WAYBUF_RESOURCE_COUNT; i++)
+		used = used || account->used[i] > 0;
+	if (used || account->group || !waybuf_list_empty(&account->members))
+		return -EBUSY;
+	if (group->group || group == account)
+		return -EINVAL;
+	account->group = waybuf_account_ref(group);
+	waybuf_list_append(&group->members, &account->member_link);
+	return 0;
+}
+
+/* ---- numbers ------------------------------------------------------------------------------- */
+
+static bool has_room(const struct waybuf_account *account, enum waybuf_resource what, uint32_t n)
+{
+	uint32_t max = account->limits.max[what];
+	return n <= max && account->used[what] <= max - n;
+}
+
+/* @account and what is above it, but for @common and what is above that. */
+static int charge_below(struct waybuf_account *account, const struct waybuf_account *common,
+	enum waybuf_resource what, uint32_t n)
+{
+	struct waybuf_account *level;
+	for (level = account; level != common; level = level->group)
+		if (!has_room(level, what, n))
+			return -EDQUOT;
+	for (level = account; level != common; level = level->group)
+		level->used[what] += n;
+	return 0;
+}
+
+static void discharge_below(struct waybuf_account *account, const struct waybuf_account *common,
+	enum waybuf_resource what, uint32_t n)
+{
+	for (; account != common; account = account->group) {
+		assert(account->used[what] >= n);
+		account->used[what] -= n;
+	}
+}
+
+/* What both are charged to; NULL: nothing. */
+static struct waybuf_account *common_of(
+	const struct waybuf_account *a, const struct waybuf_account *b)
+{
+	return a->group == b->group ? a->group : NULL;
+}
+
 int waybuf_account_charge(struct waybuf_account *account, enum waybuf_resource what, uint32_t n)
 {
-	uint32_t used = account->used[what];
-	if (n > account->limits.max[what] || used > account->limits.max[what] - n)
-		return -EDQUOT;
-	account->used[what] = used + n;
-	return 0;
+	return charge_below(account, NULL, what, n);
 }
 
 void waybuf_account_discharge(struct waybuf_account *account, enum waybuf_resource what, uint32_t n)
 {
-	assert(account->used[what] >= n);
-	account->used[what] -= n;
+	discharge_below(account, NULL, what, n);
+}
+
+int waybuf_account_move(struct waybuf_account *from, struct waybuf_account *to,
+	enum waybuf_resource what, uint32_t n)
+{
+	if (from == to)
+		return 0;
+	const struct waybuf_account *common = common_of(from, to);
+	int error = charge_below(to, common, what, n);
+	if (error == 0)
+		discharge_below(from, common, what, n);
+	return error;
+}
+
+/* ---- bytes --------------------------------------------------------------------------------- */
+
+static bool has_room_for_bytes(const struct waybuf_account *account, uint64_t bytes)
+{
+	uint64_t sum;
+	return checked_add(account->bytes, bytes, &sum) &&
+		to_kib(sum) <= account->limits.max[WAYBUF_RESOURCE_KIB];
+}
+
+/* Something that is kept for a member of the group. */
+static bool drop_members(struct waybuf_account *group)
+{
+	struct waybuf_account *member;
+	waybuf_list_for_each(member, &group->members, member_link) {
+		if (waybuf_recycle_drop_one(member))
+			return true;
+	}
+	return false;
+}
+
+/* What is kept counts against the same limit, and goes first. */
+static void make_way(struct waybuf_account *account, struct waybuf_account *level, uint64_t bytes)
+{
+	while (to_kib(level->bytes + bytes + level->kept_bytes) >
+		level->limits.max[WAYBUF_RESOURCE_KIB]) {
+		if (!waybuf_recycle_drop_one(account) && !drop_members(level))
+			return;
+	}
+}
+
+static int charge_bytes_below(
+	struct waybuf_account *account, const struct waybuf_account *common, uint64_t bytes)
+{
+	struct waybuf_account *level;
+	for (level = account; level != common; level = level->group)
+		if (!has_room_for_bytes(level, bytes))
+			return -EDQUOT;
+	for (level = account; level != common; level = level->group) {
+		make_way(account, level, bytes);
+		level->bytes += bytes;
+	}
+	return 0;
+}
+
+static void discharge_bytes_below(
+	struct waybuf_account *account, const struct waybuf_account *common, uint64_t bytes)
+{
+	for (; account != common; account = account->group) {
+		assert(account->bytes >= bytes);
+		account->bytes -= bytes;
+	}
 }
 
 int waybuf_account_charge_bytes(struct waybuf_account *account, uint64_t bytes)
 {
-	uint64_t sum;
-	if (!checked_add(account->bytes, bytes, &sum) ||
-		to_kib(sum) > account->limits.max[WAYBUF_RESOURCE_KIB])
-		return -EDQUOT;
-	/* what is kept counts against the same limit, and goes first */
-	while (to_kib(sum + account->kept_bytes) > account->limits.max[WAYBUF_RESOURCE_KIB])
-		waybuf_recycle_drop_one(account);
-	account->bytes = sum;
-	return 0;
+	return charge_bytes_below(account, NULL, bytes);
 }
 
 void waybuf_account_discharge_bytes(struct waybuf_account *account, uint64_t bytes)
 {
-	assert(account->bytes >= bytes);
-	account->bytes -= bytes;
+	discharge_bytes_below(account, NULL, bytes);
+}
+
+int waybuf_account_move_bytes(
+	struct waybuf_account *from, struct waybuf_account *to, uint64_t bytes)
+{
+	if (from == to)
+		return 0;
+	const struct waybuf_account *common = common_of(from, to);
+	int error = charge_bytes_below(to, common, bytes);
+	if (error == 0)
+		discharge_bytes_below(from, common, bytes);
+	return error;
+}
+
+uint32_t waybuf_account_left(const struct waybuf_account *account, enum waybuf_resource what)
+{
+	uint32_t left = UINT32_MAX;
+	for (; account; account = account->group) {
+		uint32_t used = waybuf_account_used(account, what);
+		uint32_t max = account->limits.max[what];
+		uint32_t here = used < max ? max - used : 0;
+		left = here < left ? here : left;
+	}
+	return left;
+}
+
+void waybuf_account_add_kept(struct waybuf_account *account, uint64_t bytes)
+{
+	for (; account; account = account->group) {
+		account->kept_bytes += bytes;
+		account->kept_count++;
+	}
+}
+
+void waybuf_account_remove_kept(struct waybuf_account *account, uint64_t bytes)
+{
+	for (; account; account = account->group) {
+		account->kept_bytes -= bytes;
+		account->kept_count--;
+	}
 }

@@ -188,25 +188,23 @@ static int move_storages(struct waybuf_pool *pool, struct waybuf_account *accoun
 static int set_account(struct waybuf_pool *pool, struct waybuf_account *account)
 {
 	struct waybuf_account *old = pool->account;
-	int error = waybuf_account_charge(account, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
+	int error = waybuf_account_move(old, account, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
 	if (error < 0)
 		return error;
-	error = waybuf_account_charge(account, WAYBUF_RESOURCE_BUFFERS, pool->count);
+	error = waybuf_account_move(old, account, WAYBUF_RESOURCE_BUFFERS, pool->count);
 	if (error < 0)
 		goto err_pool;
 	error = move_storages(pool, account);
 	if (error < 0)
 		goto err_buffers;
 	pool->account = waybuf_account_ref(account);
-	waybuf_account_discharge(old, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
-	waybuf_account_discharge(old, WAYBUF_RESOURCE_BUFFERS, pool->count);
 	waybuf_account_unref(old);
 	return 0;
 
 err_buffers:
-	waybuf_account_discharge(account, WAYBUF_RESOURCE_BUFFERS, pool->count);
+	waybuf_account_move(account, old, WAYBUF_RESOURCE_BUFFERS, pool->count);
 err_pool:
-	waybuf_account_discharge(account, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
+	waybuf_account_move(account, old, WAYBUF_RESOURCE_POOLS, pool_charge(pool));
 	return error;
 }
 

@@ -44,8 +44,7 @@ static void forget(struct kept *kept)
 	waybuf_list_remove(&kept->account_link);
 	recycler->bytes -= kept->bytes;
 	recycler->count--;
-	kept->account->kept_bytes -= kept->bytes;
-	kept->account->kept_count--;
+	waybuf_account_remove_kept(kept->account, kept->bytes);
 	kept->account = NULL;
 }
 
@@ -274,8 +273,7 @@ bool waybuf_recycle_put(struct waybuf_storage *storage)
 	waybuf_list_append(&kept->account->kept, &kept->account_link);
 	recycler->bytes += bytes;
 	recycler->count++;
-	kept->account->kept_bytes += bytes;
-	kept->account->kept_count++;
+	waybuf_account_add_kept(kept->account, bytes);
 	arm(manager, RECYCLE_CLEAN_MS);
 	return true;
 }

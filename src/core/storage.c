@@ -56,18 +56,16 @@ void waybuf_storage_uncharge_bytes(struct waybuf_storage *storage)
 int waybuf_storage_set_account(struct waybuf_storage *storage, struct waybuf_account *account)
 {
 	struct waybuf_account *old = storage->account;
-	const uint64_t bytes = storage->bytes;
-	const uint32_t fds = storage->fds;
-	storage->account = account;
-	int error = charge(storage, bytes, fds);
+	int error = waybuf_account_move(old, account, WAYBUF_RESOURCE_FDS, storage->fds);
+	if (error < 0)
+		return error;
+	error = waybuf_account_move_bytes(old, account, storage->bytes);
 	if (error < 0) {
-		storage->account = old;
+		waybuf_account_move(account, old, WAYBUF_RESOURCE_FDS, storage->fds);
 		return error;
 	}
-	waybuf_account_ref(account);
+	storage->account = waybuf_account_ref(account);
 	storage->shared = true;
-	waybuf_account_discharge(old, WAYBUF_RESOURCE_FDS, fds);
-	waybuf_account_discharge_bytes(old, bytes);
 	waybuf_account_unref(old);
 	return 0;
 }

@@ -104,6 +104,25 @@ TEST(device)
 		"               LINEAR with XR24 NV12\n");
 }
 
+TEST(groups)
+{
+	check_print("{\"version\":\"1\",\"source\":\"here\",\"objects\":["
+		    "{\"type\":\"device\",\"path\":\"/dev/x\",\"why\":\"busy\"},"
+		    "{\"type\":\"group\",\"name\":\"user 1000\",\"clients\":3,"
+		    "\"used\":{\"kib\":8,\"buffers\":2,\"maps\":0},"
+		    "\"limit\":{\"kib\":64,\"buffers\":32,\"maps\":9}}]}",
+		"waybuf 1, as seen by here\n"
+		"\n"
+		"exporters\n"
+		"\n"
+		"device /dev/x: busy\n"
+		"\n"
+		"group user 1000\n"
+		"  clients      3\n"
+		"  kib          8 of 64\n"
+		"  buffers      2 of 32\n");
+}
+
 TEST(what_is_not_known)
 {
 	check_print("{\"version\":\"1\",\"source\":\"here\",\"objects\":[{\"type\":\"device\","
@@ -130,6 +149,8 @@ TEST(strange_documents)
 		"{\"objects\":7}",
 		"{\"objects\":[7,null,[],{}]}",
 		"{\"objects\":[{\"type\":7}]}",
+		"{\"objects\":[{\"type\":\"group\"}]}",
+		"{\"objects\":[{\"type\":\"group\",\"used\":{\"a\":{}},\"limit\":3}]}",
 		"{\"objects\":[{\"type\":\"device\",\"planes\":{},\"connectors\":[1,{}]}]}",
 		"{\"objects\":[{\"type\":\"device\",\"caps\":[null,{}]}]}",
 		"{\"objects\":[{\"type\":\"device\",\"planes\":[1,{\"formats\":[3,{}]}]}]}",
