@@ -25,6 +25,9 @@ struct server_client {
 	/* token guesses that were wrong, in the minute that began at bad_since (ms) */
 	uint32_t bad_tokens;
 	uint64_t bad_since;
+	/* reports that it may still ask for, as of reports_at (ms); see pool_v1.c */
+	uint32_t reports_left;
+	uint64_t reports_at;
 	struct wl_list allocators; // wl_resource links of the bound allocators
 	struct wl_list members; // pool_member.client_link
 	struct wl_list buffers; // server_buffer.link

@@ -383,6 +383,30 @@ static void handle_reconfigure(
 		send_configured(member);
 }
 
+/*
+ * A report is a search for another layout and a file, in the loop, for a client that is being
+ * debugged. So many at once, and then one more each MS_PER_REPORT.
+ */
+#define REPORTS_AT_ONCE 32
+#define MS_PER_REPORT 100
+
+static bool may_report(struct server_client *client)
+{
+	const uint64_t now = server_now_ms();
+	uint64_t earned = (now - client->reports_at) / MS_PER_REPORT;
+	if (earned >= REPORTS_AT_ONCE - client->reports_left) {
+		client->reports_left = REPORTS_AT_ONCE;
+		client->reports_at = now;
+	} else {
+		client->reports_left += (uint32_t)earned;
+		client->reports_at += earned * MS_PER_REPORT;
+	}
+	if (client->reports_left == 0)
+		return false;
+	client->reports_left--;
+	return true;
+}
+
 static void handle_explain(struct wl_client *wl_client, struct wl_resource *resource, uint32_t id)
 {
 	struct pool_member *member = wl_resource_get_user_data(resource);
@@ -394,6 +418,12 @@ static void handle_explain(struct wl_client *wl_client, struct wl_resource *reso
 	}
 	if (member->reason) {
 		report_fail(report, member->reason, "the pool has failed");
+		return;
+	}
+	if (!may_report(member->client)) {
+		client_send_usage(member->client, WAYBUF_REASON_QUOTA, WAYBUF_RESOURCE_KIB);
+		report_fail(report, WAYBUF_REASON_QUOTA,
+			"too many reports within a few seconds; ask again later");
 		return;
 	}
 	explain_pool(member->pool, report, false);

@@ -118,6 +118,35 @@ TEST(explain)
 	world_finish(&w);
 }
 
+/* A report costs more than its question: who asks on and on has to wait. */
+TEST(explain_is_not_for_ever)
+{
+	struct world w;
+	struct fixture_report reports[64];
+	unsigned ready = 0, failed = 0;
+	world_init(&w, NULL);
+	for (int i = 0; i < 64; i++)
+		raw_report_listen(&reports[i], waybuf_pool_v1_explain(w.pool.proxy));
+	ck_assert(client_sync(&w.client));
+	for (int i = 0; i < 64; i++) {
+		ready += reports[i].ready;
+		failed += reports[i].failed;
+		if (reports[i].failed)
+			ck_assert_uint_eq(reports[i].reason, WAYBUF_REASON_QUOTA);
+		raw_report_finish(&reports[i]);
+	}
+	ck_assert_uint_eq(ready + failed, 64);
+	ck_assert_uint_ge(ready, 32);
+	/* 32 at once, and ten a second while they were made */
+	ck_assert_uint_ge(failed, 10);
+	client_run(&w.client, 250);
+	raw_report_listen(&reports[0], waybuf_pool_v1_explain(w.pool.proxy));
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(reports[0].ready, 1);
+	raw_report_finish(&reports[0]);
+	world_finish(&w);
+}
+
 TEST(explain_what_is_not_there)
 {
 	const char *const none[] = {"", "x", "-1", "1x", " 1", "99999999999999999999"};
