@@ -59,13 +59,38 @@ void presentation_discard(struct wl_list *list)
 	}
 }
 
-static void send_output(struct wl_resource *feedback, struct output *output)
+/*
+ * The protocol wants an event for each time that the client has bound the output. Nobody binds it
+ * more than once or twice, but for a client that wants to keep us busy.
+ */
+#define MOST_BOUND 8
+
+/* The output as one client has bound it; feedbacks of one client come in rows. */
+struct bound {
+	const struct wl_client *client;
+	struct wl_resource *resources[MOST_BOUND];
+	unsigned n;
+};
+
+static void find_bound(struct bound *bound, struct wl_client *client, struct output *output)
 {
-	struct wl_client *client = wl_resource_get_client(feedback);
 	struct wl_resource *resource;
-	wl_resource_for_each(resource, &output->resources)
+	if (bound->client == client)
+		return;
+	*bound = (struct bound){.client = client};
+	wl_resource_for_each(resource, &output->resources) {
+		if (bound->n == MOST_BOUND)
+			return;
 		if (wl_resource_get_client(resource) == client)
-			wp_presentation_feedback_send_sync_output(feedback, resource);
+			bound->resources[bound->n++] = resource;
+	}
+}
+
+static void send_output(struct wl_resource *feedback, struct output *output, struct bound *bound)
+{
+	find_bound(bound, wl_resource_get_client(feedback), output);
+	for (unsigned i = 0; i < bound->n; i++)
+		wp_presentation_feedback_send_sync_output(feedback, bound->resources[i]);
 }
 
 void presentation_show(struct wl_list *list, struct output *output, uint64_t time_ns,
@@ -77,8 +102,9 @@ void presentation_show(struct wl_list *list, struct output *output, uint64_t tim
 		WP_PRESENTATION_FEEDBACK_KIND_HW_COMPLETION |
 		(zero_copy ? (uint32_t)WP_PRESENTATION_FEEDBACK_KIND_ZERO_COPY : 0);
 	struct wl_resource *resource, *tmp;
+	struct bound bound = {.client = NULL};
 	wl_resource_for_each_safe(resource, tmp, list) {
-		send_output(resource, output);
+		send_output(resource, output, &bound);
 		wp_presentation_feedback_send_presented(resource,
 			(uint32_t)(time_ns / second >> 32), (uint32_t)(time_ns / second),
 			(uint32_t)(time_ns % second), output_period_ns(output), 0, sequence, flags);

@@ -220,6 +220,8 @@ void window_finish(struct window *window)
 static void handle_sync_output(
 	void *data, struct wp_presentation_feedback *feedback, struct wl_output *output)
 {
+	struct window *window = data;
+	window->outputs++;
 }
 
 static void handle_presented(void *data, struct wp_presentation_feedback *feedback, uint32_t sec_hi,
@@ -247,13 +249,18 @@ static const struct wp_presentation_feedback_listener feedback_listener = {
 	.discarded = handle_discarded,
 };
 
+void window_ask(struct window *window)
+{
+	wp_presentation_feedback_add_listener(
+		wp_presentation_feedback(window->client->presentation, window->surface),
+		&feedback_listener, window);
+}
+
 void window_commit(struct window *window, struct picture *picture)
 {
 	struct wl_callback *callback = wl_surface_frame(window->surface);
 	wl_callback_add_listener(callback, &callback_listener, &window->frames);
-	wp_presentation_feedback_add_listener(
-		wp_presentation_feedback(window->client->presentation, window->surface),
-		&feedback_listener, window);
+	window_ask(window);
 	wl_surface_attach(window->surface, picture->buffer, 0, 0);
 	wl_surface_damage_buffer(window->surface, 0, 0, INT32_MAX, INT32_MAX);
 	wl_surface_commit(window->surface);

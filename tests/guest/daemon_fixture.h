@@ -85,6 +85,7 @@ struct window {
 	int32_t width, height;
 	int frames; /* frame callbacks answered */
 	int presented, discarded; /* feedbacks */
+	int outputs; /* that they named */
 	/* of the last presented */
 	uint32_t flags, sequence;
 	uint64_t presented_ns;
@@ -93,6 +94,8 @@ struct window {
 /* Waits for the first configure, and acknowledges it. */
 void window_init(struct window *window, struct client *client);
 void window_finish(struct window *window);
+/* Asks for presentation feedback on the next commit. */
+void window_ask(struct window *window);
 /* Attaches and commits, with a frame callback and presentation feedback; does not wait. */
 void window_commit(struct window *window, struct picture *picture);
 /* The same, and waits until it is on the screen. */

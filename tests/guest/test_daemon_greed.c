@@ -309,5 +309,47 @@ TEST(captures_without_end)
 	end(&s);
 }
 
+#define BINDINGS 500
+#define FEEDBACKS 200
+
+static void bind_output(void *data, struct wl_registry *registry, uint32_t name,
+	const char *interface, uint32_t version)
+{
+	struct hoard *hoard = data;
+	for (int i = 0; i < BINDINGS && strcmp(interface, wl_output_interface.name) == 0; i++)
+		keep(hoard, wl_registry_bind(registry, name, &wl_output_interface, 1));
+}
+
+static void ignore_removal(void *data, struct wl_registry *registry, uint32_t name) {}
+
+static const struct wl_registry_listener binding_listener = {bind_output, ignore_removal};
+
+/* Each feedback names the output as often as it is bound: of that there is an end, too. */
+TEST(outputs_bound_without_end)
+{
+	struct scenario s;
+	struct hoard hoard = {0};
+	struct window window;
+	struct picture picture;
+	begin(&s);
+	wl_registry_add_listener(
+		keep(&hoard, wl_display_get_registry(s.greedy.display)), &binding_listener, &hoard);
+	ck_assert(client_sync(&s.greedy) && client_sync(&s.greedy));
+	ck_assert_uint_eq(hoard.n, BINDINGS + 1);
+	window_init(&window, &s.greedy);
+	picture_init(&s.greedy, &picture, PICTURE_SHM, 64, 64, DRM_FORMAT_XRGB8888);
+	for (int i = 1; i < FEEDBACKS; i++)
+		window_ask(&window);
+	window_commit(&window, &picture);
+	ck_assert(client_wait(&s.greedy, &window.presented, FEEDBACKS, PATIENCE_MS));
+	ck_assert_int_ge(window.outputs, FEEDBACKS);
+	ck_assert_int_le(window.outputs, 8 * FEEDBACKS);
+	show_something(&s.daemon);
+	window_finish(&window);
+	picture_finish(&picture);
+	forget(&hoard);
+	end(&s);
+}
+
 TEST_TIMEOUT(120)
 TEST_MAIN("daemon-greed")
