@@ -14,7 +14,8 @@
  *
  * - GEM handles are as the kernel has them: one per dma-buf, not counted. Closing one that is not
  *   open aborts.
- * - Every plane that is on a CRTC of a commit must have an IN_FENCE_FD in it, or the test aborts.
+ * - Every plane that is on a CRTC of a commit must have an IN_FENCE_FD in it that has signalled, or
+ *   the test aborts: while the kernel waits for a plane, no commit of its CRTC succeeds.
  * - A mode changes with ALLOW_MODESET only, events come for CRTCs that are on only, a commit on one
  *   that is pending is -EBUSY, ids of framebuffers and blobs must be alive.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <xf86drm.h>
@@ -72,6 +73,13 @@ static int apply(drmModeAtomicReqPtr req, struct object objects[N_OBJECTS])
 	return 0;
 }
 
+/* As sync_files are, and the eventfds that stand for them here. */
+static bool is_signalled(int fence)
+{
+	struct pollfd poll_fd = {.fd = fence, .events = POLLIN};
+	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents == POLLIN;
+}
+
 static void judge_fences(const struct object objects[N_OBJECTS], uint32_t flags)
 {
 	if (flags & DRM_MODE_ATOMIC_TEST_ONLY)
@@ -83,6 +91,7 @@ static void judge_fences(const struct object objects[N_OBJECTS], uint32_t flags)
 		int fence = (int)value_of(plane, "IN_FENCE_FD");
 		JUDGE(plane->named[prop_index("IN_FENCE_FD")] && fence > 0,
 			"plane %u has no fence of its own", plane->id);
+		JUDGE(is_signalled(fence), "plane %u makes the kernel wait", plane->id);
 	}
 }
 

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -189,6 +192,78 @@ TEST(release_fence_comes_before_the_flip)
 	/* where we are held up the flip may be over when we look */
 	ck_assert_int_ge(unsignalled, (int)n * 9 / 10);
 	free(latency_ns);
+	end(&s);
+}
+
+/* ---- with a writeback running -------------------------------------------------------------- */
+
+#define POISON 0x5a5a5a
+
+/* Another client, which takes one picture after the other. */
+struct watcher {
+	struct client client;
+	atomic_bool over;
+	int pictures, poisoned;
+};
+
+static void *take_pictures(void *data)
+{
+	struct watcher *watcher = data;
+	while (!atomic_load(&watcher->over)) {
+		struct picture picture;
+		capture_output(&watcher->client, &picture);
+		watcher->pictures++;
+		for (uint32_t y = 0; y < picture.height; y += 3)
+			watcher->poisoned += (picture_pixel(&picture, y, y) & 0xffffff) == POISON;
+		picture_finish(&picture);
+	}
+	return NULL;
+}
+
+static void wait_signalled(int fence)
+{
+	struct pollfd poll_fd = {.fd = fence, .events = POLLIN};
+	ck_assert_int_eq(poll(&poll_fd, 1, PATIENCE_MS), 1);
+}
+
+/* Frame @n takes the place of @n - 1, into which is drawn as soon as the release point allows it. */
+static void replace_and_draw(struct scenario *s, uint64_t n)
+{
+	struct picture *before = &s->pictures[(n - 1) % PICTURES];
+	int presented = s->window.presented, fence;
+	picture_draw(&s->pictures[n % PICTURES], (uint32_t)n);
+	set_points(s, 1, n % PICTURES, n + 1);
+	window_commit(&s->window, &s->pictures[n % PICTURES]);
+	wl_display_flush(s->client.display);
+	struct waybuf_syncobj *syncobj = s->points.release[(n - 1) % PICTURES];
+	wait_available(syncobj, n);
+	ck_assert_int_eq(waybuf_syncobj_export_point(syncobj, n, &fence), 0);
+	wait_signalled(fence);
+	close(fence);
+	memset(before->pixels, POISON & 0xff, before->size);
+	ck_assert(client_wait(&s->client, &s->window.presented, presented + 1, PATIENCE_MS));
+}
+
+/* The release fence does not signal before the writeback is done: no picture has what came later. */
+TEST(captured_buffers_are_not_released_too_early)
+{
+	struct scenario s;
+	struct watcher watcher = {0};
+	pthread_t thread;
+	begin(&s);
+	show_first(&s);
+	client_connect(&watcher.client, &s.daemon);
+	ck_assert_int_eq(pthread_create(&thread, NULL, take_pictures, &watcher), 0);
+	for (uint64_t n = 1; n <= 30; n++)
+		replace_and_draw(&s, n);
+	atomic_store(&watcher.over, true);
+	pthread_join(thread, NULL);
+	client_disconnect(&watcher.client);
+	printf("# %d pictures of 30 frames\n", watcher.pictures);
+	fflush(stdout);
+	ck_assert_int_gt(watcher.pictures, 3);
+	ck_assert_int_eq(watcher.poisoned, 0);
+	ck_assert(!daemon_said(&s.daemon, "captures are composed"));
 	end(&s);
 }
 

@@ -381,6 +381,52 @@ TEST(capture_keeps_the_crtc_busy_until_it_is_written)
 	display_close(&display);
 }
 
+/*
+ * What displaces a captured buffer is committed after the writeback, so its fence, which goes onto
+ * release points, cannot signal before: in each of many trials.
+ */
+TEST(displacing_fence_is_not_before_the_writeback)
+{
+	struct display display;
+	struct waybuf_kms_dumb *target;
+	display_open(&display);
+	struct pair pair = make_pair(&display);
+	display_show(&display, pair.dumbs[1]->fb);
+	ck_assert_int_eq(waybuf_kms_dumb_create(display.device, display.width, display.height,
+				 DRM_FORMAT_XRGB8888, &target, NULL),
+		0);
+	for (int i = 0; i < 20; i++) {
+		struct waybuf_kms_commit_result captured, displaced;
+		uint64_t written_ns = 0, off_ns = 0;
+		int flips = display.flips, captures = display.captures;
+		struct waybuf_kms_state *state = display_propose(&display, pair.dumbs[i & 1]->fb);
+		ck_assert_int_eq(
+			waybuf_kms_state_capture(state, display.crtc, target->fb, NULL), 0);
+		ck_assert_int_eq(display_commit(&display, state, &captured), 0);
+		/* the next frame is ready from the first moment on, and comes when it may */
+		int ret;
+		do {
+			state = display_propose(&display, pair.dumbs[~i & 1]->fb);
+			ret = display_commit(&display, state, &displaced);
+			if (ret < 0) {
+				ck_assert_int_eq(ret, -EBUSY);
+				ck_assert_int_ge(waybuf_loop_dispatch(display.loop, 1000), 1);
+			}
+		} while (ret < 0);
+		display_wait(&display, flips + 2, captures + 1);
+		int written = captured.writeback_fences[display.crtc->index];
+		int off = displaced.out_fences[display.crtc->index];
+		ck_assert_int_eq(fence_info(written, &written_ns), 1);
+		ck_assert_int_eq(fence_info(off, &off_ns), 1);
+		ck_assert_uint_gt(off_ns, written_ns);
+		waybuf_kms_commit_result_finish(&captured);
+		waybuf_kms_commit_result_finish(&displaced);
+	}
+	waybuf_kms_dumb_destroy(target);
+	free_pair(&pair);
+	display_close(&display);
+}
+
 TEST(captures_that_cannot_be_are_refused)
 {
 	struct display display;
