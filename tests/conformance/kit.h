@@ -114,7 +114,7 @@ struct surface {
 void surface_init(struct surface *surface, struct client *client);
 /* A toplevel that may be drawn. */
 void window_init(struct surface *surface, struct client *client);
-/* Synchronised, on top of @parent; skips the case where there are no subsurfaces. */
+/* Synchronised, on top of @parent. */
 void subsurface_init(struct surface *surface, struct surface *parent);
 /* The object goes after the surface, which has the first word then. */
 void surface_destroy(struct surface *surface);
@@ -153,6 +153,8 @@ struct scene {
 
 /* Connection, window, @n buffers. */
 void scene_init(struct scene *scene, int n);
+/* The same on a connection that is there. */
+void scene_fill(struct scene *scene, int n);
 /* The same, and the first buffer is shown, with release point 1. */
 void scene_show(struct scene *scene, int n);
 

@@ -15,7 +15,11 @@ struct family {
 
 static void family_init(struct family *family)
 {
-	scene_show(&family->scene, 2);
+	client_open(&family->scene.client);
+	if (!family->scene.client.subcompositor)
+		SKIP("the server does not offer wl_subcompositor");
+	scene_fill(&family->scene, 2);
+	show(&family->scene.window, &family->scene.buffers[0], 1);
 	subsurface_init(&family->child, &family->scene.window);
 	for (int i = 0; i < 3; i++) {
 		buffer_init(&family->buffers[i], &family->scene.client, CHILD_SIZE, CHILD_SIZE);
