@@ -242,8 +242,7 @@ static void check_files(bool has_syncobj, int fd)
 	fixture_heard(&fixture);
 	ck_client_ok(
 		&fixture, waybuf_client_swapchain_submit(chain, buffer, fake_sync_file(&work, 1)));
-	ck_assert_str_eq(
-		fixture_heard(&fixture), "fence unmap0 damage surface-commit map0 ");
+	ck_assert_str_eq(fixture_heard(&fixture), "fence unmap0 damage surface-commit map0 ");
 	/* work that is over already is nothing to tell */
 	fake_fence_settle(work, 1, 1);
 	buffer = acquire(chain, &fence);
