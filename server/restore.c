@@ -262,7 +262,7 @@ static struct answer refuse(struct pool_member *member, int error)
 	case -EBUSY:
 		return bad_ticket("the buffer has got other memory, or the memory is in use");
 	case -EINVAL:
-		return bad_ticket("the image does not lie in its memory");
+		return bad_ticket("the image is of no known format, or does not lie in its memory");
 	case -EOPNOTSUPP:
 		answer.reason = WAYBUF_REASON_CONFLICT;
 		answer.message = "the memory is not what the participants need now";

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "core/format.h"
 #include "core/pool.h"
 #include "exporter/exporter.h"
 
@@ -67,7 +68,9 @@ static bool is_in_use(struct waybuf_manager *manager, const struct waybuf_restor
 
 static int check(struct waybuf_pool *pool, struct waybuf_storage *storage, bool current)
 {
-	int error = waybuf_storage_check_image(storage);
+	/* what cannot be checked is not believed */
+	bool known = waybuf_format_get(storage->layout.format) != NULL;
+	int error = known ? waybuf_storage_check_image(storage) : -EINVAL;
 	/* memory of an earlier configuration binds nobody */
 	if (error == 0 && current)
 		error = waybuf_pool_check(pool, NULL, NULL, storage);

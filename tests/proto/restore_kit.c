@@ -57,6 +57,19 @@ void kit_finish(struct race *race)
 	ck_assert_int_eq(rmdir(folder), 0);
 }
 
+void kit_reseal(struct race *race, struct keepsake *keepsake, void (*change)(struct ticket *ticket))
+{
+	struct ticket_key *key = NULL;
+	struct ticket ticket;
+	fixture_server_finish(&race->server);
+	ck_assert_int_eq(ticket_key_open(path, &key), 0);
+	ck_assert(ticket_open(key, keepsake->ticket, keepsake->size, &ticket));
+	change(&ticket);
+	ticket_seal(key, &ticket, keepsake->ticket);
+	ticket_key_close(key);
+	init_server(race, NULL);
+}
+
 void side_open(struct race *race, struct side *side, uint32_t count)
 {
 	*side = (struct side){0};

@@ -3,6 +3,7 @@
 #define PROTO_RESTORE_KIT_H
 
 #include "race_kit.h"
+#include "ticket.h"
 
 /*
  * A server that can be restarted: it goes with all its connections, and another one takes its place
@@ -22,6 +23,9 @@ void kit_restart(struct race *race, const struct fixture_server_options *options
 /* The same without the memory of its predecessor. */
 void kit_forget(struct race *race);
 void kit_finish(struct race *race);
+/* Its successor, after somebody who has the key has made another ticket of the keepsake's. */
+void kit_reseal(
+	struct race *race, struct keepsake *keepsake, void (*change)(struct ticket *ticket));
 
 /* A new client with a pool of its own, 60 x 48, that draws with the CPU. */
 void side_open(struct race *race, struct side *side, uint32_t count);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <drm_fourcc.h>
@@ -241,8 +242,11 @@ static void reconnect(void)
 /* One call, and everything is as it was: the pools, their buffers, and what was drawn. */
 TEST(restart)
 {
+	struct stat st;
 	start();
 	bool tickets = gives_tickets();
+	ck_assert_int_eq(stat(folder_path("test.tickets"), &st) == 0, tickets);
+	ck_assert_uint_eq(tickets ? st.st_mode & 07777 : 0600, 0600);
 	struct waybuf_client_pool *pool = make_pool(640, 480, 2, NULL);
 	struct waybuf_client_pool *other = make_pool(64, 64, 1, NULL);
 	struct waybuf_client_pool *empty = make_pool(32, 32, 3, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -170,6 +171,42 @@ TEST(configuration_comes_back)
 	keepsake_close(&old);
 	keepsake_close(&new);
 	kit_finish(&r);
+}
+
+/* ---- servers without tickets --------------------------------------------------------------- */
+
+static void without_tickets(const char *path, const char *why)
+{
+	struct race r = {0};
+	const struct fixture_server_options options = {.ticket_file = path};
+	struct keepsake none = {.size = 256, .fd = -1};
+	fixture_server_init(&r.server, &options);
+	side_open(&r, &r.a, 1);
+	ck_assert_uint_eq(r.a.client.capabilities & WAYBUF_ALLOCATOR_V1_CAPABILITY_RESTORE, 0);
+	side_draw(&r.a, 1);
+	ck_assert_uint_eq(r.a.buffer.ticket_size, 0);
+	side_return(&r, &r.b, &none);
+	ck_assert_uint_eq(r.b.pool.reason, WAYBUF_REASON_UNSUPPORTED);
+	side_said(&r.b, why);
+	side_close(&r.a);
+	side_close(&r.b);
+	fixture_server_finish(&r.server);
+}
+
+TEST(no_key)
+{
+	char path[] = "/tmp/waybuf-key-XXXXXX";
+	int fd = mkstemp(path);
+	ck_assert_int_eq(fchmod(fd, 0644), 0);
+	close(fd);
+	without_tickets(NULL, "does not take tickets");
+#ifdef HAVE_NETTLE
+	without_tickets(path, "mode 0600");
+	without_tickets("/nonexistent/key", "cannot be used");
+#else
+	without_tickets(path, "without nettle");
+#endif
+	ck_assert_int_eq(unlink(path), 0);
 }
 
 TEST_TIMEOUT(60)

@@ -197,6 +197,88 @@ TEST(ordinary_memberships)
 	hostile_finish(&h);
 }
 
+/* ---- with the key -------------------------------------------------------------------------- */
+
+static void other_user(struct ticket *ticket)
+{
+	ticket->uid++;
+}
+
+static void other_context(struct ticket *ticket)
+{
+	ticket_context("org.example", ticket->context);
+}
+
+static void lost_exporter(struct ticket *ticket)
+{
+	ticket_exporter("a device that was unplugged", ticket->exporter);
+}
+
+static void larger_image(struct ticket *ticket)
+{
+	ticket->layout.height = 4096;
+}
+
+static void other_stride(struct ticket *ticket)
+{
+	ticket->layout.planes[0].stride = 4;
+}
+
+static void far_plane(struct ticket *ticket)
+{
+	ticket->layout.planes[0].offset = 0xfffffff0;
+}
+
+static void unknown_format(struct ticket *ticket)
+{
+	ticket->layout.format = 0x20202020;
+}
+
+static void more_memory(struct ticket *ticket)
+{
+	ticket->layout.memory[ticket->slot].size += 1ull << 40;
+}
+
+static void future_life(struct ticket *ticket)
+{
+	ticket->epoch += 100;
+}
+
+/* A seal that is good does not make what is sealed good. */
+static void with_the_key(
+	void (*change)(struct ticket *ticket), bool joins, uint32_t reason, const char *why)
+{
+	struct race r;
+	struct keepsake k;
+	kit_start(&r, NULL);
+	draw(&r, &r.a, &k, 1);
+	side_close(&r.a);
+	kit_reseal(&r, &k, change);
+	side_return(&r, &r.a, &k);
+	ck_assert_uint_eq(r.a.pool.configured, joins);
+	uint32_t got = joins ? side_restore(&r.a, &k) : r.a.pool.reason;
+	ck_assert_msg(got == reason, "%u instead of: %s", got, why);
+	side_said(&r.a, why);
+	ck_assert_uint_eq(side_bytes(&r.a), 0);
+	side_close(&r.a);
+	keepsake_close(&k);
+	kit_finish(&r);
+}
+
+TEST(sealed_lies)
+{
+	const uint32_t bad = WAYBUF_REASON_BAD_TICKET;
+	with_the_key(other_user, false, bad, "another user");
+	with_the_key(other_context, false, bad, "another user");
+	with_the_key(future_life, false, bad, "has ended");
+	with_the_key(lost_exporter, true, WAYBUF_REASON_DEVICE_LOST, "not there any more");
+	with_the_key(larger_image, true, bad, "does not lie");
+	with_the_key(other_stride, true, bad, "does not lie");
+	with_the_key(far_plane, true, bad, "does not lie");
+	with_the_key(unknown_format, true, bad, "no known format");
+	with_the_key(more_memory, true, bad, "smaller");
+}
+
 /* ---- files --------------------------------------------------------------------------------- */
 
 static int make_memfd(uint64_t size, int seals)
@@ -392,42 +474,6 @@ TEST(anything_goes)
 	close(fds[2]);
 	close(fds[3]);
 	hostile_finish(&h);
-}
-
-/* ---- servers without tickets --------------------------------------------------------------- */
-
-static void without_tickets(const char *path, const char *why)
-{
-	struct race r = {0};
-	const struct fixture_server_options options = {.ticket_file = path};
-	struct keepsake none = {.size = 256, .fd = -1};
-	fixture_server_init(&r.server, &options);
-	side_open(&r, &r.a, 1);
-	ck_assert_uint_eq(r.a.client.capabilities & WAYBUF_ALLOCATOR_V1_CAPABILITY_RESTORE, 0);
-	side_draw(&r.a, 1);
-	ck_assert_uint_eq(r.a.buffer.ticket_size, 0);
-	side_return(&r, &r.b, &none);
-	ck_assert_uint_eq(r.b.pool.reason, WAYBUF_REASON_UNSUPPORTED);
-	side_said(&r.b, why);
-	side_close(&r.a);
-	side_close(&r.b);
-	fixture_server_finish(&r.server);
-}
-
-TEST(no_key)
-{
-	char path[] = "/tmp/waybuf-key-XXXXXX";
-	int fd = mkstemp(path);
-	ck_assert_int_eq(fchmod(fd, 0644), 0);
-	close(fd);
-	without_tickets(NULL, "does not take tickets");
-#ifdef HAVE_NETTLE
-	without_tickets(path, "mode 0600");
-	without_tickets("/nonexistent/key", "cannot be used");
-#else
-	without_tickets(path, "without nettle");
-#endif
-	ck_assert_int_eq(unlink(path), 0);
 }
 
 TEST_TIMEOUT(60)
