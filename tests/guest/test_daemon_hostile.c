@@ -13,29 +13,30 @@
 /* ---- hostile fences ------------------------------------------------------------------------ */
 
 /* Puts a fence that never signals on the memory, as if something were drawing there. */
-static void haunt(struct scenario *s, const struct picture *picture)
+static void haunt(struct scenario *s, const struct picture *picture, uint32_t value)
 {
-	int fence = sw_sync_fence(s->timeline, 1);
+	int fence = sw_sync_fence(s->timeline, value);
 	ck_assert_int_ge(fence, 0);
 	struct dma_buf_import_sync_file import = {.flags = DMA_BUF_SYNC_WRITE, .fd = fence};
 	ck_assert_int_eq(ioctl(picture->fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import), 0);
 	close(fence);
 }
 
-/* How many refreshes 30 frames of a window take, the best of some rounds, as machines are busy. */
-static uint32_t refreshes(struct window *window, struct picture pictures[2], int rounds)
+/* How many refreshes 30 frames of a window take. */
+static uint32_t refreshes(struct window *window, struct picture pictures[2])
 {
-	uint32_t best = UINT32_MAX;
-	for (int round = 0; round < rounds; round++) {
-		window_show(window, &pictures[1]);
-		uint32_t first = window->sequence;
-		for (int i = 0; i < 30; i++)
-			window_show(window, &pictures[i % 2]);
-		if (window->sequence - first < best)
-			best = window->sequence - first;
-	}
-	return best;
+	window_show(window, &pictures[1]);
+	uint32_t first = window->sequence;
+	for (int i = 0; i < 30; i++)
+		window_show(window, &pictures[i % 2]);
+	return window->sequence - first;
 }
+
+/*
+ * What is hostile costs a neighbour nothing if in one of some attempts it makes no difference: on a
+ * busy machine others make one at any time, but what blocks a display does so each time.
+ */
+#define ATTEMPTS 8
 
 TEST(hostile_fence_on_the_screen)
 {
@@ -43,7 +44,7 @@ TEST(hostile_fence_on_the_screen)
 	begin(&s);
 	show_first(&s);
 	/* after the commit, and it is scanned out; then it is displaced by frames that are ready */
-	haunt(&s, &s.pictures[0]);
+	haunt(&s, &s.pictures[0], 1);
 	set_points(&s, 1, 1, 1);
 	window_show(&s.window, &s.pictures[1]);
 	ck_assert_uint_eq(released(&s, 0), 1);
@@ -70,18 +71,23 @@ TEST(hostile_fence_costs_neighbours_nothing)
 	set_points(&s, 1, 0, 1);
 	window_show(&s.window, &hostile);
 	window_init(&neighbour, &s.client);
-	uint32_t without = refreshes(&neighbour, small, 3);
-	/* in composition after the commit, and with each further one, on points and without */
-	haunt(&s, &hostile);
-	uint32_t with = refreshes(&neighbour, small, 3);
-	set_points(&s, UINT64_MAX - 1, 1, 1);
-	window_commit(&s.window, &hostile);
-	uint32_t waiting = refreshes(&neighbour, small, 3);
-	printf("# 30 frames took %u refreshes, with the fence %u, with a point as well %u\n",
-		without, with, waiting);
-	fflush(stdout);
-	ck_assert_uint_le(with, without + without / 4 + 3);
-	ck_assert_uint_le(waiting, without + without / 4 + 3);
+	uint32_t without, with;
+	int attempts = 0, never = 0;
+	/* in composition after the commit, and with each further one, on a point as well */
+	do {
+		ck_assert_int_lt(attempts++, ATTEMPTS);
+		without = refreshes(&neighbour, small);
+		haunt(&s, &hostile, (uint32_t)attempts);
+		set_points(&s, UINT64_MAX - 1, 1, (uint64_t)attempts);
+		window_commit(&s.window, &hostile);
+		with = refreshes(&neighbour, small);
+		printf("# 30 frames took %u refreshes, with the fence and a point %u\n", without,
+			with);
+		fflush(stdout);
+		/* all is well again until the next attempt, if there is one */
+		ck_assert_int_eq(sw_sync_advance(s.timeline, 1), 0);
+		ck_assert(!client_wait(&s.client, &never, 1, 1200));
+	} while (with > without + without / 4 + 3);
 	window_finish(&neighbour);
 	picture_finish(&hostile);
 	picture_finish(&small[0]);
@@ -133,26 +139,26 @@ TEST(crowd_of_pending_points_costs_others_nothing)
 {
 	static struct crowd crowd;
 	struct scenario s;
-	uint32_t with = UINT32_MAX;
+	uint32_t without, with;
+	int attempts = 0, never = 0;
 	begin(&s);
 	crowd_init(&crowd, &s);
 	ck_assert_int_eq(waybuf_syncobj_signal(s.points.acquire, 1), 0);
 	wp_linux_drm_syncobj_surface_v1_destroy(s.points.surface);
-	uint32_t without = refreshes(&s.window, s.pictures, 3);
-	/* they wait for a second, in which 30 frames fit */
-	int never = 0;
-	for (int round = 0; round < 3; round++) {
+	do {
+		ck_assert_int_lt(attempts++, ATTEMPTS);
+		without = refreshes(&s.window, s.pictures);
+		/* they wait for a second, in which 30 frames fit */
 		crowd_commit(&crowd, &s, &s.pictures[2]);
-		uint32_t n = refreshes(&s.window, s.pictures, 1);
-		with = n < with ? n : with;
+		with = refreshes(&s.window, s.pictures);
+		printf("# 30 frames took %u refreshes, with %d pending points %u\n", without, CROWD,
+			with);
+		fflush(stdout);
 		/* until all are given up: a client may not have more points than that */
 		ck_assert(!client_wait(&s.client, &never, 1, 1200));
-	}
-	printf("# 30 frames took %u refreshes, with %d pending points %u\n", without, CROWD, with);
-	fflush(stdout);
+		/* a tenth, and what a machine takes that is not quite idle */
+	} while (with > without + without / 10 + 2);
 	ck_assert(!daemon_said(&s.daemon, "cannot be watched"));
-	/* a tenth, and what a busy machine may take from the best of three rounds */
-	ck_assert_uint_le(with, without + without / 10 + 2);
 	crowd_finish(&crowd);
 	s.points.surface =
 		wp_linux_drm_syncobj_manager_v1_get_surface(s.client.syncobj, s.window.surface);
