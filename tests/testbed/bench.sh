@@ -25,9 +25,9 @@ command_bench()
 		[ $# -eq 0 ] || die "no bench is named $1: './testbed bench' runs all there are"
 		die 'this checkout has no bench programs: tests/bench has none'
 	fi
-	# shellcheck disable=SC2016 # expanded by the shell in the guest
 	# not on stdout, where each line is a figure
 	echo 'name value unit floor ratio target ok|short' >&2
+	# shellcheck disable=SC2016 # expanded by the shell in the guest
 	machine_run bash -c 'status=0
 		for program; do
 			"$program" || { echo "bench: ${program##*/} could not measure" >&2; status=1; }

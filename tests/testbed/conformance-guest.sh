@@ -1,5 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2317 # the start_ functions are called by name
+#
 # conformance-guest.sh SERVER PROGRAM [ARG...]: runs in the guest. Starts SERVER,
 # runs PROGRAM as its client, and ends with its exit status.
 set -u
@@ -11,12 +13,12 @@ socket=conformance
 
 start_waybufd()
 {
-	exec waybufd --log error --socket $socket
+	exec waybufd --log error --socket "$socket"
 }
 
 start_weston()
 {
-	exec weston --backend=drm --renderer=gl --continue-without-input --idle-time=0 --socket=$socket
+	exec weston --backend=drm --renderer=gl --continue-without-input --idle-time=0 --socket="$socket"
 }
 
 start_sway()
@@ -30,7 +32,7 @@ start_sway()
 start_mutter()
 {
 	exec dbus-run-session -- env EGL_NODE=/dev/dri/renderD128 LD_PRELOAD="${program%/*}/egl-node.so" \
-		mutter --headless --no-x11 --virtual-monitor 1024x768 --wayland-display $socket
+		mutter --headless --no-x11 --virtual-monitor 1024x768 --wayland-display "$socket"
 }
 
 # The peers find their devices by what udev knows of them.
