@@ -193,7 +193,8 @@ TEST(points_on_another_compositor)
 }
 
 struct later {
-	struct waybuf_syncobj *syncobj;
+	struct waybuf_syncobj *syncobj; /* whose point 1 gets the sync_file; NULL: */
+	int file;
 	int fence; /* to be settled */
 };
 
@@ -202,13 +203,13 @@ static void *do_later(void *data)
 	struct later *later = data;
 	poll(NULL, 0, 30);
 	if (later->syncobj)
-		waybuf_syncobj_signal(later->syncobj, 1);
+		waybuf_syncobj_import_point(later->syncobj, 1, later->file);
 	else
 		fake_fence_settle(later->fence, 1, 1);
 	return NULL;
 }
 
-/* Nothing comes from the socket: the eventfd of the points ends the wait. */
+/* Nothing comes from the socket, and the display reads on: a fence on the point ends the wait. */
 TEST(release_points_wake_who_waits)
 {
 	set_up(FILES, true);
@@ -218,13 +219,18 @@ TEST(release_points_wake_who_waits)
 		ck_client_ok(&fixture,
 			waybuf_client_swapchain_submit(chain, acquire(chain, &fence), -1));
 	struct timeline release = timeline_open(1);
-	struct later later = {.syncobj = release.syncobj};
+	int flip = fake_fence();
+	struct later later = {.syncobj = release.syncobj, .file = fake_sync_file(&flip, 1)};
 	pthread_t thread;
 	ck_assert_int_eq(pthread_create(&thread, NULL, do_later, &later), 0);
-	struct waybuf_client_buffer *buffer = acquire(chain, &fence);
+	struct waybuf_client_buffer *buffer = NULL;
+	/* a wait that only ends with its time outlasts the test */
+	ck_client_ok(&fixture, waybuf_client_swapchain_acquire(chain, 300000, &buffer, &fence));
 	ck_assert_uint_eq(waybuf_client_buffer_get_index(buffer), 0);
 	pthread_join(thread, NULL);
+	ck_assert_int_eq(status_of(fence), 0);
 	close(fence);
+	close(later.file);
 	timeline_close(&release);
 	waybuf_client_swapchain_destroy(chain);
 	tear_down();
@@ -421,4 +427,5 @@ TEST(resize_elsewhere)
 	check_resize(FILES, false);
 }
 
+TEST_TIMEOUT(40)
 TEST_MAIN("client-swapchain")
