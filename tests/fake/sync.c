@@ -361,13 +361,8 @@ static int file_ioctl(struct file *file, unsigned long request, void *arg)
 	}
 }
 
-__attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, ...)
+static int answer(int fd, unsigned long request, void *arg)
 {
-	va_list args;
-	va_start(args, request);
-	void *arg = va_arg(args, void *);
-	va_end(args);
-
 	fake_kernel.ioctls++;
 	/* destroying a handle that exists cannot fail */
 	if (request != DRM_IOCTL_SYNCOBJ_DESTROY && fake_kernel.fail_in > 0 &&
@@ -380,6 +375,23 @@ __attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, 
 	if (fake_is_drm(fd))
 		return fake_drm_ioctl(request, arg);
 	return (int)syscall(SYS_ioctl, fd, request, arg);
+}
+
+__attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	va_start(args, request);
+	void *arg = va_arg(args, void *);
+	va_end(args);
+
+	if (fake_kernel.inside)
+		fake_kernel.inside(true);
+	int ret = answer(fd, request, arg);
+	int error = errno;
+	if (fake_kernel.inside)
+		fake_kernel.inside(false);
+	errno = error;
+	return ret;
 }
 
 __attribute__((visibility("default"))) int fstatfs(int fd, struct statfs *out)

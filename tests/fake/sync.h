@@ -22,6 +22,7 @@ struct fake_kernel {
 	int fail_in; /* counts down with every ioctl; the one at 1 fails with fail_errno */
 	int fail_errno;
 	int ioctls; /* how many there were */
+	void (*inside)(bool inside); /* told when one begins and ends; NULL: nobody is */
 };
 extern struct fake_kernel fake_kernel;
 
