@@ -18,9 +18,10 @@ static bool same_storage(const struct ticket *a, const struct ticket *b)
 	return a->epoch == b->epoch && m->generation == n->generation &&
 		a->rank_epoch == b->rank_epoch && a->rank_generation == b->rank_generation &&
 		a->config_epoch == b->config_epoch && a->config == b->config &&
-		!((a->flags ^ b->flags) & TICKET_CURRENT) && m->n_memory == n->n_memory && m->n_planes == n->n_planes &&
-		m->format == n->format && m->modifier == n->modifier && m->width == n->width &&
-		m->height == n->height && memcmp(m->planes, n->planes, sizeof(m->planes)) == 0 &&
+		!((a->flags ^ b->flags) & TICKET_CURRENT) && m->n_memory == n->n_memory &&
+		m->n_planes == n->n_planes && m->format == n->format &&
+		m->modifier == n->modifier && m->width == n->width && m->height == n->height &&
+		memcmp(m->planes, n->planes, sizeof(m->planes)) == 0 &&
 		memcmp(a->exporter, b->exporter, sizeof(a->exporter)) == 0;
 }
 
