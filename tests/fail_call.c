@@ -59,8 +59,7 @@ WRAP(int, eventfd, (unsigned value, int flags), (value, flags), -1)
 WRAP(int, timerfd_create, (int clock, int flags), (clock, flags), -1)
 WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), -1)
 WRAP(int, socket, (int domain, int type, int protocol), (domain, type, protocol), -1)
-WRAP(void *, mmap64,
-	(void *address, size_t length, int prot, int flags, int fd, off_t offset),
+WRAP(void *, mmap64, (void *address, size_t length, int prot, int flags, int fd, off_t offset),
 	(address, length, prot, flags, fd, offset), (void *)-1)
 WRAP(int, mprotect, (void *address, size_t length, int prot), (address, length, prot), -1)
 WRAP(int, ftruncate64, (int fd, off_t size), (fd, size), -1)

