@@ -394,7 +394,8 @@ int waybuf_server_allocator_create(struct waybuf_server *server,
 	if (!allocator->global)
 		goto err_display;
 	server->allocator = allocator;
-	*out = allocator;
+	if (out)
+		*out = allocator;
 	return 0;
 
 err_display:

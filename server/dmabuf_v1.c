@@ -217,7 +217,8 @@ int waybuf_server_dmabuf_create(struct waybuf_server *server,
 	if (!dmabuf->global)
 		goto err_feedback;
 	server->dmabuf = dmabuf;
-	*out = dmabuf;
+	if (out)
+		*out = dmabuf;
 	return 0;
 
 err_feedback:

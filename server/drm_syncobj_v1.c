@@ -106,7 +106,8 @@ int waybuf_server_syncobj_create(struct waybuf_server *server,
 	if (!syncobj->global)
 		goto err_device;
 	wl_list_insert(&server->syncobjs, &syncobj->link);
-	*out = syncobj;
+	if (out)
+		*out = syncobj;
 	return 0;
 
 err_device:

@@ -324,7 +324,8 @@ int waybuf_server_monitor_create(struct waybuf_server *server,
 		return -ENOMEM;
 	}
 	server->monitor = monitor;
-	*out = monitor;
+	if (out)
+		*out = monitor;
 	return 0;
 }
 

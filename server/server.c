@@ -107,10 +107,17 @@ void waybuf_server_destroy(struct waybuf_server *server)
 {
 	if (!server)
 		return;
+	waybuf_server_monitor_destroy(server->monitor);
+	waybuf_server_allocator_destroy(server->allocator);
+	waybuf_server_dmabuf_destroy(server->dmabuf);
 	release_points_finish(server);
 	struct waybuf_server_syncobj *syncobj, *next_syncobj;
-	wl_list_for_each_safe(syncobj, next_syncobj, &server->syncobjs, link)
+	wl_list_for_each_safe(syncobj, next_syncobj, &server->syncobjs, link) {
 		server_syncobj_sever(syncobj);
+		/* those that the host has withdrawn are held by clients only */
+		if (syncobj->global)
+			waybuf_server_syncobj_destroy(syncobj);
+	}
 	struct server_client *client, *next_client;
 	wl_list_for_each_safe(client, next_client, &server->clients, link)
 		server_client_sever(client);

@@ -5,6 +5,7 @@
 
 #include <wayland-server-protocol.h>
 
+#include "kms/fb.h"
 #include "wl_buffer.h"
 
 /*
@@ -12,17 +13,6 @@
  * the block between the two counts the uses, so that release is sent after the last one, exactly
  * once, and only to a resource that is still there.
  */
-struct waybuf_use {
-	struct server_buffer *owner;
-	/* its own reference: the owner may become inert while the frame is on a screen */
-	struct waybuf_buffer *buffer;
-	/* NULL: there was nothing to claim yet, or nothing at all */
-	struct waybuf_claim *claim;
-	/* of the last latch, with what the kernel keeps on the dma-bufs; NULL: only the claim's */
-	struct waybuf_fence *fence;
-	bool is_explicit; /* fences come with points, not by way of the dma-buf */
-	bool done;
-};
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
 {
@@ -43,6 +33,7 @@ static void drop(struct server_buffer *buffer)
 	if (buffer->resource || buffer->uses)
 		return;
 	server_buffer_sever(buffer);
+	scanout_forget(buffer);
 	free(buffer);
 }
 
@@ -70,6 +61,7 @@ struct server_buffer *server_buffer_create(struct server_client *client, uint32_
 		buffer->buffer = waybuf_buffer_ref(memory);
 		waybuf_binding_init(&buffer->binding, memory, follows);
 	}
+	wl_list_init(&buffer->framebuffers);
 	buffer->client = client;
 	buffer->flags = flags;
 	buffer->follows = follows;
@@ -205,9 +197,10 @@ int waybuf_use_latch(struct waybuf_use *use, struct waybuf_grant *grant)
 		waybuf_claim_bind(use->claim, use->owner->binding.storage);
 	waybuf_claim_latch(use->claim, grant);
 	/* users of the allocator say with each unmap what is to be waited for */
-	if (use->owner->follows || use->is_explicit)
-		return 0;
-	return add_implicit(use, grant) < 0 ? -ENOMEM : 0;
+	if (!use->owner->follows && !use->is_explicit && add_implicit(use, grant) < 0)
+		return -ENOMEM;
+	use->grant = *grant;
+	return 0;
 }
 
 void waybuf_use_set_explicit(struct waybuf_use *use)
@@ -235,6 +228,10 @@ void waybuf_use_done(struct waybuf_use *use, struct waybuf_fence *fence)
 	if (!use || use->done)
 		return;
 	use->done = true;
+	/* first: a GPU may be waiting to be told */
+	waybuf_release_point_unref(use->release, fence);
+	use->release = NULL;
+	use->grant = (struct waybuf_grant){0};
 	leave_implicit(use, fence);
 	waybuf_fence_unref(use->fence);
 	use->fence = NULL;
@@ -248,6 +245,7 @@ void waybuf_use_end(struct waybuf_use *use, struct waybuf_fence *fence)
 		return;
 	struct server_buffer *owner = use->owner;
 	waybuf_use_done(use, fence);
+	waybuf_kms_fb_unref(use->fb);
 	waybuf_buffer_unref(use->buffer);
 	free(use);
 	if (--owner->uses == 0 && owner->resource)

@@ -5,6 +5,8 @@
 #include "client.h"
 #include "core/storage.h"
 
+struct waybuf_kms_fb;
+
 /*
  * Behind each wl_buffer of ours, of either kind. It lives as long as its resource or a use of it,
  * whichever ends last.
@@ -18,6 +20,26 @@ struct server_buffer {
 	bool follows;
 	unsigned uses;
 	struct wl_list link; // server_client.buffers
+	struct wl_list framebuffers; // scanout_fb.of_buffer
+};
+
+/* The public use: one commit's hold on a wl_buffer. */
+struct waybuf_use {
+	struct server_buffer *owner;
+	/* its own reference: the owner may become inert while the frame is on a screen */
+	struct waybuf_buffer *buffer;
+	/* NULL: there was nothing to claim yet, or nothing at all */
+	struct waybuf_claim *claim;
+	/* of the last latch; without a layout there was none */
+	struct waybuf_grant grant;
+	/* of the last latch, with what the kernel keeps on the dma-bufs; NULL: only the claim's */
+	struct waybuf_fence *fence;
+	/* of the commit, if waybuf_use_commit() began it; NULL: none, or somebody else has it */
+	struct waybuf_release_point *release;
+	/* what was added to a request last; the buffer has newer ones when its memory has moved */
+	struct waybuf_kms_fb *fb;
+	bool is_explicit; /* fences come with points, not by way of the dma-buf */
+	bool done;
 };
 
 /*
@@ -30,5 +52,8 @@ struct server_buffer *server_buffer_create(struct server_client *client, uint32_
 
 /* The server goes: the buffer becomes inert. */
 void server_buffer_sever(struct server_buffer *buffer);
+
+/* scanout.c: nobody will show the buffer again. */
+void scanout_forget(struct server_buffer *buffer);
 
 #endif

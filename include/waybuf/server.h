@@ -27,12 +27,16 @@ extern "C" {
  *
  * and where a surface commits, latches and is displaced:
  *
- *	waybuf_use_begin(wl_buffer, &use);
- *	waybuf_use_latch(use, &grant);		wait for grant.fence, show grant.layout
- *	waybuf_use_done(use, out_fence);	the next writer waits for it
+ *	waybuf_use_commit(&commit_info, &use);	points, fences and the gate (waybuf/gate.h)
+ *	waybuf_use_latch(use, &grant);		when the gate says ready: show grant.layout
+ *	waybuf_use_done(use, out_fence);	the next writer, and the release point, wait for it
  *	waybuf_use_end(use, NULL);		after the flip: wl_buffer.release, if it was the last use
  *
- * With explicit synchronisation and the gate (waybuf/gate.h), what a compositor does is
+ * examples/tiny-server.c is a compositor that does this, and waybuf/scanout.h puts such buffers on
+ * planes.
+ *
+ * A compositor with several readers of one frame, subsurfaces or a gate of its own does the parts of
+ * waybuf_use_commit() itself
  *
  * at wl_surface.commit:
  *
@@ -77,7 +81,7 @@ extern "C" {
  * Threads: every call belongs to the thread that dispatches the display's event loop, and every
  * callback arrives there. Callbacks must not destroy the object that calls them.
  *
- * Order of destruction: globals and gates, then the server, then the display. Clients may still be
+ * Order of destruction: gates, then the server with its globals, then the display. Clients may still be
  * connected: what they made becomes inert, and dies with its wl_resource.
  *
  * Nothing here aborts or writes to stderr; see waybuf/log.h for where messages go.
@@ -143,7 +147,8 @@ WAYBUF_EXPORT int waybuf_server_create(struct wl_display *display,
 	const struct waybuf_server_options *options, struct waybuf_server **out);
 
 /**
- * The globals and the uses must have been destroyed. What clients hold becomes inert. NULL is a
+ * Gates and uses must have been destroyed. Globals that are left are withdrawn, so a host that never
+ * withdraws one earlier may create it with a NULL @out. What clients hold becomes inert. NULL is a
  * no-op.
  */
 WAYBUF_EXPORT void waybuf_server_destroy(struct waybuf_server *server);
@@ -486,6 +491,34 @@ WAYBUF_EXPORT int waybuf_server_buffer_get_info(
  */
 WAYBUF_EXPORT int waybuf_use_begin(struct wl_resource *wl_buffer, struct waybuf_use **out);
 
+/** What a wl_surface.commit brings for waybuf_use_commit(). All pointers are borrowed for the call. */
+struct waybuf_use_commit_info {
+	struct wl_resource *surface;
+	/** there was a wl_surface.attach since the last commit, with this buffer; NULL: with none */
+	bool attached;
+	struct wl_resource *buffer;
+	struct waybuf_gate *gate;
+	/** of this surface */
+	struct waybuf_gate_queue *queue;
+	/** for the gate's callbacks, which own it from then on; not NULL */
+	void *commit;
+};
+
+/**
+ * All that a commit asks of a compositor whose frames have one reader each, the screen: takes the
+ * surface's points, begins a use of the buffer, latches it, and submits the commit to the gate with
+ * the fences of both. The use keeps the release point, for waybuf_use_done().
+ *
+ * *use, best a field of the commit, is set before the gate is asked, because that may call fold()
+ * with the commit as the newer one; NULL where there is no buffer, or not one of this library, which
+ * is then the host's to find. In discard(), and for what a newer commit replaces, end the use.
+ *
+ * 1: ready, apply it now. 0: it waits, and the answer comes by callback. -EPROTO, -ENOMEM: the
+ * client was told and is disconnected; nothing was kept, *use is NULL, the commit is the caller's.
+ */
+WAYBUF_EXPORT int waybuf_use_commit(
+	const struct waybuf_use_commit_info *info, struct waybuf_use **use);
+
 /** The buffer, borrowed while the use lasts; NULL if there is none (inert). */
 WAYBUF_EXPORT struct waybuf_buffer *waybuf_use_buffer(struct waybuf_use *use);
 
@@ -506,8 +539,8 @@ WAYBUF_EXPORT void waybuf_use_set_explicit(struct waybuf_use *use);
  * The frame was displaced: nobody begins to read it any more, and reading is over when @fence
  * (referenced; NULL: now) settles. To be called when that is known, which on a screen is at the
  * displacing commit, before the flip: the next one who maps the buffer for writing is granted it
- * with the fence, and for clients that know of implicit fences only it is put on the dma-bufs
- * (waybuf_dmabuf_import_fence()). The grant of the latch is not valid any more. Only the first call
+ * with the fence, for clients that know of implicit fences only it is put on the dma-bufs
+ * (waybuf_dmabuf_import_fence()), and the release point of waybuf_use_commit() gets it. The grant of the latch is not valid any more. Only the first call
  * does something; NULL use is a no-op.
  */
 WAYBUF_EXPORT void waybuf_use_done(struct waybuf_use *use, struct waybuf_fence *fence);

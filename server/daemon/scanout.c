@@ -3,7 +3,6 @@
 #include <wayland-server-protocol.h>
 
 #include "capture.h"
-#include "core/format.h"
 #include "daemon.h"
 #include "fence/sync_file.h"
 #include "kms/probe.h"
@@ -81,22 +80,6 @@ const char *scanout_try(struct output *output, struct scene *scene, struct waybu
 	return refused(frame, WAYBUF_KMS_BAD_STATE, why, why);
 }
 
-/*
- * What yuv.c assumes, too. Drivers differ in what they assume by themselves: vkms thinks of full
- * range, most others of limited, which is what video is.
- */
-static void set_color(const struct output *output, struct waybuf_kms_layer *layer)
-{
-	const struct waybuf_format *format = waybuf_format_get(layer->fb->format);
-	if (!format || !format->is_yuv)
-		return;
-	layer->has_color =
-		waybuf_kms_prop_enum_value(&output->plane->props[WAYBUF_KMS_PLANE_COLOR_ENCODING],
-			"ITU-R BT.601 YCbCr", &layer->color_encoding) &&
-		waybuf_kms_prop_enum_value(&output->plane->props[WAYBUF_KMS_PLANE_COLOR_RANGE],
-			"YCbCr limited range", &layer->color_range);
-}
-
 static int propose(struct output *output, struct waybuf_kms_fb *fb, struct waybuf_kms_state **out,
 	struct waybuf_kms_why *why)
 {
@@ -105,7 +88,7 @@ static int propose(struct output *output, struct waybuf_kms_fb *fb, struct waybu
 	if (ret < 0)
 		return ret;
 	waybuf_kms_layer_init(&layer, fb);
-	set_color(output, &layer);
+	waybuf_kms_layer_set_color(&layer, output->plane);
 	ret = waybuf_kms_state_set_plane(*out, output->plane, output->crtc, &layer, why);
 	if (ret < 0) {
 		waybuf_kms_state_destroy(*out);

@@ -87,10 +87,9 @@ static void add_crtc(struct request *request, const struct waybuf_kms_crtc *crtc
 		add_capture(request, crtc->index);
 }
 
-static void add_fence(struct request *request, const struct waybuf_kms_plane *plane)
+static void add_fence(struct request *request, const struct waybuf_kms_plane *plane, int own)
 {
 	int stub = request->state->device->stub_fence;
-	int own = request->state->planes[plane->index].layer.in_fence;
 	if (!request->test && (own >= 0 || stub >= 0))
 		add(request, plane->id, &plane->props[WAYBUF_KMS_PLANE_IN_FENCE_FD],
 			(uint64_t)(own >= 0 ? own : stub));
@@ -136,7 +135,7 @@ static void add_plane(struct request *request, const struct waybuf_kms_plane *pl
 	const struct waybuf_kms_layer *layer = &now->layer;
 	if (!now->touched && !request->full) {
 		if (layer->fb && (request->affected >> now->crtc & 1))
-			add_fence(request, plane);
+			add_fence(request, plane, layer->in_fence);
 		return;
 	}
 	add(request, plane->id, &plane->props[WAYBUF_KMS_PLANE_FB_ID],
@@ -147,7 +146,24 @@ static void add_plane(struct request *request, const struct waybuf_kms_plane *pl
 		return;
 	add_geometry(request, plane, layer);
 	add_look(request, plane, layer);
-	add_fence(request, plane);
+	add_fence(request, plane, layer->in_fence);
+}
+
+int waybuf_kms_request_add(drmModeAtomicReq *req, struct waybuf_kms_device *device,
+	const struct waybuf_kms_plane *plane, const struct waybuf_kms_crtc *crtc,
+	const struct waybuf_kms_layer *layer, int *out_fence)
+{
+	const struct waybuf_kms_state state = {.device = device};
+	struct request request = {.state = &state, .req = req};
+	add(&request, plane->id, &plane->props[WAYBUF_KMS_PLANE_FB_ID], layer->fb->id);
+	add(&request, plane->id, &plane->props[WAYBUF_KMS_PLANE_CRTC_ID], crtc->id);
+	add_geometry(&request, plane, layer);
+	add_look(&request, plane, layer);
+	add_fence(&request, plane, layer->in_fence);
+	if (out_fence)
+		add(&request, crtc->id, &crtc->props[WAYBUF_KMS_CRTC_OUT_FENCE_PTR],
+			(uintptr_t)out_fence);
+	return request.error;
 }
 
 static int build(struct request *request)

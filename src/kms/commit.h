@@ -70,6 +70,16 @@ int waybuf_kms_state_commit(struct waybuf_kms_state *state,
 	const struct waybuf_kms_commit_options *options, struct waybuf_kms_commit_result *result,
 	struct waybuf_kms_why *why);
 
+struct _drmModeAtomicReq;
+/*
+ * Adds to a host's own @request what puts @layer (borrowed, with a framebuffer) on @plane, and the
+ * signalled stub as its fence. @out_fence (NULL: none) is what the commit writes the CRTC's
+ * out-fence to. 0 or -ENOMEM.
+ */
+int waybuf_kms_request_add(struct _drmModeAtomicReq *request, struct waybuf_kms_device *device,
+	const struct waybuf_kms_plane *plane, const struct waybuf_kms_crtc *crtc,
+	const struct waybuf_kms_layer *layer, int *out_fence);
+
 /* Whether a commit on @crtc would be -EBUSY. */
 static inline bool waybuf_kms_crtc_busy(const struct waybuf_kms_crtc *crtc)
 {

@@ -41,12 +41,13 @@ static bool has_cap(int fd, uint64_t cap)
 }
 
 /* Client capabilities hold for the open file; atomic brings universal planes along. */
-static void load_caps(struct waybuf_kms_caps *caps, int fd)
+static void load_caps(struct waybuf_kms_caps *caps, int fd, bool guest)
 {
 	uint64_t value;
 	caps->atomic = drmSetClientCap(fd, DRM_CLIENT_CAP_ATOMIC, 1) == 0;
-	caps->writeback =
-		caps->atomic && drmSetClientCap(fd, DRM_CLIENT_CAP_WRITEBACK_CONNECTORS, 1) == 0;
+	/* a host that did not ask for them would take writeback connectors for displays */
+	caps->writeback = !guest && caps->atomic &&
+		drmSetClientCap(fd, DRM_CLIENT_CAP_WRITEBACK_CONNECTORS, 1) == 0;
 	caps->modifiers = has_cap(fd, DRM_CAP_ADDFB2_MODIFIERS);
 	get_cap(fd, DRM_CAP_PRIME, &value);
 	caps->prime_import = value & DRM_PRIME_CAP_IMPORT;
@@ -102,6 +103,10 @@ static int settle_master(
 {
 	if (mode == WAYBUF_KMS_MASTER)
 		return take_master(device, why);
+	if (mode == WAYBUF_KMS_GUEST) {
+		waybuf_kms_device_check_master(device);
+		return 0;
+	}
 	/* whoever starts while we look must find the display free */
 	if (waybuf_kms_device_check_master(device))
 		drmDropMaster(device->fd);
@@ -127,14 +132,14 @@ static int load(
 	struct waybuf_kms_device *device, enum waybuf_kms_mode mode, struct waybuf_kms_why *why)
 {
 	const char *name = device->path ? device->path : device->driver;
-	load_caps(&device->caps, device->fd);
+	load_caps(&device->caps, device->fd, mode == WAYBUF_KMS_GUEST);
 	int error = waybuf_kms_resources_init(&device->res, device->fd, !device->caps.modifiers);
 	if (error) {
 		waybuf_kms_why_set(why, "%s (%s) cannot drive a display: %s", name, device->driver,
 			strerror(-error));
 		return error;
 	}
-	if (mode == WAYBUF_KMS_MASTER && !device->caps.atomic) {
+	if (mode != WAYBUF_KMS_INSPECT && !device->caps.atomic) {
 		waybuf_kms_why_set(why, "%s (%s) has no atomic KMS", name, device->driver);
 		return -ENOTSUP;
 	}
@@ -143,7 +148,7 @@ static int load(
 		error = waybuf_kms_state_create(device, &device->current);
 	if (!error)
 		error = waybuf_kms_probe_cache_create(&device->probes);
-	if (!error && mode == WAYBUF_KMS_MASTER)
+	if (!error && mode != WAYBUF_KMS_INSPECT)
 		device->stub_fence = waybuf_kms_stub_fence(device);
 	return error;
 }
@@ -208,6 +213,27 @@ void waybuf_kms_device_invalidate(struct waybuf_kms_device *device)
 	device->serial++;
 	waybuf_kms_device_check_master(device);
 	waybuf_kms_probe_cache_clear(device->probes);
+}
+
+int waybuf_kms_device_follow(struct waybuf_kms_device *device, struct waybuf_kms_crtc *crtc)
+{
+	drmModeCrtcPtr info = drmModeGetCrtc(device->fd, crtc->id);
+	if (!info)
+		return errno ? -errno : -ENOMEM;
+	struct waybuf_kms_crtc_state *now = &device->current->crtcs[crtc->index];
+	bool same = info->mode_valid && now->mode &&
+		memcmp(&now->mode->info, &info->mode, sizeof(info->mode)) == 0;
+	int error = same ? 0
+			 : waybuf_kms_state_set_mode(
+				   device->current, crtc, info->mode_valid ? &info->mode : NULL);
+	if (!same)
+		waybuf_kms_probe_cache_clear(device->probes);
+	bool on = info->mode_valid;
+	drmModeFreeCrtc(info);
+	if (error)
+		return error;
+	device->known = true;
+	return on ? 0 : -ENOTCONN;
 }
 
 struct waybuf_kms_connector *waybuf_kms_device_find_connector(

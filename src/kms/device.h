@@ -71,6 +71,12 @@ enum waybuf_kms_mode {
 	/* never master, so that it disturbs nobody; cannot commit, TEST_ONLY included */
 	WAYBUF_KMS_INSPECT,
 	WAYBUF_KMS_MASTER,
+	/*
+	 * beside a host that commits on this open file itself: to test, and to make framebuffers
+	 * and requests for the host, after waybuf_kms_device_follow(). Whether the file is master
+	 * is the host's business, and it sees no capability that it does not expect.
+	 */
+	WAYBUF_KMS_GUEST,
 };
 
 /*
@@ -112,6 +118,13 @@ int waybuf_kms_device_refresh(struct waybuf_kms_device *device, bool probe, bool
  * commit sets everything.
  */
 void waybuf_kms_device_invalidate(struct waybuf_kms_device *device);
+
+/*
+ * Takes over from the kernel what the host of a WAYBUF_KMS_GUEST shows on @crtc: its mode; what the
+ * planes show is not asked, and stays out of requests. 0; -ENOTCONN: it is off; -ENOMEM, or the
+ * errno of the ioctls.
+ */
+int waybuf_kms_device_follow(struct waybuf_kms_device *device, struct waybuf_kms_crtc *crtc);
 
 /* Asks the kernel whether we are master, and remembers it. */
 bool waybuf_kms_device_check_master(struct waybuf_kms_device *device);

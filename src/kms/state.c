@@ -59,6 +59,33 @@ void waybuf_kms_layer_init(struct waybuf_kms_layer *layer, struct waybuf_kms_fb 
 	layer->h = fb->height;
 }
 
+void waybuf_kms_layer_set_color(
+	struct waybuf_kms_layer *layer, const struct waybuf_kms_plane *plane)
+{
+	const struct waybuf_format *format = waybuf_format_get(layer->fb->format);
+	if (!format || !format->is_yuv)
+		return;
+	layer->has_color =
+		waybuf_kms_prop_enum_value(&plane->props[WAYBUF_KMS_PLANE_COLOR_ENCODING],
+			"ITU-R BT.601 YCbCr", &layer->color_encoding) &&
+		waybuf_kms_prop_enum_value(&plane->props[WAYBUF_KMS_PLANE_COLOR_RANGE],
+			"YCbCr limited range", &layer->color_range);
+}
+
+int waybuf_kms_state_set_mode(struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc,
+	const struct _drmModeModeInfo *mode)
+{
+	struct waybuf_kms_mode_blob *blob = NULL;
+	int error = mode ? blob_create(state->device->fd, mode, &blob) : 0;
+	if (error)
+		return error;
+	struct waybuf_kms_crtc_state *now = &state->crtcs[crtc->index];
+	waybuf_kms_mode_blob_unref(now->mode);
+	now->mode = blob;
+	now->active = mode != NULL;
+	return 0;
+}
+
 int waybuf_kms_state_create(struct waybuf_kms_device *device, struct waybuf_kms_state **out)
 {
 	struct waybuf_kms_state *state = calloc(1, sizeof(*state));

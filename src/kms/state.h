@@ -49,6 +49,13 @@ struct waybuf_kms_layer {
 /* All of @fb, unscaled, at 0,0. */
 void waybuf_kms_layer_init(struct waybuf_kms_layer *layer, struct waybuf_kms_fb *fb);
 
+/*
+ * For YUV, what the CPU's conversion assumes, too: BT.601, limited range. Drivers differ in what they
+ * assume by themselves: vkms thinks of full range, most others of limited, which is what video is.
+ */
+void waybuf_kms_layer_set_color(
+	struct waybuf_kms_layer *layer, const struct waybuf_kms_plane *plane);
+
 struct waybuf_kms_plane_state {
 	struct waybuf_kms_layer layer; /* fb NULL: off. The state owns fb and in_fence */
 	uint32_t crtc; /* index */
@@ -102,6 +109,12 @@ int waybuf_kms_state_grow(struct waybuf_kms_state *state);
 int waybuf_kms_state_enable(struct waybuf_kms_state *state, struct waybuf_kms_connector *connector,
 	struct waybuf_kms_crtc *crtc, const struct _drmModeModeInfo *mode,
 	struct waybuf_kms_why *why);
+/*
+ * Notes that @crtc is on with @mode (copied), or off with NULL, as somebody else has set it. -ENOMEM,
+ * or the errno of creating a blob.
+ */
+int waybuf_kms_state_set_mode(struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc,
+	const struct _drmModeModeInfo *mode);
 /* Turns the CRTC, its planes and connectors off. */
 void waybuf_kms_state_disable(struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc);
 
