@@ -35,14 +35,14 @@ struct client {
 	struct wl_registry *registry;
 	struct wl_compositor *compositor;
 	struct wl_shm *shm;
-	struct wl_output *output;
+	struct wl_output *output; /* NULL: the server has none, as tiny-server */
 	struct xdg_wm_base *wm_base;
 	struct wp_presentation *presentation;
 	struct zwp_linux_dmabuf_v1 *dmabuf;
 	struct wp_linux_drm_syncobj_manager_v1 *syncobj; /* NULL where there are no timelines */
 	struct ext_image_copy_capture_manager_v1 *captures;
 	struct ext_output_image_capture_source_manager_v1 *sources;
-	int32_t width, height; /* of the output */
+	int32_t width, height; /* of the output, 0 without */
 };
 
 void client_connect(struct client *client, const struct daemon *daemon);

@@ -68,17 +68,23 @@ static void skip_without_timelines(void)
 void begin(struct scenario *s)
 {
 	skip_without_timelines();
+	daemon_start(&s->daemon, NULL);
+	begin_client(s);
+}
+
+void begin_client(struct scenario *s)
+{
+	skip_without_timelines();
 	s->timeline = sw_sync_open();
 	if (s->timeline < 0)
 		SKIP("no sw_sync");
-	daemon_start(&s->daemon, NULL);
 	client_connect(&s->client, &s->daemon);
 	ck_assert_msg(s->client.syncobj, "there are timelines, but they were not offered");
 	window_init(&s->window, &s->client);
 	points_init(&s->points, &s->window);
 	for (uint32_t i = 0; i < PICTURES; i++) {
-		picture_init(&s->client, &s->pictures[i], PICTURE_DMABUF, (uint32_t)s->client.width,
-			(uint32_t)s->client.height, DRM_FORMAT_XRGB8888);
+		picture_init(&s->client, &s->pictures[i], PICTURE_DMABUF, (uint32_t)s->window.width,
+			(uint32_t)s->window.height, DRM_FORMAT_XRGB8888);
 		picture_draw(&s->pictures[i], i);
 	}
 }

@@ -32,6 +32,8 @@ struct scenario {
 /* Skips where there are no timelines, or no sw_sync. */
 void begin(struct scenario *s);
 void end(struct scenario *s);
+/* The client alone: of the server whose socket is `test` in the folder of @s->daemon. */
+void begin_client(struct scenario *s);
 /* The client goes, and waybufd stays. */
 void hang_up(struct scenario *s);
 void points_finish(struct points *points);
