@@ -14,6 +14,7 @@
 #include "presentation.h"
 #include "shm.h"
 #include "socket.h"
+#include "subsurface.h"
 #include "surface.h"
 #include "surface_state.h"
 #include "util/log.h"
@@ -131,7 +132,8 @@ static bool offer_display(struct daemon *daemon)
 	if (ret < 0)
 		return failed("surfaces cannot be offered", ret);
 	daemon->output->global = output_global_create(daemon->output);
-	if (!daemon->output->global || !surface_compositor_create(daemon) || !shm_create(daemon) ||
+	if (!daemon->output->global || !surface_compositor_create(daemon) ||
+		!subsurface_compositor_create(daemon) || !shm_create(daemon) ||
 		!xdg_shell_create(daemon) || !presentation_create(daemon) ||
 		!capture_create(daemon->output))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
@@ -155,6 +157,7 @@ bool daemon_init(struct daemon *daemon, const struct options *options)
 {
 	*daemon = (struct daemon){.options = options};
 	wl_list_init(&daemon->surfaces);
+	wl_list_init(&daemon->subsurfaces);
 	wl_list_init(&daemon->toplevels);
 	wl_list_init(&daemon->xdg_surfaces);
 	return create_base(daemon);

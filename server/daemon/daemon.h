@@ -42,6 +42,7 @@ struct daemon {
 	struct waybuf_server_monitor *monitor;
 	struct output *output; /* NULL: an allocation service only */
 	struct wl_list surfaces; // surface.link
+	struct wl_list subsurfaces; // subsurface.daemon_link
 	struct wl_list toplevels; // xdg_toplevel.link, mapped ones, the topmost first
 	struct wl_list xdg_surfaces; // xdg_surface.link
 	const char *socket;

@@ -93,9 +93,9 @@ static bool frame_is(const struct frame *frame, uint32_t buffer)
 
 static bool concerns(const struct surface *surface, uint32_t id)
 {
-	const struct surface_commit *commit;
-	wl_list_for_each(commit, &surface->commits, link)
-		if (frame_is(commit->state.frame, id))
+	const struct surface_part *part;
+	wl_list_for_each(part, &surface->parts, link)
+		if (frame_is(part->state.frame, id))
 			return true;
 	return wl_resource_get_id(surface->resource) == id || frame_is(surface->current.frame, id);
 }
@@ -105,6 +105,8 @@ static const char *debtor(const struct surface *surface, bool waits)
 {
 	if (waits)
 		return "the client, whose work is not over or was never submitted";
+	if (surface_waits_for_parent(surface))
+		return "the client, by the commit of a parent surface";
 	if (surface->dirty && surface->visible)
 		return "the display, by its next flip";
 	return surface->current.frame ? "the client, by its next commit" : "nobody";
@@ -124,7 +126,11 @@ static void report_why(const struct surface *surface, struct waybuf_report *repo
 	json_add_number(&builder, builder.root, "surface", wl_resource_get_id(surface->resource));
 	if (shown)
 		json_add_number(&builder, builder.root, "shows", shown->who.buffer);
-	json_add_string(&builder, builder.root, "state", waits ? text : "waits for no fence");
+	if (!waits)
+		snprintf(text, sizeof(text), "%s",
+			surface_waits_for_parent(surface) ? "waits for the commit of its parent"
+							  : "waits for no fence");
+	json_add_string(&builder, builder.root, "state", text);
 	json_add_string(&builder, builder.root, "owed_by", debtor(surface, waits));
 	report_add(report, json_finish(&builder));
 }

@@ -10,6 +10,7 @@
 #include "fence/sync_file.h"
 #include "output.h"
 #include "presentation.h"
+#include "subsurface.h"
 #include "util/log.h"
 
 /* The repaint loop; output.h has its states. */
@@ -227,7 +228,7 @@ const struct waybuf_kms_listener output_kms_listener = {
 void output_surface_applied(struct output *output, struct surface *surface)
 {
 	/* one that became visible with this commit has changed the stack */
-	if (surface->dirty && surface->visible)
+	if (surface->dirty && subsurface_in_sight(surface))
 		output_damage(output);
 	if (!output->dirty || !surface->visible)
 		callbacks_arm(output, surface);

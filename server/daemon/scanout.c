@@ -26,6 +26,8 @@ static const char *scene_refusal(const struct output *output, const struct scene
 		return "its buffer is rotated or mirrored";
 	if (frame->width != output->width || frame->height != output->height || layer->scale != 1)
 		return "it is not as large as the output";
+	if (layer->x || layer->y)
+		return "it is not where the output begins";
 	return NULL;
 }
 

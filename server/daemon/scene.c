@@ -5,6 +5,7 @@
 #include "output.h"
 #include "presentation.h"
 #include "scene.h"
+#include "subsurface.h"
 #include "xdg.h"
 
 static bool layer_covers(const struct scene *scene, const struct scene_layer *layer)
@@ -28,8 +29,24 @@ static void move_list(struct wl_list *to, struct wl_list *from)
 	wl_list_init(from);
 }
 
-static void add(struct output *output, struct scene *scene, struct surface *surface)
+/* False: no room is left, or nothing that is below could be seen. */
+static bool add_more(const struct scene *scene)
 {
+	return scene->n_layers < SCENE_MAX_LAYERS && !scene_is_covered(scene);
+}
+
+/* Smaller than its own scale, or beside the output: there is nothing to see. */
+static bool is_seen(const struct scene *scene, const struct surface *surface, int64_t x, int64_t y)
+{
+	return surface->width && surface->height && x < scene->width && y < scene->height &&
+		x + surface->width > 0 && y + surface->height > 0;
+}
+
+static void add(
+	struct output *output, struct scene *scene, struct surface *surface, int64_t x, int64_t y)
+{
+	if (!is_seen(scene, surface, x, y))
+		return;
 	struct frame *frame = frame_read(surface->current.frame);
 	if (!frame)
 		return;
@@ -38,9 +55,8 @@ static void add(struct output *output, struct scene *scene, struct surface *surf
 		.frame = frame,
 		.who = frame->who,
 		.surface = surface,
-		/* in the middle, also when it is too large */
-		.x = (int32_t)(((int64_t)scene->width - surface->width) / 2),
-		.y = (int32_t)(((int64_t)scene->height - surface->height) / 2),
+		.x = (int32_t)x,
+		.y = (int32_t)y,
 		.width = surface->width,
 		.height = surface->height,
 		.scale = surface->current.scale,
@@ -52,6 +68,32 @@ static void add(struct output *output, struct scene *scene, struct surface *surf
 	output->visible[output->n_visible++] = surface;
 	surface->visible = true;
 	surface->dirty = false;
+}
+
+/* The surface with its subsurfaces. As deep as a tree may be, which is not deep. */
+static bool add_tree(
+	struct output *output, struct scene *scene, struct surface *surface, int64_t x, int64_t y)
+{
+	const struct surface_place *places = surface->current.stack.data;
+	size_t n = surface->current.stack.size / sizeof(*places);
+	if (n == 0)
+		add(output, scene, surface, x, y);
+	for (size_t i = n; i-- > 0 && add_more(scene);) {
+		const struct subsurface *child = places[i].child;
+		if (!child)
+			add(output, scene, surface, x, y);
+		else if (child->surface->mapped)
+			add_tree(output, scene, child->surface, x + places[i].x, y + places[i].y);
+	}
+	return add_more(scene);
+}
+
+/* In the middle, also when it is too large. */
+static bool add_toplevel(struct output *output, struct scene *scene, struct surface *surface)
+{
+	int64_t x = ((int64_t)scene->width - surface->width) / 2;
+	int64_t y = ((int64_t)scene->height - surface->height) / 2;
+	return add_tree(output, scene, surface, x, y);
 }
 
 /* Those that are hidden from now on wait for no flip. */
@@ -81,11 +123,8 @@ struct scene *scene_create(struct output *output)
 	output->n_visible = 0;
 	struct xdg_toplevel *toplevel;
 	wl_list_for_each(toplevel, &output->daemon->toplevels, link) {
-		if (scene->n_layers == SCENE_MAX_LAYERS || scene_is_covered(scene))
+		if (!add_toplevel(output, scene, toplevel->xdg->surface))
 			break;
-		/* smaller than its own scale: there is nothing to see */
-		if (toplevel->xdg->surface->width && toplevel->xdg->surface->height)
-			add(output, scene, toplevel->xdg->surface);
 	}
 	settle_hidden(output, before, n_before);
 	return scene;

@@ -13,6 +13,7 @@
 #include "output.h"
 #include "presentation.h"
 #include "region.h"
+#include "subsurface.h"
 #include "surface_state.h"
 #include "util/log.h"
 
@@ -149,16 +150,26 @@ static bool take_buffer(
 	return ret == 0;
 }
 
+/* False: memory is short. */
+static bool take_stack(struct surface *surface)
+{
+	if (!(surface->pending.changes & SURFACE_STACK) ||
+		wl_array_copy(&surface->pending.stack, &surface->stack) == 0)
+		return true;
+	wl_resource_post_no_memory(surface->resource);
+	return false;
+}
+
 /* The scale that this commit will have: its own, else that of what waits, else the current one. */
 static int32_t next_scale(const struct surface *surface)
 {
 	if (surface->pending.changes & SURFACE_SCALE)
 		return surface->pending.scale;
 	int32_t scale = surface->current.scale;
-	const struct surface_commit *commit;
-	wl_list_for_each(commit, &surface->commits, link)
-		if (commit->state.changes & SURFACE_SCALE)
-			scale = commit->state.scale;
+	const struct surface_part *part;
+	wl_list_for_each(part, &surface->parts, link)
+		if (part->state.changes & SURFACE_SCALE)
+			scale = part->state.scale;
 	return scale;
 }
 
@@ -199,7 +210,7 @@ static void make_commit(struct surface *surface, struct waybuf_syncobj_points *p
 {
 	struct surface_fences fences = {.fence = {points->acquire}, .error = points->error};
 	struct frame *frame;
-	if (!take_buffer(surface, points, &frame))
+	if (!take_stack(surface) || !take_buffer(surface, points, &frame))
 		return;
 	if (frame && !latch(surface, frame, &fences.fence[1]))
 		return;
@@ -250,10 +261,12 @@ static void surface_destroyed(struct wl_resource *resource)
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
 	output_surface_gone(surface->daemon->output, surface);
-	waybuf_gate_queue_destroy(surface->queue);
+	subsurface_surface_gone(surface);
+	surface_queue_finish(surface);
 	forget_pending_buffer(surface);
 	surface_state_finish(&surface->pending);
 	surface_state_finish(&surface->current);
+	wl_array_release(&surface->stack);
 	wl_list_remove(&surface->link);
 	free(surface);
 }
@@ -276,7 +289,9 @@ static void handle_create_surface(
 	surface->daemon = daemon;
 	surface_state_init(&surface->pending);
 	surface_state_init(&surface->current);
-	wl_list_init(&surface->commits);
+	wl_list_init(&surface->parts);
+	wl_list_init(&surface->children);
+	wl_array_init(&surface->stack);
 	wl_list_insert(&daemon->surfaces, &surface->link);
 	wl_resource_set_implementation(
 		surface->resource, &surface_impl, surface, surface_destroyed);
@@ -326,8 +341,7 @@ bool surface_set_role(struct surface *surface, const struct surface_role *role, 
 
 bool surface_has_buffer(const struct surface *surface)
 {
-	return surface->pending_buffer || surface->current.frame ||
-		!wl_list_empty(&surface->commits);
+	return surface->pending_buffer || surface->current.frame || !wl_list_empty(&surface->parts);
 }
 
 bool surface_is_opaque(const struct surface *surface)

@@ -10,7 +10,9 @@
 #include "frame.h"
 
 struct daemon;
+struct subsurface;
 struct surface;
+struct surface_commit;
 
 /*
  * wl_surface.
@@ -21,6 +23,9 @@ struct surface;
  * else notices: the surface keeps its last frame, and a newer commit that is ready supersedes it by
  * folding it in. No commit waits longer than a second: then its buffer is given up, and the rest of
  * it becomes current.
+ *
+ * What a synchronised subsurface commits (subsurface.h) is kept for its parent's commit, and waits
+ * there and becomes current together with that.
  */
 
 enum surface_change {
@@ -29,6 +34,13 @@ enum surface_change {
 	SURFACE_TRANSFORM = 1 << 2,
 	SURFACE_OPAQUE = 1 << 3,
 	SURFACE_DAMAGE = 1 << 4,
+	SURFACE_STACK = 1 << 5,
+};
+
+/* A place in a surface's stack of itself and its subsurfaces. */
+struct surface_place {
+	struct subsurface *child; /* NULL: the surface itself */
+	int32_t x, y; /* relative to the surface; surface coordinates */
 };
 
 /* What is double buffered. The lists hold wl_resource links. */
@@ -38,6 +50,7 @@ struct surface_state {
 	int32_t scale;
 	int32_t transform; /* enum wl_output_transform */
 	pixman_region32_t opaque; /* surface coordinates */
+	struct wl_array stack; // struct surface_place, the lowest first; empty: the surface alone
 	struct wl_list callbacks; /* wl_callback */
 	struct wl_list feedbacks; /* wp_presentation_feedback */
 };
@@ -60,11 +73,17 @@ struct surface {
 	struct wl_resource *pending_buffer; /* attached, not committed; NULL: none */
 	struct wl_listener pending_buffer_destroyed;
 	struct waybuf_gate_queue *queue;
-	struct wl_list commits; // surface_commit.link, in the queue, oldest first
+	struct wl_list parts; // surface_part.link: commits that wait, oldest first
 
 	/* once given, a surface keeps its role; the object of it comes and goes (NULL) */
 	const struct surface_role *role;
 	void *role_object;
+
+	struct subsurface *subsurface; /* it is one now; NULL: it is none */
+	struct wl_list children; // subsurface.link, in no order
+	struct wl_array stack; // as in surface_state, what the next commit will say
+	struct surface_commit *kept; /* for the parent's next commit; NULL: nothing */
+	bool mapped; /* has content and a role, and so have its ancestors */
 
 	/* changed since a scene was last made of it: its frame is not the one on the screen */
 	bool dirty;
@@ -87,6 +106,9 @@ bool surface_set_role(struct surface *surface, const struct surface_role *role, 
 
 /* Whether there is, or will be, a buffer: attached, waiting or shown. */
 bool surface_has_buffer(const struct surface *surface);
+
+/* Whether something waits for the commit of an ancestor. */
+bool surface_waits_for_parent(const struct surface *surface);
 
 /* Whether everything of the surface hides what is below it. */
 bool surface_is_opaque(const struct surface *surface);

@@ -4,12 +4,14 @@
 #include "daemon.h"
 #include "output.h"
 #include "presentation.h"
+#include "subsurface.h"
 #include "surface_state.h"
 
 void surface_state_init(struct surface_state *state)
 {
 	*state = (struct surface_state){.scale = 1};
 	pixman_region32_init(&state->opaque);
+	wl_array_init(&state->stack);
 	wl_list_init(&state->callbacks);
 	wl_list_init(&state->feedbacks);
 }
@@ -28,6 +30,7 @@ void surface_state_finish(struct surface_state *state)
 	destroy_callbacks(&state->callbacks);
 	presentation_discard(&state->feedbacks);
 	pixman_region32_fini(&state->opaque);
+	wl_array_release(&state->stack);
 }
 
 void surface_state_fold(struct surface_state *dst, struct surface_state *src)
@@ -44,6 +47,11 @@ void surface_state_fold(struct surface_state *dst, struct surface_state *src)
 		dst->transform = src->transform;
 	if (src->changes & SURFACE_OPAQUE)
 		pixman_region32_copy(&dst->opaque, &src->opaque);
+	if (src->changes & SURFACE_STACK) {
+		wl_array_release(&dst->stack);
+		dst->stack = src->stack;
+		wl_array_init(&src->stack);
+	}
 	wl_list_insert_list(dst->callbacks.prev, &src->callbacks);
 	wl_list_init(&src->callbacks);
 	wl_list_insert_list(dst->feedbacks.prev, &src->feedbacks);
@@ -85,5 +93,7 @@ void surface_apply(struct surface *surface, struct surface_state *state)
 	surface->dirty |= changes != 0;
 	if (surface->role && surface->role->applied)
 		surface->role->applied(surface);
+	if (changes & SURFACE_STACK)
+		subsurface_stack_applied(surface);
 	output_surface_applied(surface->daemon->output, surface);
 }

@@ -21,27 +21,45 @@ void surface_state_fold_older(struct surface_state *dst, struct surface_state *s
 /* Makes @state current, and leaves it empty. */
 void surface_apply(struct surface *surface, struct surface_state *state);
 
-/* A commit that the gate has. */
-struct surface_commit {
-	struct surface *surface;
-	struct surface_state state;
-	struct wl_list link; // surface.commits
-};
-
 /* What must be over before a frame is read. NULL: nothing. */
 struct surface_fences {
 	struct waybuf_fence *fence[2]; /* of the commit's acquire point, of the buffer */
 	int error; /* a negative errno if one could not be had; else 0 */
 };
 
+/* What becomes current together: of one surface, or of a parent with synchronised subsurfaces. */
+struct surface_commit {
+	struct wl_list parts; // surface_part.commit_link
+	bool sent; /* the gate has it; false: it waits for a parent's commit */
+	bool *gone; /* set when it is destroyed; NULL: nobody asks */
+};
+
+/* Of a commit that was not applied yet. */
+struct surface_part {
+	struct surface_commit *commit;
+	struct surface *surface;
+	struct surface_state state;
+	struct surface_fences fences; /* referenced, until the gate has them */
+	bool kept; /* has waited for a parent's commit */
+	struct wl_list commit_link; // surface_commit.parts
+	struct wl_list link; // surface.parts
+};
+
 /* How the daemon's gate hands commits back. */
 extern const struct waybuf_gate_ops surface_gate_ops;
 
 /*
- * Takes @state, whose frame waits for @fences (borrowed), and applies it now or when it is ready.
- * It is left empty.
+ * Takes @state, whose frame waits for @fences (borrowed), with what synchronised subsurfaces have
+ * kept for this. It is applied now or when it is ready, or kept for the parent's commit. It is left
+ * empty, unless memory is short, and the client was told so.
  */
 void surface_enqueue(
 	struct surface *surface, struct surface_state *state, const struct surface_fences *fences);
+/* A subsurface is about to leave its parent: takes what its tree has in commits kept above it. */
+void surface_take_back_kept(struct surface *surface);
+/* Waits for the parent's commit no longer. */
+void surface_send_kept(struct surface *surface);
+/* The surface is about to go: so does all that it has committed, and its queue. */
+void surface_queue_finish(struct surface *surface);
 
 #endif

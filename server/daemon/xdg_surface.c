@@ -114,7 +114,8 @@ void xdg_surface_drop_role(struct xdg_surface *xdg)
 	xdg->toplevel = NULL;
 	xdg->role = NULL;
 	xdg->role_resource = NULL;
-	if (xdg->surface)
+	/* it may have another role, if it was never constructed */
+	if (xdg->surface && xdg->surface->role_object == xdg)
 		xdg->surface->role_object = NULL;
 }
 

@@ -6,6 +6,7 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "subsurface.h"
 #include "xdg.h"
 
 /* Requests come only while the xdg_surface is there: it may not be destroyed before its role. */
@@ -79,7 +80,7 @@ static void mapped(struct xdg_surface *xdg, bool now)
 			configure_top(daemon);
 	}
 	if (xdg->surface)
-		output_send_enter(daemon->output, xdg->surface, now);
+		subsurface_set_mapped(xdg->surface, now);
 	output_stack_changed(daemon->output);
 }
 

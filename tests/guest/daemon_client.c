@@ -46,6 +46,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		uint32_t version;
 	} wanted[] = {
 		{&wl_compositor_interface, &client->compositor, 6},
+		{&wl_subcompositor_interface, &client->subcompositor, 1},
 		{&wl_shm_interface, &client->shm, 2},
 		{&wl_output_interface, &client->output, 1},
 		{&xdg_wm_base_interface, &client->wm_base, 6},
@@ -104,6 +105,7 @@ void client_disconnect(struct client *client)
 	destroy_proxy(client->wm_base);
 	destroy_proxy(client->output);
 	destroy_proxy(client->shm);
+	destroy_proxy(client->subcompositor);
 	destroy_proxy(client->compositor);
 	destroy_proxy(client->registry);
 	wl_display_disconnect(client->display);

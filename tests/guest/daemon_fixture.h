@@ -34,6 +34,7 @@ struct client {
 	struct wl_display *display;
 	struct wl_registry *registry;
 	struct wl_compositor *compositor;
+	struct wl_subcompositor *subcompositor;
 	struct wl_shm *shm;
 	struct wl_output *output; /* NULL: the server has none, as tiny-server */
 	struct xdg_wm_base *wm_base;

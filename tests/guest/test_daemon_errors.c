@@ -85,6 +85,98 @@ static void surface_before_role(struct toys *toys)
 	wl_surface_destroy(toys->surface);
 }
 
+/* Another surface, and its subsurface object. */
+static struct wl_surface *make_child(
+	struct toys *toys, struct wl_surface *parent, struct wl_subsurface **subsurface)
+{
+	struct wl_surface *child = wl_compositor_create_surface(toys->client.compositor);
+	*subsurface = wl_subcompositor_get_subsurface(toys->client.subcompositor, child, parent);
+	return child;
+}
+
+static void subsurface_twice(struct toys *toys)
+{
+	struct wl_subsurface *subsurface;
+	struct wl_surface *child = make_child(toys, toys->surface, &subsurface);
+	wl_subcompositor_get_subsurface(toys->client.subcompositor, child, toys->surface);
+}
+
+static void subsurface_of_a_toplevel(struct toys *toys)
+{
+	struct wl_surface *parent = wl_compositor_create_surface(toys->client.compositor);
+	make_toplevel(toys);
+	wl_subcompositor_get_subsurface(toys->client.subcompositor, toys->surface, parent);
+}
+
+static void toplevel_of_a_subsurface(struct toys *toys)
+{
+	struct wl_subsurface *subsurface;
+	struct wl_surface *child = make_child(toys, toys->surface, &subsurface);
+	/* the role stays */
+	wl_subsurface_destroy(subsurface);
+	xdg_wm_base_get_xdg_surface(toys->client.wm_base, child);
+}
+
+/* It has no role before it is constructed, and then it has the wrong one. */
+static void toplevel_becomes_subsurface(struct toys *toys)
+{
+	struct wl_surface *parent = wl_compositor_create_surface(toys->client.compositor);
+	toys->xdg_surface = xdg_wm_base_get_xdg_surface(toys->client.wm_base, toys->surface);
+	wl_subcompositor_get_subsurface(toys->client.subcompositor, toys->surface, parent);
+	xdg_surface_get_toplevel(toys->xdg_surface);
+}
+
+static void subsurface_of_itself(struct toys *toys)
+{
+	wl_subcompositor_get_subsurface(toys->client.subcompositor, toys->surface, toys->surface);
+}
+
+static void subsurfaces_in_a_ring(struct toys *toys)
+{
+	struct wl_subsurface *subsurface;
+	struct wl_surface *child = make_child(toys, toys->surface, &subsurface);
+	struct wl_surface *grandchild = make_child(toys, child, &subsurface);
+	wl_subcompositor_get_subsurface(toys->client.subcompositor, toys->surface, grandchild);
+}
+
+static void place_above_itself(struct toys *toys)
+{
+	struct wl_subsurface *subsurface;
+	struct wl_surface *child = make_child(toys, toys->surface, &subsurface);
+	wl_subsurface_place_above(subsurface, child);
+}
+
+static void place_below_a_stranger(struct toys *toys)
+{
+	struct wl_subsurface *subsurface;
+	make_child(toys, toys->surface, &subsurface);
+	wl_subsurface_place_below(
+		subsurface, wl_compositor_create_surface(toys->client.compositor));
+}
+
+static void place_above_a_nephew(struct toys *toys)
+{
+	struct wl_subsurface *subsurface, *other;
+	make_child(toys, toys->surface, &subsurface);
+	struct wl_surface *sibling = make_child(toys, toys->surface, &other);
+	wl_subsurface_place_above(subsurface, make_child(toys, sibling, &other));
+}
+
+static void place_above_one_that_went(struct toys *toys)
+{
+	struct wl_subsurface *subsurface, *other;
+	make_child(toys, toys->surface, &subsurface);
+	struct wl_surface *sibling = make_child(toys, toys->surface, &other);
+	wl_subsurface_destroy(other);
+	wl_subsurface_place_above(subsurface, sibling);
+}
+
+static void surface_before_subsurface(struct toys *toys)
+{
+	struct wl_subsurface *subsurface;
+	wl_surface_destroy(make_child(toys, toys->surface, &subsurface));
+}
+
 static void pool_empty(struct toys *toys)
 {
 	wl_shm_create_pool(toys->client.shm, toys->fd, 0);
@@ -292,6 +384,17 @@ static const struct mistake {
 	MISTAKE(size_indivisible, wl_surface, WL_SURFACE_ERROR_INVALID_SIZE),
 	MISTAKE(attach_offset, wl_surface, WL_SURFACE_ERROR_INVALID_OFFSET),
 	DESTRUCTION(surface_before_role, WL_SURFACE_ERROR_DEFUNCT_ROLE_OBJECT),
+	MISTAKE(subsurface_twice, wl_subcompositor, WL_SUBCOMPOSITOR_ERROR_BAD_SURFACE),
+	MISTAKE(subsurface_of_a_toplevel, wl_subcompositor, WL_SUBCOMPOSITOR_ERROR_BAD_SURFACE),
+	MISTAKE(toplevel_of_a_subsurface, xdg_wm_base, XDG_WM_BASE_ERROR_ROLE),
+	MISTAKE(toplevel_becomes_subsurface, xdg_wm_base, XDG_WM_BASE_ERROR_ROLE),
+	MISTAKE(subsurface_of_itself, wl_subcompositor, WL_SUBCOMPOSITOR_ERROR_BAD_PARENT),
+	MISTAKE(subsurfaces_in_a_ring, wl_subcompositor, WL_SUBCOMPOSITOR_ERROR_BAD_PARENT),
+	MISTAKE(place_above_itself, wl_subsurface, WL_SUBSURFACE_ERROR_BAD_SURFACE),
+	MISTAKE(place_below_a_stranger, wl_subsurface, WL_SUBSURFACE_ERROR_BAD_SURFACE),
+	MISTAKE(place_above_a_nephew, wl_subsurface, WL_SUBSURFACE_ERROR_BAD_SURFACE),
+	MISTAKE(place_above_one_that_went, wl_subsurface, WL_SUBSURFACE_ERROR_BAD_SURFACE),
+	DESTRUCTION(surface_before_subsurface, WL_SURFACE_ERROR_DEFUNCT_ROLE_OBJECT),
 	MISTAKE(pool_empty, wl_shm, WL_SHM_ERROR_INVALID_STRIDE),
 	MISTAKE(pool_of_a_pipe, wl_shm, WL_SHM_ERROR_INVALID_FD),
 	MISTAKE(pool_shrinks, wl_shm_pool, WL_SHM_ERROR_INVALID_FD),

@@ -299,6 +299,85 @@ TEST(implicit_clients_get_the_fence_on_the_buffer)
 	end(&s);
 }
 
+/* A synchronised subsurface, which is a child of the window, and its points. */
+struct child {
+	struct wl_surface *surface;
+	struct wl_subsurface *role;
+	struct wp_linux_drm_syncobj_surface_v1 *points;
+};
+
+static void child_init(struct child *child, struct scenario *s)
+{
+	child->surface = wl_compositor_create_surface(s->client.compositor);
+	child->role = wl_subcompositor_get_subsurface(
+		s->client.subcompositor, child->surface, s->window.surface);
+	child->points =
+		wp_linux_drm_syncobj_manager_v1_get_surface(s->client.syncobj, child->surface);
+}
+
+static void child_finish(struct child *child)
+{
+	wp_linux_drm_syncobj_surface_v1_destroy(child->points);
+	wl_subsurface_destroy(child->role);
+	wl_surface_destroy(child->surface);
+}
+
+static void child_commit(struct child *child, struct scenario *s, uint32_t acquire, int i)
+{
+	wp_linux_drm_syncobj_surface_v1_set_acquire_point(
+		child->points, s->points.acquire_proxy, 0, acquire);
+	wp_linux_drm_syncobj_surface_v1_set_release_point(
+		child->points, s->points.release_proxy[i], 0, 1);
+	wl_surface_attach(child->surface, s->pictures[i].buffer, 0, 0);
+	wl_surface_commit(child->surface);
+}
+
+/* A window whose subsurface never gets ready keeps its last frame, and so does the subsurface. */
+TEST(tree_is_given_up_together)
+{
+	struct scenario s;
+	struct child child;
+	begin(&s);
+	show_first(&s);
+	child_init(&child, &s);
+	child_commit(&child, &s, 9, 1);
+	set_points(&s, 1, 2, 1);
+	window_commit(&s.window, &s.pictures[2]);
+	ck_assert(!client_wait(&s.client, &s.window.presented, 2, 300));
+	ck_assert(on_screen(&s, &s.pictures[0]));
+	ck_assert_uint_eq(released(&s, 1) + released(&s, 2), 0);
+	ck_assert(client_wait(&s.client, &s.window.discarded, 1, 3000));
+	ck_assert_uint_eq(released(&s, 0), 0);
+	ck_assert_uint_eq(released(&s, 1), 1);
+	ck_assert_uint_eq(released(&s, 2), 1);
+	ck_assert(on_screen(&s, &s.pictures[0]));
+	set_points(&s, 1, 2, 2);
+	window_show(&s.window, &s.pictures[2]);
+	ck_assert(on_screen(&s, &s.pictures[2]));
+	child_finish(&child);
+	end(&s);
+}
+
+/* One that goes while its window waits for it: the window waits no longer. */
+TEST(child_that_goes_holds_nobody)
+{
+	struct scenario s;
+	struct child child;
+	begin(&s);
+	show_first(&s);
+	child_init(&child, &s);
+	child_commit(&child, &s, 9, 1);
+	set_points(&s, 1, 2, 1);
+	window_commit(&s.window, &s.pictures[2]);
+	ck_assert(!client_wait(&s.client, &s.window.presented, 2, 100));
+	child_finish(&child);
+	ck_assert(client_wait(&s.client, &s.window.presented, 2, 800));
+	ck_assert_uint_eq(released(&s, 1), 1);
+	ck_assert_uint_eq(released(&s, 2), 0);
+	ck_assert(on_screen(&s, &s.pictures[2]));
+	end(&s);
+}
+
 static void wait_released(struct scenario *s, int i)
 {
 	for (int tries = 0; tries < PATIENCE_MS / 10 && released(s, i) == 0; tries++)

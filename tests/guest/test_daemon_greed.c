@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <dirent.h>
 #include <drm_fourcc.h>
+#include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -183,6 +184,104 @@ TEST(windows_without_end)
 		alive = i % 100 || client_sync(&s.greedy);
 	}
 	ck_assert(!alive);
+	forget(&hoard);
+	end(&s);
+}
+
+/* Of @parent, each of the one before if @deep; how many it got before the connection ended. */
+static int hoard_subsurfaces(
+	struct hoard *hoard, struct client *client, struct wl_surface *parent, bool deep, int most)
+{
+	for (int i = 0; i < most; i++) {
+		struct wl_surface *surface =
+			keep(hoard, wl_compositor_create_surface(client->compositor));
+		keep(hoard,
+			wl_subcompositor_get_subsurface(client->subcompositor, surface, parent));
+		if (!client_sync(client))
+			return i;
+		if (deep)
+			parent = surface;
+	}
+	return most;
+}
+
+/* The greedy one was disconnected, and comes again; others are served meanwhile. */
+static void come_again(struct scenario *s, struct hoard *hoard)
+{
+	forget(hoard);
+	*hoard = (struct hoard){0};
+	ck_assert_int_eq(wl_display_get_error(s->greedy.display), ENOMEM);
+	client_disconnect(&s->greedy);
+	show_something(&s->daemon);
+	client_connect(&s->greedy, &s->daemon);
+}
+
+/* Trees that are put on top of each other; as above. */
+static int hoard_parents(struct hoard *hoard, struct client *client, int most)
+{
+	struct wl_surface *child = keep(hoard, wl_compositor_create_surface(client->compositor));
+	for (int i = 0; i < most; i++) {
+		struct wl_surface *parent =
+			keep(hoard, wl_compositor_create_surface(client->compositor));
+		keep(hoard, wl_subcompositor_get_subsurface(client->subcompositor, child, parent));
+		if (!client_sync(client))
+			return i;
+		child = parent;
+	}
+	return most;
+}
+
+TEST(subsurfaces_without_end)
+{
+	struct scenario s;
+	struct hoard hoard = {0};
+	begin(&s);
+	struct wl_surface *parent = keep(&hoard, wl_compositor_create_surface(s.greedy.compositor));
+	ck_assert_int_eq(hoard_subsurfaces(&hoard, &s.greedy, parent, false, 2000), 256);
+	come_again(&s, &hoard);
+	parent = keep(&hoard, wl_compositor_create_surface(s.greedy.compositor));
+	ck_assert_int_eq(hoard_subsurfaces(&hoard, &s.greedy, parent, true, 2000), 16);
+	come_again(&s, &hoard);
+	ck_assert_int_eq(hoard_parents(&hoard, &s.greedy, 2000), 16);
+	forget(&hoard);
+	end(&s);
+}
+
+#define TURNS 2000
+
+/* As many as there may be, and everything about them changes all the time. */
+TEST(subsurfaces_that_never_rest)
+{
+	struct scenario s;
+	struct hoard hoard = {0};
+	struct window window;
+	struct picture picture;
+	begin(&s);
+	window_init(&window, &s.greedy);
+	picture_init(&s.greedy, &picture, PICTURE_SHM, 64, 64, DRM_FORMAT_XRGB8888);
+	ck_assert_int_eq(hoard_subsurfaces(&hoard, &s.greedy, window.surface, false, 256), 256);
+	for (size_t i = 0; i < hoard.n; i += 2) {
+		wl_surface_attach((struct wl_surface *)hoard.proxies[i], picture.buffer, 0, 0);
+		wl_surface_commit((struct wl_surface *)hoard.proxies[i]);
+	}
+	wl_surface_attach(window.surface, picture.buffer, 0, 0);
+	wl_surface_commit(window.surface);
+	for (int32_t i = 0; i < TURNS; i++) {
+		size_t n = (size_t)i * 7 % 256;
+		struct wl_subsurface *subsurface = (struct wl_subsurface *)hoard.proxies[2 * n + 1];
+		wl_subsurface_set_position(subsurface, i % 300, i % 200);
+		wl_subsurface_place_below(subsurface, window.surface);
+		wl_surface_attach((struct wl_surface *)hoard.proxies[2 * n], picture.buffer, 0, 0);
+		wl_surface_commit((struct wl_surface *)hoard.proxies[2 * n]);
+		wl_surface_commit(window.surface);
+		if (i % 1000 == 0) {
+			ck_assert_msg(client_sync(&s.greedy), "no answer after %d turns", i);
+			show_something(&s.daemon);
+		}
+	}
+	ck_assert(client_sync(&s.greedy));
+	window_finish(&window);
+	picture_finish(&picture);
 	forget(&hoard);
 	end(&s);
 }
