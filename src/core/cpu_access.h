@@ -46,7 +46,7 @@ struct waybuf_cpu {
 };
 
 /* How long DMA_BUF_IOCTL_SYNC may take where others wait. Flushing caches takes milliseconds. */
-#define CPU_SYNC_MS 100
+#define CPU_SYNC_MS 250
 
 /*
  * Brackets for a thread that works for everybody, around memory that others can put fences on.

@@ -80,7 +80,7 @@ static void handle_captured(struct waybuf_fence_wait *wait, int status)
  * A driver finishes a capture within a frame or two, and until then the CRTC takes no commit. If
  * one never ends, a display must not stand still for a picture: after this long it is given up.
  */
-#define CAPTURE_LIMIT_MS 500
+#define CAPTURE_LIMIT_MS 2000
 
 static uint64_t now_ms(void)
 {

@@ -117,7 +117,7 @@ int display_commit(struct display *display, struct waybuf_kms_state *state,
 
 void display_wait(struct display *display, int flips, int captures)
 {
-	for (int i = 0; i < 200 && (display->flips < flips || display->captures < captures); i++)
+	for (int i = 0; i < 1000 && (display->flips < flips || display->captures < captures); i++)
 		waybuf_loop_dispatch(display->loop, 10);
 	ck_assert_int_eq(display->flips, flips);
 	ck_assert_int_eq(display->captures, captures);

@@ -414,6 +414,7 @@ TEST(displacing_fence_is_not_before_the_writeback)
 			}
 		} while (ret < 0);
 		display_wait(&display, flips + 2, captures + 1);
+		ck_assert_int_eq(display.capture_error, 0);
 		int written = captured.writeback_fences[display.crtc->index];
 		int off = displaced.out_fences[display.crtc->index];
 		ck_assert_int_eq(fence_info(written, &written_ns), 1);
