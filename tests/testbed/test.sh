@@ -113,8 +113,8 @@ command_test()
 	suite 'unit tests: gcc with sanitizers' tests_native asan native "${unit[@]}"
 	suite 'unit tests: clang' tests_native clang native "${unit[@]}"
 	suite 'unit tests: without optional features' tests_native bare native "${unit[@]}"
-	beside_wait
 	tests_stage 'tests of the testbed' tests_self
+	beside_wait
 	tests_tally
 }
 
