@@ -96,6 +96,8 @@ static int declare_pool(struct server_client *client, const struct waybuf_export
 	if (options->may_create_pool &&
 		options->may_create_pool(options->data, client->client, info) < 0)
 		return -EACCES;
+	/* they are charged until somebody looks */
+	token_expire(&server->tokens, server_now_ms());
 	struct waybuf_pool *core;
 	int ret = waybuf_pool_create(server->manager, client->account, info, &core);
 	if (ret < 0)

@@ -231,6 +231,8 @@ static void snapshot_trace(struct waybuf_server *server, struct wl_client *clien
 static void snapshot(struct waybuf_server_monitor *monitor, struct wl_client *client,
 	struct waybuf_report *report, uint32_t what, const char *argument)
 {
+	/* so that nobody is shown to hold what has ended */
+	token_expire(&monitor->server->tokens, server_now_ms());
 	switch (what) {
 	case WAYBUF_MONITOR_V1_SNAPSHOT_INFO:
 		report_info(monitor, report);

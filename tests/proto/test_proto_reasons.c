@@ -267,6 +267,26 @@ TEST(quota_of_pools_and_buffers)
 	world_finish(&w);
 }
 
+TEST(a_token_that_has_expired_is_not_charged)
+{
+	struct world w;
+	struct fixture_pool second, third;
+	struct fixture_server_options options = {.limits = &tight};
+	world_init(&w, &options);
+	waybuf_pool_v1_export_token(w.pool.proxy, 1, 1, 0);
+	raw_pool_create(&w.client, &second, 1, 1, 1);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(strlen(w.pool.token), 32);
+	ck_assert_uint_eq(second.reason, WAYBUF_REASON_QUOTA);
+	client_run(&w.client, 1100);
+	raw_pool_create(&w.client, &third, 1, 1, 1);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(third.configured, 1);
+	raw_pool_destroy(&second);
+	raw_pool_destroy(&third);
+	world_finish(&w);
+}
+
 TEST(quota_of_attachments)
 {
 	struct world w;
