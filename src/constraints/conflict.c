@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "constraints/solve.h"
 
@@ -24,6 +25,8 @@ enum kind { BOUND, PROBE, RULE };
 struct element {
 	uint32_t party;
 	enum kind kind;
+	/* of the party */
+	const struct waybuf_constraints *set;
 	const struct waybuf_rule *rule;
 	uint8_t word;
 	bool active;
@@ -143,6 +146,7 @@ static bool is_requirement(const struct waybuf_rule *rule)
 static void add_element(struct filter *filter, struct element element)
 {
 	element.active = true;
+	element.set = filter->ordered->parties[element.party].set;
 	if (filter->elements)
 		filter->elements[filter->n_elements] = element;
 	filter->n_elements++;
@@ -186,6 +190,27 @@ static void add_elements(struct filter *filter)
 	}
 }
 
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* The common part first. Scopes with one content are one for our purposes. */
+static int compare_scopes(const struct waybuf_constraints *set, uint8_t a, uint8_t b)
+{
+	if (a == 0 || b == 0)
+		return compare_numbers(a, b);
+	const struct waybuf_scope *x = &set->scopes[a - 1], *y = &set->scopes[b - 1];
+	int order = compare_numbers(x->n_formats, y->n_formats);
+	if (!order)
+		order = compare_numbers(x->n_modifiers, y->n_modifiers);
+	if (!order && x->n_formats)
+		order = memcmp(x->formats, y->formats, x->n_formats * sizeof(*x->formats));
+	if (!order && x->n_modifiers)
+		order = memcmp(x->modifiers, y->modifiers, x->n_modifiers * sizeof(*x->modifiers));
+	return order;
+}
+
 /* By party and field, then by what they say: groups stand together, wire order does not show. */
 static int compare_elements(const void *a, const void *b)
 {
@@ -202,10 +227,12 @@ static int compare_elements(const void *a, const void *b)
 		return x->rule->plane < y->rule->plane ? -1 : 1;
 	if (x->word != y->word)
 		return x->word < y->word ? -1 : 1;
-	uint64_t v = x->rule->value[x->word], w = y->rule->value[y->word];
-	if (v != w)
-		return v < w ? -1 : 1;
-	return (x->rule > y->rule) - (x->rule < y->rule);
+	int order = compare_numbers(waybuf_rule_value(x->set, x->rule, x->word),
+		waybuf_rule_value(y->set, y->rule, y->word));
+	if (!order)
+		order = compare_scopes(x->set, x->rule->scope, y->rule->scope);
+	/* what is left are two that strike out the same */
+	return order ? order : (x->rule > y->rule) - (x->rule < y->rule);
 }
 
 /* ---- striking out -------------------------------------------------------------------------- */
@@ -317,8 +344,7 @@ static struct waybuf_conflict describe(const struct filter *filter, const struct
 		conflict.field = element->rule->id;
 		conflict.plane = element->rule->plane;
 		conflict.part = waybuf_field_info(element->rule->id)->parts[element->word];
-		conflict.value = waybuf_rule_value(
-			filter->ordered->parties[element->party].set, element->rule, element->word);
+		conflict.value = waybuf_rule_value(element->set, element->rule, element->word);
 	}
 	return conflict;
 }

@@ -113,7 +113,8 @@ static void hash_groups(struct waybuf_ordered *ordered)
 			start = i;
 		/* a sum, so that the order inside the group does not show */
 		uint64_t sum = (i > start ? ordered->parties[i - 1].group_hash : 0) +
-			waybuf_hash(1, &ordered->parties[i].set->hash, 8);
+			waybuf_hash(1, &ordered->parties[i].set->hash, 8) +
+			ordered->parties[i].refused_hash;
 		for (uint32_t k = start; k <= i; k++)
 			ordered->parties[k].group_hash = sum;
 	}
@@ -133,6 +134,20 @@ static void note_places(struct waybuf_ordered *ordered)
 	}
 }
 
+/* Of two parties that say the same, the one whose imports were refused is not the same as the other. */
+static void hash_exclusions(struct waybuf_ordered *ordered)
+{
+	const struct waybuf_request *request = ordered->request;
+	for (size_t i = 0; i < request->n_exclusions; i++) {
+		const struct waybuf_exclusion *exclusion = &request->exclusions[i];
+		const uint64_t words[] = {
+			exclusion->exporter, exclusion->format, exclusion->modifier};
+		if (exclusion->who >= 0)
+			ordered->parties[ordered->places[exclusion->who]].refused_hash +=
+				waybuf_hash(1, words, sizeof(words));
+	}
+}
+
 static void sort_parties(struct waybuf_ordered *ordered)
 {
 	const struct waybuf_request *request = ordered->request;
@@ -147,6 +162,10 @@ static void sort_parties(struct waybuf_ordered *ordered)
 		return;
 	qsort(ordered->parties, ordered->n_parties, sizeof(*ordered->parties), compare_keys);
 	strike_repeated(ordered);
+	if (request->n_exclusions) {
+		note_places(ordered);
+		hash_exclusions(ordered);
+	}
 	hash_groups(ordered);
 	qsort(ordered->parties, ordered->n_parties, sizeof(*ordered->parties), compare_parties);
 	for (uint32_t i = 1; i < ordered->n_parties; i++)

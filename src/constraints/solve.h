@@ -27,7 +27,9 @@ struct waybuf_work {
 struct waybuf_ordered_party {
 	const struct waybuf_constraints *set;
 	uint64_t key;
-	/* hash over all sets of this key */
+	/* over the exclusions that it caused, in any order */
+	uint64_t refused_hash;
+	/* over all sets of this key, and what they refused */
 	uint64_t group_hash;
 	uint32_t role;
 	/* index in the request */

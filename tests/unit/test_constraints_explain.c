@@ -24,6 +24,45 @@ static void expect(struct kit_request *kit, int ret, const char *text)
 	kit_finish(kit);
 }
 
+/* Two scopes that ask for the same multiple: striking out the one or the other leads elsewhere. */
+static char *explain_equal_rules(bool swapped, uint64_t bystander)
+{
+	struct kit_request kit;
+	struct kit_set a = {.n_scopes = 2}, b = {0};
+	struct kit_part narrow = {.formats = {DRM_FORMAT_R8}, .n_formats = 1, .n_modifiers = 1};
+	struct kit_part wide = {.formats = {DRM_FORMAT_GR88, DRM_FORMAT_R8}, .n_formats = 2};
+	kit_rule(&narrow, WAYBUF_FIELD_WIDTH, WAYBUF_PLANE_ALL, 3, 7, WAYBUF_NO_LIMIT, 2);
+	kit_rule(&wide, WAYBUF_FIELD_WIDTH, WAYBUF_PLANE_ALL, 3, 1, 7, 2);
+	a.parts[swapped ? 2 : 1] = narrow;
+	a.parts[swapped ? 1 : 2] = wide;
+	kit_rule(kit_scope(&b, DRM_FORMAT_GR88, DRM_FORMAT_MOD_LINEAR), WAYBUF_FIELD_WIDTH,
+		WAYBUF_PLANE_ALL, 3, 7, WAYBUF_NO_LIMIT, 2);
+	/* parties stand in the order of their hashes, and only one of the two orders is the hard one */
+	kit_rule(&b.parts[1], WAYBUF_FIELD_OFFSET, WAYBUF_PLANE_ALL, 1, bystander, 0, 0);
+	kit_init(&kit, 6, 2);
+	kit_exporter(&kit, "heap");
+	kit_party(&kit, "a", kit_build(&a));
+	kit_party(&kit, "b", kit_build(&b));
+	struct waybuf_solution solution;
+	const struct waybuf_explanation *why = NULL;
+	ck_assert_int_eq(waybuf_negotiate(&kit.request, NULL, &solution, &why), -EOPNOTSUPP);
+	char *text = kit_explain(why);
+	waybuf_explanation_unref(why);
+	kit_finish(&kit);
+	return text;
+}
+
+TEST(equal_rules_of_two_scopes_have_an_order)
+{
+	for (uint64_t bystander = 2; bystander < 10; bystander++) {
+		char *text = explain_equal_rules(false, bystander);
+		char *swapped = explain_equal_rules(true, bystander);
+		ck_assert_str_eq(text, swapped);
+		free(text);
+		free(swapped);
+	}
+}
+
 TEST(two_strides_clash)
 {
 	struct kit_request kit;
