@@ -7,7 +7,7 @@
 #   run     what run, shell, demo and bench use; installed into run-prefix
 #   asan    gcc with ASan and UBSan, for the tests
 #   clang   clang, warnings are errors
-#   bare    gcc, every optional feature off
+#   bare    gcc, every optional feature off, protocol files of the release
 
 declare -g tb_build=yes
 
@@ -55,7 +55,10 @@ build()
 	tb_binds=("ro:$tb_top" "rw:$root")
 	tb_cwd=$root
 	tb_extra_env=()
-	[ "$name" != clang ] || tb_extra_env=(CC=clang CXX=clang++)
+	case $name in
+	clang) tb_extra_env=(CC=clang CXX=clang++) ;;
+	bare) tb_extra_env=(PKG_CONFIG_PATH=/opt/wayland-protocols) ;;
+	esac
 	rootfs_run "$(rootfs_path)" bash -c "$(declare -f build_inside); build_inside \"\$@\"" build \
 		"$root/$name" "$tb_top" "$install" "${args[@]}" >"$log" 2>&1 </dev/null {lock}>&-
 	status=$?

@@ -7,7 +7,7 @@
 setup()
 {
 	rootfs_ready && kernel_ready && return
-	say "first set-up in $(cache_dir): about 6 min on 2 cores, once"
+	say "first set-up in $(cache_dir): about 7 min on 2 cores, once"
 	host_prepare
 	cache_lock
 	rootfs_make '[1/3]'
