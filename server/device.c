@@ -27,11 +27,12 @@ static int device_probe(struct waybuf_device *base, const struct waybuf_layout *
 	return device->ops->import_test(device->data, layout);
 }
 
-static const struct waybuf_device_ops plain_ops = {.constraints = device_constraints};
-static const struct waybuf_device_ops probing_ops = {
-	.constraints = device_constraints,
-	.probe = device_probe,
-};
+static int device_copy(struct waybuf_device *base, const struct waybuf_layout *from,
+	const struct waybuf_layout *to, struct waybuf_fence **fence)
+{
+	struct server_device *device = from_base(base);
+	return device->ops->copy(device->data, from, to, fence);
+}
 
 /* Cuts at a character's start: what is sent must stay UTF-8. */
 static char *copy_name(const char *name)
@@ -59,7 +60,12 @@ int server_device_create(struct waybuf_server *server, const struct waybuf_serve
 	device->has_dev = info->has_dev;
 	device->ops = info->ops;
 	device->data = info->data;
-	device->base.ops = info->ops->import_test ? &probing_ops : &plain_ops;
+	device->base_ops = (struct waybuf_device_ops){
+		.constraints = device_constraints,
+		.probe = info->ops->import_test ? device_probe : NULL,
+		.copy = info->ops->copy ? device_copy : NULL,
+	};
+	device->base.ops = &device->base_ops;
 	device->base.kind = info->kind;
 	device->base.devnum = info->has_dev ? info->dev : 0;
 	device->base.name = device->name;

@@ -50,6 +50,8 @@ struct server_device {
 	char *name;
 	bool has_dev;
 	const struct waybuf_server_device_ops *ops;
+	/* of base: those that the host has */
+	struct waybuf_device_ops base_ops;
 	void *data;
 	struct wl_list link; // waybuf_server.devices, or none
 };

@@ -185,6 +185,17 @@ struct waybuf_server_device_ops {
 	 * of that exporter, format and modifier; -ENOMEM, -EMFILE, -ENFILE and -EBUSY are not.
 	 */
 	int (*import_test)(void *data, const struct waybuf_layout *layout);
+	/**
+	 * Optional. Starts a copy of @from into @to with the device's own engine (a blit of a GPU), when
+	 * memory has to move: two images of one format and size, both of which import_test has taken,
+	 * with modifiers and strides of their own. Must not wait: *fence, a reference for the caller,
+	 * settles when neither is touched any more, and until then both layouts and their fds are
+	 * valid; NULL: that is so already. A device that takes longer than a second makes the move fail.
+	 * 0, or a negative errno: it cannot copy these, and nothing was touched; then the CPU copies,
+	 * where both are linear. NULL: the device has no engine.
+	 */
+	int (*copy)(void *data, const struct waybuf_layout *from, const struct waybuf_layout *to,
+		struct waybuf_fence **fence);
 };
 
 struct waybuf_server_device_info {

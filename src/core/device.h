@@ -28,6 +28,14 @@ struct waybuf_device_ops {
 	 * remembered.
 	 */
 	int (*probe)(struct waybuf_device *device, const struct waybuf_layout *layout);
+	/*
+	 * Optional. Starts a copy of @from into @to, two images of one format, size and number of
+	 * planes that `probe` has taken, without waiting for anything. *fence (for the caller; NULL:
+	 * it is over) settles when neither is touched any more; both layouts are valid until then.
+	 * 0, or a negative errno: it does not do that, and nothing was touched.
+	 */
+	int (*copy)(struct waybuf_device *device, const struct waybuf_layout *from,
+		const struct waybuf_layout *to, struct waybuf_fence **fence);
 	/* Optional. The manager lets go of it. */
 	void (*destroy)(struct waybuf_device *device);
 };

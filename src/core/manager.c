@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/device.h"
+#include "core/device_copy.h"
 #include "core/manager.h"
 #include "core/storage.h"
 #include "util/sigbus.h"
@@ -18,6 +19,7 @@ static void init_lists(struct waybuf_manager *manager)
 	waybuf_list_init(&manager->devices);
 	waybuf_list_init(&manager->facts);
 	waybuf_list_init(&manager->pools);
+	waybuf_list_init(&manager->device_copies);
 	waybuf_linger_init(manager);
 	waybuf_recycler_init(&manager->recycler);
 }
@@ -76,6 +78,7 @@ void waybuf_manager_destroy(struct waybuf_manager *manager)
 	/* first, because what it completes still needs the rest */
 	waybuf_worker_destroy(manager->worker);
 	assert(waybuf_list_empty(&manager->pools));
+	waybuf_device_copies_finish(manager);
 	waybuf_linger_finish(manager);
 	waybuf_recycler_finish(&manager->recycler);
 	waybuf_devices_finish(manager);

@@ -34,6 +34,7 @@ struct waybuf_manager {
 	struct waybuf_list pools; // waybuf_pool.link
 	uint32_t next_device;
 	uint64_t next_key; /* of attachments */
+	struct waybuf_list device_copies; // waybuf_device_copy.link
 	struct waybuf_list lingering; // waybuf_storage.linger_link
 	struct waybuf_deadline linger_check;
 	struct waybuf_recycler recycler;

@@ -6,6 +6,7 @@
 
 #include "core/account.h"
 #include "core/copy.h"
+#include "core/device_copy.h"
 #include "core/migrate.h"
 #include "util/log.h"
 
@@ -21,9 +22,10 @@
  *   wait      for the writer's unmap and for its fences, those too that the kernel alone knows of,
  *             250 ms in all. Readers are not waited for: the screen is one of them, and it would
  *             never end.
- *   copy      on the worker. Nobody can write the old storage now, so readers do no harm. If a
- *             fence has come meanwhile, as only whoever means harm adds one, the copy fails at
- *             once: others are waiting for the worker.
+ *   copy      by a device that has an engine and takes both storages, else on the worker. Nobody
+ *             can write the old storage now, so readers do no harm. If a fence has come meanwhile,
+ *             as only whoever means harm adds one, the worker's copy fails at once: others are
+ *             waiting for it.
  *   publish   the new storage is generation n+1. Views that know n are told that it is retired.
  *   free      whoever still reads generation n holds it; it goes with the last of them, and is
  *             charged until nobody outside has its fds any more (linger.c).
@@ -60,6 +62,7 @@ struct migration {
 	struct waybuf_storage *source; /* referenced while the copy runs */
 	bool quiet; /* no writer any more */
 	bool copying;
+	struct waybuf_device_copy *device_copy; /* NULL: the worker copies */
 	bool failed;
 	struct waybuf_fence_wait wait; /* for the writer's fence */
 	struct waybuf_deadline deadline, look_again;
@@ -111,6 +114,11 @@ static void end_migration(struct migration *migration, int error)
 static void fail_migration(struct migration *migration, int error)
 {
 	migration->failed = true;
+	if (migration->device_copy) {
+		waybuf_device_copy_abandon(migration->device_copy);
+		migration->device_copy = NULL;
+		migration->copying = false;
+	}
 	if (!migration->copying && migration->target)
 		end_migration(migration, error);
 	else if (migration->relocation->error == 0)
@@ -167,13 +175,9 @@ static void handle_copied(struct waybuf_job *job)
 		publish(migration);
 }
 
-static void start_copy(struct migration *migration)
+static void start_cpu_copy(struct migration *migration)
 {
 	struct waybuf_buffer *buffer = migration->buffer;
-	if (buffer->fresh || migration->target->shares_pages) {
-		publish(migration); /* zeroes are there already, or the pages are the same */
-		return;
-	}
 	int error = waybuf_copy_prepare(&migration->copy, buffer->storage, migration->target);
 	if (error < 0) {
 		end_migration(migration, error);
@@ -188,6 +192,36 @@ static void start_copy(struct migration *migration)
 		migration->copying = false;
 		end_migration(migration, error);
 	}
+}
+
+static void handle_device_copied(void *data, int error)
+{
+	struct migration *migration = data;
+	migration->device_copy = NULL;
+	migration->copying = false;
+	if (error == 0)
+		publish(migration);
+	else if (error == -ETIME)
+		end_migration(migration, error); /* it may write there at any time */
+	else
+		start_cpu_copy(migration);
+}
+
+static void start_copy(struct migration *migration)
+{
+	struct waybuf_buffer *buffer = migration->buffer;
+	if (buffer->fresh || migration->target->shares_pages) {
+		publish(migration); /* zeroes are there already, or the pages are the same */
+		return;
+	}
+	int ret = waybuf_device_copy_start(buffer->storage, migration->target, handle_device_copied,
+		migration, &migration->device_copy);
+	if (ret == 1)
+		publish(migration);
+	else if (ret == 0)
+		migration->copying = true;
+	else
+		start_cpu_copy(migration);
 }
 
 /* ---- ask and wait -------------------------------------------------------------------------- */
