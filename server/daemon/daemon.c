@@ -7,6 +7,7 @@
 
 #include "capture.h"
 #include "daemon.h"
+#include "gpu.h"
 #include "info.h"
 #include "loop.h"
 #include "output.h"
@@ -98,6 +99,8 @@ static bool offer_buffers(struct daemon *daemon)
 {
 	const struct waybuf_server_monitor_options monitor = {
 		.data = daemon, .info = info_report, .why = info_why};
+	if (!gpu_offer(daemon))
+		return false;
 	int ret = daemon->output ? add_device(daemon) : 0;
 	if (ret == 0)
 		ret = offer_allocator(daemon);
@@ -165,6 +168,8 @@ bool daemon_init(struct daemon *daemon, const struct options *options)
 
 bool daemon_start(struct daemon *daemon)
 {
+	if (!gpu_check_environment())
+		return false;
 	/* first, because it can fail without a flicker; nobody is accepted before the loop runs */
 	daemon->socket = socket_listen(daemon->display, daemon->options->socket);
 	if (!daemon->socket)
@@ -197,6 +202,7 @@ void daemon_finish(struct daemon *daemon)
 	waybuf_worker_destroy(daemon->worker);
 	log_stats(daemon);
 	if (daemon->server) {
+		gpu_finish(daemon);
 		waybuf_server_monitor_destroy(daemon->monitor);
 		waybuf_server_allocator_destroy(daemon->allocator);
 		waybuf_server_syncobj_destroy(daemon->syncobj);

@@ -40,6 +40,8 @@ struct daemon {
 	struct waybuf_server_syncobj *syncobj; /* NULL: the device has no timelines */
 	struct waybuf_server_allocator *allocator;
 	struct waybuf_server_monitor *monitor;
+	struct waybuf_gpu *gpu; /* NULL: none */
+	uint32_t gpu_device; /* 0: not offered */
 	struct output *output; /* NULL: an allocation service only */
 	struct wl_list surfaces; // surface.link
 	struct wl_list subsurfaces; // subsurface.daemon_link

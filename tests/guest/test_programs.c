@@ -64,6 +64,22 @@ TEST(info)
 	daemon_stop(&server);
 }
 
+/* Mesa's renderer stands for a GPU, where the build has EGL. */
+TEST(gpu)
+{
+	setenv("WAYBUF_GPU", "software", 1);
+	daemon_start(&server);
+	RUN(WAYBUFCTL, "info");
+	check_status(0);
+	if (HAVE_GPU)
+		check_says("llvmpipe");
+	setenv("WAYBUF_GPU", "fast", 1);
+	RUN(WAYBUFD);
+	check_status(1);
+	check_says("WAYBUF_GPU is 'fast'");
+	daemon_stop(&server);
+}
+
 /* How many events of that name; each of them has what the viewers want. */
 static unsigned count_events(struct json_object *trace, const char *name)
 {

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_GPU_H
+#define DAEMON_GPU_H
+
+#include "daemon.h"
+
+/*
+ * The GPU as a device that clients can attach, and whose engine copies what has to move. It draws
+ * nothing. WAYBUF_GPU is "none", "software" (Mesa's renderer without a device: slow, and good for
+ * tests), or not set: the one that the display belongs to.
+ */
+
+/* False: said what is wrong on stderr. */
+bool gpu_check_environment(void);
+
+/* True also if there is none. False: said why on stderr. */
+bool gpu_offer(struct daemon *daemon);
+/* Before the server. */
+void gpu_finish(struct daemon *daemon);
+
+#endif

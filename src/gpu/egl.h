@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GPU_EGL_H
+#define GPU_EGL_H
+
+#include <EGL/egl.h>
+#include <EGL/eglext.h>
+#include <GLES3/gl3.h>
+/* the extensions of GLES 2 hold for 3, too */
+#include <GLES2/gl2ext.h>
+
+#include "gpu/gpu.h"
+
+/* Shared by the files of this folder. */
+struct gpu_functions {
+	PFNEGLGETPLATFORMDISPLAYEXTPROC get_platform_display;
+	PFNEGLCREATEIMAGEKHRPROC create_image;
+	PFNEGLDESTROYIMAGEKHRPROC destroy_image;
+	PFNEGLQUERYDMABUFFORMATSEXTPROC query_formats;
+	PFNEGLQUERYDMABUFMODIFIERSEXTPROC query_modifiers;
+	PFNGLEGLIMAGETARGETTEXTURE2DOESPROC image_target_texture;
+	/* NULL: copies end in glFinish() */
+	PFNEGLCREATESYNCKHRPROC create_sync;
+	PFNEGLDESTROYSYNCKHRPROC destroy_sync;
+	PFNEGLDUPNATIVEFENCEFDANDROIDPROC dup_fence;
+};
+
+struct waybuf_gpu {
+	unsigned refs; /* the owner's, and one for each copy */
+	bool closing;
+	struct waybuf_list copies; // gpu_copy.link
+
+	int fd; /* render node, -1 */
+	void *gbm; /* struct gbm_device, NULL */
+	char name[64];
+	EGLDisplay display;
+	EGLContext context;
+	bool has_modifiers;
+	struct gpu_functions egl;
+	struct waybuf_format_modifier *pairs;
+	size_t n_pairs;
+};
+
+void gpu_unref(struct waybuf_gpu *gpu);
+/* Settles what is waited for. */
+void gpu_cancel_copies(struct waybuf_gpu *gpu);
+
+/* The planes @first to @first + @n of the layout as an image of @format; EGL_NO_IMAGE_KHR if refused. */
+EGLImageKHR gpu_image_create(const struct waybuf_gpu *gpu, const struct waybuf_layout *layout,
+	uint32_t format, uint32_t first, uint32_t n, uint32_t width, uint32_t height);
+
+/* Fills pairs. 0, -EOPNOTSUPP (there are none), -ENOMEM. */
+int gpu_find_pairs(struct waybuf_gpu *gpu);
+
+#endif
