@@ -284,5 +284,7 @@ void view_orphan(struct view *view);
 void explain_pool(struct server_pool *pool, struct waybuf_report *report, bool all);
 /* Pool, members and storage in short. */
 void explain_top(struct server_pool *pool, struct waybuf_report *report);
+/* The wl_buffers of memory that the client has brought along. */
+void explain_brought(const struct server_client *client, struct waybuf_report *report);
 
 #endif

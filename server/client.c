@@ -123,6 +123,8 @@ struct server_client *server_client_get(struct waybuf_server *server, struct wl_
 		return NULL;
 	client->server = server;
 	client->client = wl_client;
+	client->id = ++server->last_client;
+	client->since_ms = server_now_ms();
 	name_client(client);
 	if (note_context(client) < 0 || open_account(client) < 0)
 		goto err_client;

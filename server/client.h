@@ -13,6 +13,9 @@ struct server_client {
 	struct waybuf_server *server;
 	struct wl_client *client;
 	struct waybuf_account *account;
+	/* for the monitor, never reused */
+	uint32_t id;
+	uint64_t since_ms;
 	/* comm[pid] of the peer */
 	char name[48];
 	uid_t uid;

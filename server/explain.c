@@ -5,8 +5,10 @@
 
 #include "allocator.h"
 #include "core/format.h"
+#include "core/usage.h"
 #include "report.h"
 #include "report/json.h"
+#include "wl_buffer.h"
 
 /*
  * What there is to say about a pool, as lines of a report. Clients read about their own pools, and
@@ -63,10 +65,15 @@ static void add_printed(
 	free(text);
 }
 
-static void report_pool(struct server_pool *pool, struct waybuf_report *report)
+/* The creator pays. */
+static void report_pool(struct server_pool *pool, struct waybuf_report *report, bool all)
 {
 	struct json_builder builder;
 	begin(&builder, "pool", pool);
+	if (all && !wl_list_empty(&pool->members)) {
+		const struct pool_member *payer = wl_container_of(pool->members.next, payer, link);
+		json_add_number(&builder, builder.root, "client", payer->client->id);
+	}
 	json_add_string(&builder, builder.root, "name", pool->name);
 	json_add_number(&builder, builder.root, "width", pool->width);
 	json_add_number(&builder, builder.root, "height", pool->height);
@@ -93,24 +100,71 @@ static void report_attachment(const struct attachment *attachment, const struct 
 	report_add(report, json_finish(&builder));
 }
 
+static void add_layout(struct json_builder *builder, const struct waybuf_layout *layout)
+{
+	char fourcc[WAYBUF_FOURCC_LEN], modifier[WAYBUF_MODIFIER_LEN];
+	json_add_number(builder, builder->root, "generation", layout->generation);
+	json_add_string(builder, builder->root, "exporter", layout->exporter);
+	json_add_string(
+		builder, builder->root, "format", waybuf_fourcc_string(layout->format, fourcc));
+	json_add_string(builder, builder->root, "modifier",
+		waybuf_modifier_string(layout->modifier, modifier));
+}
+
+/* Who is at it. */
+static void add_use(struct json_builder *builder, const struct waybuf_buffer_usage *usage)
+{
+	json_add_string(builder, builder->root, "state", usage->state);
+	json_add_number(builder, builder->root, "writers", usage->writers);
+	json_add_number(builder, builder->root, "readers", usage->readers);
+	json_add_number(builder, builder->root, "shown", usage->shown);
+	json_add_number(builder, builder->root, "fences", usage->fences);
+}
+
 static void report_storage(struct server_pool *pool, uint32_t index, struct waybuf_report *report)
 {
 	struct waybuf_buffer *buffer = waybuf_pool_buffer(pool->core, index);
 	const struct waybuf_layout *layout = waybuf_buffer_layout(buffer);
+	struct waybuf_buffer_usage usage;
 	struct json_builder builder;
+	waybuf_buffer_get_usage(buffer, &usage);
 	begin(&builder, "buffer", pool);
 	json_add_number(&builder, builder.root, "index", index);
 	json_add_number(&builder, builder.root, "bytes", waybuf_buffer_size(buffer));
-	if (layout) {
-		char fourcc[WAYBUF_FOURCC_LEN], modifier[WAYBUF_MODIFIER_LEN];
-		json_add_number(&builder, builder.root, "generation", layout->generation);
-		json_add_string(&builder, builder.root, "exporter", layout->exporter);
-		json_add_string(&builder, builder.root, "format",
-			waybuf_fourcc_string(layout->format, fourcc));
-		json_add_string(&builder, builder.root, "modifier",
-			waybuf_modifier_string(layout->modifier, modifier));
-	}
+	if (layout)
+		add_layout(&builder, layout);
+	add_use(&builder, &usage);
 	report_add(report, json_finish(&builder));
+}
+
+static void report_brought(const struct server_client *client, const struct server_buffer *brought,
+	const struct waybuf_buffer_usage *usage, struct waybuf_report *report)
+{
+	const struct waybuf_layout *layout = waybuf_binding_layout(&brought->binding);
+	struct json_builder builder;
+	json_begin(&builder);
+	json_add_string(&builder, builder.root, "type", "brought");
+	json_add_number(&builder, builder.root, "client", client->id);
+	json_add_number(&builder, builder.root, "wl_buffer", wl_resource_get_id(brought->resource));
+	json_add_number(&builder, builder.root, "width", layout->width);
+	json_add_number(&builder, builder.root, "height", layout->height);
+	add_layout(&builder, layout);
+	add_use(&builder, usage);
+	report_add(report, json_finish(&builder));
+}
+
+/* Memory that clients have brought along, by way of linux-dmabuf. */
+void explain_brought(const struct server_client *client, struct waybuf_report *report)
+{
+	const struct server_buffer *brought;
+	wl_list_for_each(brought, &client->buffers, link) {
+		struct waybuf_buffer_usage usage;
+		if (!brought->buffer || !brought->resource)
+			continue;
+		waybuf_buffer_get_usage(brought->buffer, &usage);
+		if (usage.foreign)
+			report_brought(client, brought, &usage, report);
+	}
 }
 
 static void report_choice(struct server_pool *pool, struct waybuf_report *report)
@@ -130,16 +184,21 @@ static void report_choice(struct server_pool *pool, struct waybuf_report *report
 	report_add(report, json_finish(&builder));
 }
 
-void explain_top(struct server_pool *pool, struct waybuf_report *report)
+static void report_buffers(struct server_pool *pool, struct waybuf_report *report, bool all)
 {
-	report_pool(pool, report);
+	report_pool(pool, report, all);
 	for (uint32_t i = 0; i < pool->count; i++)
 		report_storage(pool, i, report);
 }
 
+void explain_top(struct server_pool *pool, struct waybuf_report *report)
+{
+	report_buffers(pool, report, true);
+}
+
 void explain_pool(struct server_pool *pool, struct waybuf_report *report, bool all)
 {
-	explain_top(pool, report);
+	report_buffers(pool, report, all);
 	struct pool_member *member;
 	wl_list_for_each(member, &pool->members, link) {
 		struct attachment *attachment;

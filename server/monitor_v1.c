@@ -144,12 +144,15 @@ static void report_info(struct waybuf_server_monitor *monitor, struct waybuf_rep
 
 /* ---- top ----------------------------------------------------------------------------------- */
 
-static void report_client(const struct server_client *client, struct waybuf_report *report)
+static void report_client(
+	const struct server_client *client, uint64_t now_ms, struct waybuf_report *report)
 {
 	struct json_builder builder;
 	json_begin(&builder);
 	json_add_string(&builder, builder.root, "type", "client");
+	json_add_number(&builder, builder.root, "id", client->id);
 	json_add_string(&builder, builder.root, "name", client->name);
+	json_add_number(&builder, builder.root, "age_ms", now_ms - client->since_ms);
 	if (client->account->group)
 		json_add_string(&builder, builder.root, "group",
 			waybuf_account_name(client->account->group));
@@ -160,9 +163,12 @@ static void report_client(const struct server_client *client, struct waybuf_repo
 static void report_top(struct waybuf_server *server, struct waybuf_report *report)
 {
 	report_groups(server, report);
-	struct server_client *client;
-	wl_list_for_each(client, &server->clients, link)
-		report_client(client, report);
+	const uint64_t now_ms = server_now_ms();
+	const struct server_client *client;
+	wl_list_for_each(client, &server->clients, link) {
+		report_client(client, now_ms, report);
+		explain_brought(client, report);
+	}
 	struct server_pool *pool;
 	wl_list_for_each(pool, &server->pools, link)
 		explain_top(pool, report);

@@ -36,7 +36,7 @@ struct waybuf_server {
 	struct token_table tokens;
 	struct set_table sets;
 	uint32_t last_who;
-	uint32_t last_pool;
+	uint32_t last_pool, last_client;
 	/* one of each at most, NULL if there is none */
 	struct waybuf_server_dmabuf *dmabuf;
 	struct waybuf_server_allocator *allocator;

@@ -237,9 +237,15 @@ enum ctl_status ctl_collect_info(
 
 /* ---- other reports ------------------------------------------------------------------------- */
 
-static enum ctl_status collect_report(struct ctl_session *session, uint32_t what,
-	const char *argument, struct json_object **document)
+enum ctl_status ctl_ask_report(struct ctl_session *session, enum ctl_report what,
+	const char *argument, unsigned ms, struct json_object **document)
 {
+	static const uint32_t whats[] = {
+		[CTL_REPORT_TOP] = WAYBUF_MONITOR_V1_SNAPSHOT_TOP,
+		[CTL_REPORT_EXPLAIN] = WAYBUF_MONITOR_V1_SNAPSHOT_EXPLAIN,
+		[CTL_REPORT_WHY] = WAYBUF_MONITOR_V1_SNAPSHOT_WHY,
+		[CTL_REPORT_TRACE] = WAYBUF_MONITOR_V1_SNAPSHOT_TRACE,
+	};
 	struct waybuf_monitor_v1 *monitor =
 		ctl_session_bind(session, &waybuf_monitor_v1_interface, 1, 1);
 	if (!monitor) {
@@ -247,7 +253,8 @@ static enum ctl_status collect_report(struct ctl_session *session, uint32_t what
 		return CTL_UNSUPPORTED;
 	}
 	struct answer answer = {.fd = -1};
-	enum ctl_status status = ask_monitor(session, monitor, what, argument, &answer);
+	ctl_session_extend(session, ms);
+	enum ctl_status status = ask_monitor(session, monitor, whats[what], argument, &answer);
 	waybuf_monitor_v1_destroy(monitor);
 	if (status != CTL_OK)
 		return status;
@@ -263,16 +270,11 @@ static enum ctl_status collect_report(struct ctl_session *session, uint32_t what
 enum ctl_status ctl_collect_report(const char *display, enum ctl_report what, const char *argument,
 	unsigned ms, struct json_object **document)
 {
-	static const uint32_t whats[] = {
-		[CTL_REPORT_WHY] = WAYBUF_MONITOR_V1_SNAPSHOT_WHY,
-		[CTL_REPORT_TRACE] = WAYBUF_MONITOR_V1_SNAPSHOT_TRACE,
-	};
 	struct ctl_session session;
 	enum ctl_status status = ctl_session_open(&session, display, false);
 	if (status != CTL_OK)
 		return status;
-	session.deadline_ms += ms;
-	status = collect_report(&session, whats[what], argument, document);
+	status = ctl_ask_report(&session, what, argument, ms, document);
 	ctl_session_close(&session);
 	return status;
 }

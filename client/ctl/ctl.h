@@ -8,7 +8,8 @@
 
 /*
  * waybufctl: main.c reads the command line, collect.c gathers one document, print.c shows it as
- * text, trace.c has what it asks about commits, screenshot.c captures an output, image.c writes PNG files, session.c is the connection.
+ * text, top.c counts it up by client, explain.c shows a pool, trace.c has what it asks about commits,
+ * screenshot.c captures an output, image.c writes PNG files, session.c is the connection.
  *
  * Every function that can fail prints one line that says what to do, and returns the exit status.
  */
@@ -58,6 +59,9 @@ void ctl_session_close(struct ctl_session *session);
 void *ctl_session_bind(struct ctl_session *session, const struct wl_interface *interface,
 	uint32_t min_version, uint32_t max_version);
 
+/* The time that is left for an answer begins anew, with @ms more than usual. */
+void ctl_session_extend(struct ctl_session *session, unsigned ms);
+
 /* Dispatches until *@done is true or the time is over; prints what went wrong. */
 enum ctl_status ctl_session_wait(struct ctl_session *session, const bool *done, const char *what);
 /* Waits until the server has handled all requests so far. */
@@ -82,11 +86,45 @@ enum ctl_status ctl_collect_info(
 /* For people, 80 columns. @document may come from a server of another version. */
 void ctl_print_info(struct json_object *document, FILE *out);
 
-enum ctl_report { CTL_REPORT_WHY, CTL_REPORT_TRACE };
+enum ctl_report { CTL_REPORT_TOP, CTL_REPORT_EXPLAIN, CTL_REPORT_WHY, CTL_REPORT_TRACE };
 
 /* The same with the lines of another report of the server, which takes @ms longer than others. */
 enum ctl_status ctl_collect_report(const char *display, enum ctl_report what, const char *argument,
 	unsigned ms, struct json_object **document);
+
+/* The same on a connection that goes on. */
+enum ctl_status ctl_ask_report(struct ctl_session *session, enum ctl_report what,
+	const char *argument, unsigned ms, struct json_object **document);
+
+/* Text of a server goes to a terminal: control characters do not. */
+void ctl_print_clean(FILE *out, const char *text);
+/* "6.0 MiB" */
+void ctl_format_bytes(uint64_t bytes, char out[16]);
+
+/* ---- top.c and explain.c ------------------------------------------------------------------- */
+
+struct ctl_top_options {
+	const char *display;
+	/* NULL: memory; else a name that ctl_top_has_column() knows */
+	const char *sort;
+	/* buffer by buffer, not client by client */
+	bool buffers;
+	bool json;
+	/* how often; 0: until q is pressed, on a terminal, and once elsewhere */
+	unsigned count;
+	/* between two */
+	unsigned seconds;
+};
+
+enum ctl_status ctl_top(const struct ctl_top_options *options);
+bool ctl_top_has_column(const char *name);
+/* The table of a top report, 80 columns. */
+void ctl_print_top(struct json_object *document, const struct ctl_top_options *options, FILE *out);
+
+/* @id is a pool's, or POOL.INDEX of a buffer, as top shows it. */
+enum ctl_status ctl_explain(const char *display, const char *id, bool json);
+/* @index of a buffer, or -1: all. False: there is no such buffer. */
+bool ctl_print_explain(struct json_object *document, int64_t index, FILE *out);
 
 /* ---- trace.c ------------------------------------------------------------------------------- */
 

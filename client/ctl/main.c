@@ -22,12 +22,17 @@ void ctl_error(const char *format, ...)
 
 static const char usage[] =
 	"usage: waybufctl [--display NAME] info [--json] [--local]\n"
+	"       waybufctl [--display NAME] top [--buffers] [--sort COLUMN] [--json]\n"
+	"                 [--count N] [--seconds N]\n"
+	"       waybufctl [--display NAME] explain [--json] POOL[.INDEX]\n"
 	"       waybufctl [--display NAME] screenshot [--output NAME] FILE.png\n"
 	"       waybufctl [--display NAME] trace [--seconds N] --output FILE.json\n"
 	"       waybufctl [--display NAME] why [--json] ID\n"
 	"       waybufctl --help | --version\n"
 	"\n"
 	"  info         devices, planes, formats, exporters, and why one does not work\n"
+	"  top          who holds what, again and again on a terminal, else once\n"
+	"  explain      who needs what of a pool or a buffer, why this memory, why no other\n"
 	"  screenshot   writes what an output shows; FILE.png may be - for stdout\n"
 	"  trace        writes what happens to commits, for Perfetto; - for stdout\n"
 	"  why          what a surface waits for, by its id or that of its buffer\n"
@@ -35,7 +40,12 @@ static const char usage[] =
 	"  -d, --display NAME   Wayland socket of the server; default: WAYLAND_DISPLAY\n"
 	"  -o, --output NAME    which output to capture; default: the first one;\n"
 	"                       with trace: the file to write\n"
-	"  -s, --seconds N      how long to trace, 1 to 60; default: 5\n"
+	"  -s, --seconds N      how long to trace, 1 to 60; default: 5;\n"
+	"                       with top: between two tables; default: 1\n"
+	"  -b, --buffers        a row for each buffer, not for each client\n"
+	"  -c, --count N        so many tables, one after the other\n"
+	"  -S, --sort COLUMN    memory, buffers, descriptors, attached, shown, fences,\n"
+	"                       generation, time or name; default: memory\n"
 	"  -j, --json           one JSON document instead of text\n"
 	"  -l, --local          look at this machine, not at a server\n"
 	"  -h, --help           print this and exit\n"
@@ -45,8 +55,8 @@ static const char usage[] =
 	"offer what is needed.\n";
 
 struct arguments {
-	const char *display, *output, *seconds;
-	bool json, local;
+	const char *display, *output, *seconds, *count, *sort;
+	bool json, local, buffers;
 };
 
 static enum ctl_status run_info(const struct arguments *arguments, int argc, char **argv)
@@ -76,6 +86,63 @@ static enum ctl_status run_info(const struct arguments *arguments, int argc, cha
 	return CTL_OK;
 }
 
+/* 1 to 60, and @missing if there is none. */
+static bool parse_seconds(const char *text, unsigned missing, unsigned *seconds)
+{
+	char *end;
+	*seconds = missing;
+	if (!text)
+		return true;
+	unsigned long value = strtoul(text, &end, 10);
+	*seconds = (unsigned)value;
+	return *text >= '0' && *text <= '9' && !*end && value >= 1 && value <= 60;
+}
+
+static bool parse_count(const char *text, unsigned *count)
+{
+	char *end;
+	*count = 0;
+	if (!text)
+		return true;
+	unsigned long value = strtoul(text, &end, 10);
+	*count = (unsigned)value;
+	return *text >= '0' && *text <= '9' && !*end && value >= 1 && value <= 1000000;
+}
+
+static enum ctl_status run_top(const struct arguments *arguments, int argc, char **argv)
+{
+	struct ctl_top_options options = {
+		.display = arguments->display,
+		.sort = arguments->sort,
+		.buffers = arguments->buffers,
+		.json = arguments->json,
+	};
+	if (argc > 0 || arguments->output || arguments->local ||
+		!parse_seconds(arguments->seconds, 1, &options.seconds) ||
+		!parse_count(arguments->count, &options.count)) {
+		ctl_error(
+			"top takes --buffers, --sort COLUMN, --json, --count N and --seconds from 1 "
+			"to 60; see waybufctl --help");
+		return CTL_USAGE;
+	}
+	if (options.sort && !ctl_top_has_column(options.sort)) {
+		ctl_error("there is no column '%s' to sort by; see waybufctl --help", options.sort);
+		return CTL_USAGE;
+	}
+	return ctl_top(&options);
+}
+
+static enum ctl_status run_explain(const struct arguments *arguments, int argc, char **argv)
+{
+	if (argc != 1 || arguments->output || arguments->local || arguments->seconds) {
+		ctl_error(
+			"explain takes a pool, or a buffer as POOL.INDEX; waybufctl top --buffers "
+			"lists them");
+		return CTL_USAGE;
+	}
+	return ctl_explain(arguments->display, argv[0], arguments->json);
+}
+
 static enum ctl_status run_screenshot(const struct arguments *arguments, int argc, char **argv)
 {
 	if (argc != 1 || arguments->json || arguments->local || arguments->seconds) {
@@ -93,16 +160,14 @@ static enum ctl_status run_screenshot(const struct arguments *arguments, int arg
 
 static enum ctl_status run_trace(const struct arguments *arguments, int argc, char **argv)
 {
-	const char *text = arguments->seconds ? arguments->seconds : "5";
-	char *end;
-	unsigned long seconds = strtoul(text, &end, 10);
-	if (argc > 0 || !arguments->output || arguments->json || arguments->local || *end ||
-		seconds < 1 || seconds > 60) {
+	unsigned seconds;
+	if (argc > 0 || !arguments->output || arguments->json || arguments->local ||
+		!parse_seconds(arguments->seconds, 5, &seconds)) {
 		ctl_error("trace takes --output FILE, and --seconds from 1 to 60; see waybufctl "
 			  "--help");
 		return CTL_USAGE;
 	}
-	return ctl_trace(arguments->display, (unsigned)seconds, arguments->output);
+	return ctl_trace(arguments->display, seconds, arguments->output);
 }
 
 static enum ctl_status run_why(const struct arguments *arguments, int argc, char **argv)
@@ -119,6 +184,8 @@ static const struct {
 	enum ctl_status (*run)(const struct arguments *arguments, int argc, char **argv);
 } commands[] = {
 	{"info", run_info},
+	{"top", run_top},
+	{"explain", run_explain},
 	{"screenshot", run_screenshot},
 	{"trace", run_trace},
 	{"why", run_why},
@@ -147,13 +214,16 @@ static bool parse(int argc, char **argv, struct arguments *arguments, enum ctl_s
 		{"json", no_argument, NULL, 'j'},
 		{"local", no_argument, NULL, 'l'},
 		{"seconds", required_argument, NULL, 's'},
+		{"buffers", no_argument, NULL, 'b'},
+		{"count", required_argument, NULL, 'c'},
+		{"sort", required_argument, NULL, 'S'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
 	*status = CTL_OK;
 	int option;
-	while ((option = getopt_long(argc, argv, "d:o:s:jlhV", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "d:o:s:c:S:bjlhV", options, NULL)) != -1) {
 		switch (option) {
 		case 'd':
 			arguments->display = optarg;
@@ -169,6 +239,15 @@ static bool parse(int argc, char **argv, struct arguments *arguments, enum ctl_s
 			break;
 		case 's':
 			arguments->seconds = optarg;
+			break;
+		case 'b':
+			arguments->buffers = true;
+			break;
+		case 'c':
+			arguments->count = optarg;
+			break;
+		case 'S':
+			arguments->sort = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);

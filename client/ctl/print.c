@@ -39,8 +39,7 @@ static void break_line(struct line *line)
 	line->empty = true;
 }
 
-/* Text of a server goes to a terminal: control characters do not. */
-static void print_clean(FILE *out, const char *text)
+void ctl_print_clean(FILE *out, const char *text)
 {
 	for (; *text; text++)
 		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
@@ -55,7 +54,7 @@ static void add_word(struct line *line, const char *word)
 		fputc(' ', line->out);
 		line->column++;
 	}
-	print_clean(line->out, word);
+	ctl_print_clean(line->out, word);
 	line->column += length;
 	line->empty = false;
 }
@@ -284,13 +283,13 @@ static void print_device(struct json_object *device, FILE *out)
 	if (!why || strncmp(why, path, strlen(path)) != 0)
 		fprintf(out, "%s: ", path);
 	if (why) {
-		print_clean(out, why);
+		ctl_print_clean(out, why);
 		fputc('\n', out);
 		return;
 	}
-	print_clean(out, get_text(device, "driver"));
+	ctl_print_clean(out, get_text(device, "driver"));
 	fputc(' ', out);
-	print_clean(out, get_text(device, "version"));
+	ctl_print_clean(out, get_text(device, "version"));
 	fputc('\n', out);
 	print_list(device, "caps", "caps", out);
 	print_size(device, out);
@@ -368,7 +367,7 @@ static void print_group(struct json_object *group, FILE *out)
 	struct json_object *used = json_object_object_get(group, "used");
 	struct json_object *limit = json_object_object_get(group, "limit");
 	fputs("\ngroup ", out);
-	print_clean(out, get_text(group, "name"));
+	ctl_print_clean(out, get_text(group, "name"));
 	fputc('\n', out);
 	print_value(out, "clients", get_number(group, "clients"), NULL);
 	if (!json_object_is_type(used, json_type_object))
@@ -385,7 +384,7 @@ static void print_group(struct json_object *group, FILE *out)
 static void print_other(struct json_object *object, FILE *out)
 {
 	fputc('\n', out);
-	print_clean(out, get_text(object, "type"));
+	ctl_print_clean(out, get_text(object, "type"));
 	fputc('\n', out);
 	json_object_object_foreach(object, key, value)
 	{
@@ -426,13 +425,13 @@ static bool has_type(struct json_object *objects, const char *type)
 void ctl_print_info(struct json_object *document, FILE *out)
 {
 	fputs("waybuf ", out);
-	print_clean(out, get_text(document, "version"));
+	ctl_print_clean(out, get_text(document, "version"));
 	fputs(", as seen by ", out);
-	print_clean(out, get_text(document, "source"));
+	ctl_print_clean(out, get_text(document, "source"));
 	const char *note = get_string(document, "note");
 	if (note) {
 		fputs("\n(", out);
-		print_clean(out, note);
+		ctl_print_clean(out, note);
 		fputc(')', out);
 	}
 	fputs("\n\nexporters\n", out);

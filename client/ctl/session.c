@@ -61,6 +61,11 @@ enum ctl_status ctl_session_open(struct ctl_session *session, const char *name, 
 	return status;
 }
 
+void ctl_session_extend(struct ctl_session *session, unsigned ms)
+{
+	session->deadline_ms = now_ms() + CTL_PATIENCE_MS + ms;
+}
+
 void ctl_session_close(struct ctl_session *session)
 {
 	if (!session->display)

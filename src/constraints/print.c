@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "constraints/decode.h"
 #include "core/format.h"
@@ -193,6 +194,26 @@ static void print_choice(const struct waybuf_explanation *explanation, FILE *out
 		solution->proven ? "" : ", the best found in time");
 }
 
+/* The same party does not take any of them: one line. */
+static bool is_like(const struct waybuf_loser *a, const struct waybuf_loser *b)
+{
+	const struct waybuf_conflict *x = &a->conflict, *y = &b->conflict;
+	return a->loss == WAYBUF_LOSS_CONFLICT && b->loss == WAYBUF_LOSS_CONFLICT &&
+		x->field == WAYBUF_FIELD_SET && y->field == WAYBUF_FIELD_SET &&
+		a->modifier == b->modifier && strcmp(a->exporter, b->exporter) == 0 && x->name &&
+		y->name && strcmp(x->name, y->name) == 0;
+}
+
+static void print_alike(const struct waybuf_loser *losers, uint32_t n, FILE *out)
+{
+	char fourcc[WAYBUF_FOURCC_LEN], modifier[WAYBUF_MODIFIER_LEN];
+	fprintf(out, "not %s", losers[0].exporter);
+	for (uint32_t i = 0; i < n; i++)
+		fprintf(out, " %s", waybuf_fourcc_string(losers[i].format, fourcc));
+	fprintf(out, " %s: \"%s\" does not take them\n",
+		waybuf_modifier_string(losers[0].modifier, modifier), losers[0].conflict.name);
+}
+
 static void print_loser(const struct waybuf_loser *loser, FILE *out)
 {
 	fprintf(out, "not %s", loser->exporter);
@@ -224,8 +245,15 @@ void waybuf_explanation_print(const struct waybuf_explanation *explanation, FILE
 		print_choice(explanation, out);
 	else
 		print_refusal(explanation, out);
-	for (uint32_t i = 0; i < explanation->n_losers; i++)
-		print_loser(&explanation->losers[i], out);
+	for (uint32_t i = 0, n; i < explanation->n_losers; i += n) {
+		const struct waybuf_loser *losers = &explanation->losers[i];
+		for (n = 1; i + n < explanation->n_losers && is_like(losers, &losers[n]);)
+			n++;
+		if (n > 1)
+			print_alike(losers, n, out);
+		else
+			print_loser(losers, out);
+	}
 	if (explanation->n_more_losers)
 		fprintf(out, "and %u more\n", explanation->n_more_losers);
 }
@@ -243,6 +271,25 @@ static void print_scope(const struct waybuf_scope *scope, FILE *out)
 		fprintf(out, " %s", waybuf_modifier_string(scope->modifiers[i], name));
 }
 
+static void print_access(uint64_t access, FILE *out)
+{
+	static const char *const names[] = {"read", "write", "cpu-read", "cpu-write", "sample",
+		"render", "scanout", "encode", "decode"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (access >> i & 1)
+			fprintf(out, " %s", names[i]);
+	}
+}
+
+/* Of the manager, or of the kernel. */
+static void print_near(const uint64_t value[2], FILE *out)
+{
+	if (value[0] == UINT64_MAX)
+		fprintf(out, " dev %u:%u", major(value[1]), minor(value[1]));
+	else
+		fprintf(out, " device %" PRIu64, value[0]);
+}
+
 static void print_rule(
 	const struct waybuf_constraints *set, const struct waybuf_rule *rule, FILE *out)
 {
@@ -254,6 +301,14 @@ static void print_rule(
 	if (rule->id == WAYBUF_FIELD_HEAPS) {
 		while (waybuf_rule_next_heap(set, rule, &pos, &name, &length))
 			fprintf(out, " %.*s", (int)length, name);
+		return;
+	}
+	if (rule->id == WAYBUF_FIELD_ACCESS) {
+		print_access(rule->value[0], out);
+		return;
+	}
+	if (rule->id == WAYBUF_FIELD_NEAR) {
+		print_near(rule->value, out);
 		return;
 	}
 	for (size_t i = 0; i < rule->length / 8u; i++) {

@@ -83,25 +83,34 @@ static void give_up(struct backing *backing, int error, const struct waybuf_expl
 	finish(backing, NULL, error, why);
 }
 
-/* The first 26 bytes, but no half of a UTF-8 sequence. */
-static int name_length(const char *name)
+/* The first @max bytes, but no half of a UTF-8 sequence. */
+static int name_length(const char *name, size_t max)
 {
-	size_t length = strnlen(name, 27);
-	if (length < 27)
+	size_t length = strnlen(name, max + 1);
+	if (length <= max)
 		return (int)length;
-	for (length = 26; length > 0 && (name[length] & 0xc0) == 0x80; length--)
+	for (length = max; length > 0 && (name[length] & 0xc0) == 0x80; length--)
 		continue;
 	return (int)length;
 }
 
+/*
+ * Whoever looks at the kernel's lists sees whose it is, and then what: "mpv[4711] frames-2". The
+ * kernel takes 31 bytes; the owner, whom the client does not choose, has the first right to them.
+ */
 static void make_name(struct backing *backing)
 {
 	const struct waybuf_buffer *buffer = backing->buffer;
-	const char *name = buffer->pool->name;
+	const char *owner = waybuf_account_name(backing->account), *name = buffer->pool->name;
+	char index[16];
 	if (!name)
 		name = backing->exporter->caps.name;
-	snprintf(backing->name, sizeof(backing->name), "%.*s-%u", name_length(name), name,
-		buffer->index);
+	size_t used = (size_t)snprintf(index, sizeof(index), "-%u", buffer->index) + 1;
+	size_t room = sizeof(backing->name) - 1 - used;
+	int of_owner = name_length(owner, room);
+	int of_name = name_length(name, room - (size_t)of_owner);
+	snprintf(backing->name, sizeof(backing->name), "%.*s %.*s%s", of_owner, owner, of_name,
+		name, index);
 }
 
 static int charge(struct backing *backing)

@@ -136,7 +136,7 @@ static void check_exporter(const char *name, uint32_t format, int one_fd, uint32
 		ck_assert_uint_eq(real_size, memory->size);
 		ck_assert_int_eq(fcntl(memory->fd, F_GETFD), FD_CLOEXEC);
 		fdinfo(memory->fd, "name:", text, sizeof(text));
-		ck_assert_str_eq(text, "test-0");
+		ck_assert_str_eq(text, "test test-0");
 		/* nobody else has it: no handle was forgotten somewhere */
 		fdinfo(memory->fd, "count:", text, sizeof(text));
 		ck_assert_str_eq(text, "1");

@@ -80,6 +80,66 @@ TEST(gpu)
 	daemon_stop(&server);
 }
 
+/* A client of the allocator, and one with memory of its own, while they show something. */
+TEST(top_and_explain)
+{
+	daemon_start(&server);
+	struct program simple = START(SIMPLE_CLIENT, "--frames", "1000");
+	program_expect(&simple, "memory of", 10);
+	struct program heap = START(HEAP_CLIENT, "--frames", "1000");
+	for (int i = 0; i < 100 && !strstr(result.out, "brought"); i++) {
+		usleep(50000);
+		RUN(WAYBUFCTL, "top");
+		check_status(0);
+	}
+	check_says("CLIENT ");
+	check_says("brought");
+	check_says("udmabuf");
+	RUN(WAYBUFCTL, "top", "--buffers", "--count", "2", "--sort", "name");
+	check_says("1.0 ");
+	check_says("1024x768 XR24");
+	RUN(WAYBUFCTL, "explain", "1");
+	check_status(0);
+	check_says("must access cpu-read");
+	check_says("chosen: udmabuf XR24 LINEAR");
+	check_says("not memfd");
+	RUN(WAYBUFCTL, "explain", "--json", "1.0");
+	struct json_object *document = json_tokener_parse(result.out);
+	ck_assert(json_object_is_type(document, json_type_object));
+	json_object_put(document);
+	RUN(WAYBUFCTL, "explain", "1.7");
+	check_status(1);
+	check_says("pool 1 has no buffer 7");
+	RUN(WAYBUFCTL, "explain", "77");
+	check_status(1);
+	check_says("there is no such pool");
+	program_signal(&simple, SIGTERM);
+	program_wait(&simple, 10, &result);
+	program_signal(&heap, SIGTERM);
+	program_wait(&heap, 10, &result);
+	daemon_stop(&server);
+}
+
+TEST(server_goes_under_top)
+{
+	daemon_start(&server);
+	struct program top = START(WAYBUFCTL, "top", "--count", "1000");
+	program_expect(&top, "CLIENT", 10);
+	daemon_stop(&server);
+	program_wait(&top, 10, &result);
+	check_status(3);
+	check_says("the server went away");
+	RUN(WAYBUFCTL, "top", "--sort", "size");
+	check_status(2);
+	check_says("no column 'size'");
+	RUN(WAYBUFCTL, "top", "--count", "0");
+	check_status(2);
+	RUN(WAYBUFCTL, "top", "--seconds", "61");
+	check_status(2);
+	RUN(WAYBUFCTL, "explain");
+	check_status(2);
+}
+
 /* How many events of that name; each of them has what the viewers want. */
 static unsigned count_events(struct json_object *trace, const char *name)
 {

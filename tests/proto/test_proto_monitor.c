@@ -90,6 +90,8 @@ TEST(top)
 	char pid[32];
 	snprintf(pid, sizeof(pid), "[%d]", (int)getpid());
 	ck_assert_ptr_nonnull(strstr(report.text, pid));
+	ck_assert_ptr_nonnull(strstr(report.text, "\"age_ms\""));
+	ck_assert_ptr_nonnull(strstr(report.text, "\"state\":\"backed\""));
 	raw_report_finish(&report);
 	world_finish(&w);
 }

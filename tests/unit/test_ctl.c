@@ -123,6 +123,141 @@ TEST(groups)
 		"  buffers      2 of 32\n");
 }
 
+/* ---- top and explain ----------------------------------------------------------------------- */
+
+#define CLIENT(id, name, kib, age) \
+	"{\"type\":\"client\",\"id\":" id ",\"name\":\"" name "\",\"age_ms\":" age \
+	",\"used\":{\"kib\":" kib ",\"buffers\":2,\"fds\":3,\"attachments\":4}},"
+#define BUFFER(pool, index, more) \
+	"{\"type\":\"buffer\",\"pool\":" pool ",\"index\":" index ",\"state\":\"backed\"" more "}"
+
+static const char top_report[] = "{\"objects\":[" CLIENT("1", "paint[7]", "2048", "61000") CLIENT(
+	"2", "a\\u001b[8]", "9216",
+	"7200000") "{\"type\":\"brought\",\"client\":2,\"wl_buffer\":4278190080,\"width\":10,\"height\":20,"
+		   "\"format\":\"NV12\",\"generation\":1,\"state\":\"backed\",\"readers\":1},"
+		   "{\"type\":\"pool\",\"pool\":3,\"client\":1,\"width\":640,\"height\":480}," BUFFER(
+			   "3", "0",
+			   ",\"bytes\":1048576,\"generation\":2,\"exporter\":\"udmabuf\",\"format\":\"XR24\","
+			   "\"shown\":1,\"fences\":2") "," BUFFER("3", "1",
+			   ",\"bytes\":1048576,\"generation\":1,\"exporter\":\"memfd\",\"format\":\"XR24\","
+			   "\"writers\":1") ","
+					    "{\"type\":\"pool\",\"pool\":4,\"width\":1,\"height\":1},"
+					    "{\"type\":\"buffer\",\"pool\":4,\"index\":0,\"state\":\"declared\"}]}";
+
+static void check_top(const struct ctl_top_options *options, const char *expected)
+{
+	struct json_object *document = json_tokener_parse(top_report);
+	ck_assert_ptr_nonnull(document);
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	ctl_print_top(document, options, out);
+	fclose(out);
+	json_object_put(document);
+	ck_assert_str_eq(text, expected);
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		ck_assert_uint_le(strlen(line), 80);
+	free(text);
+}
+
+TEST(top_by_client)
+{
+	check_top(&(struct ctl_top_options){0},
+		"2 clients, 11.0 MiB in 4 buffers, 6 fds; by memory\n"
+		"\n"
+		"CLIENT                    MEMORY BUFS FDS ATT SHOWN FENCES GEN FROM         TIME\n"
+		"a?[8]                    9.0 MiB    2   3   4     0      0   1 brought       2 h\n"
+		"paint[7]                 2.0 MiB    2   3   4     1      2   2 udmabuf+     61 s\n");
+	check_top(&(struct ctl_top_options){.sort = "shown"},
+		"2 clients, 11.0 MiB in 4 buffers, 6 fds; by shown\n"
+		"\n"
+		"CLIENT                    MEMORY BUFS FDS ATT SHOWN FENCES GEN FROM         TIME\n"
+		"paint[7]                 2.0 MiB    2   3   4     1      2   2 udmabuf+     61 s\n"
+		"a?[8]                    9.0 MiB    2   3   4     0      0   1 brought       2 h\n");
+}
+
+TEST(top_by_buffer)
+{
+	check_top(&(struct ctl_top_options){.buffers = true, .sort = "name"},
+		"2 clients, 11.0 MiB in 4 buffers, 6 fds; by name\n"
+		"\n"
+		"BUFFER     CLIENT               IMAGE            MEMORY FROM        GEN STATE\n"
+		"4.0                             1x1                   - -             0 declared\n"
+		"4278190080 a?[8]                10x20 NV12            - brought       1 read\n"
+		"3.0        paint[7]             640x480 XR24    1.0 MiB udmabuf       2 shown\n"
+		"3.1        paint[7]             640x480 XR24    1.0 MiB memfd         1 written\n");
+}
+
+TEST(top_has_columns)
+{
+	ck_assert(ctl_top_has_column("memory"));
+	ck_assert(ctl_top_has_column("time"));
+	ck_assert(!ctl_top_has_column("mem"));
+	ck_assert(!ctl_top_has_column(""));
+}
+
+static const char explain_report[] =
+	"{\"objects\":[{\"type\":\"pool\",\"pool\":3,\"name\":\"p\",\"count\":2,\"width\":8,"
+	"\"height\":9,\"members\":1}," BUFFER("3", "0",
+		",\"bytes\":4096,\"generation\":1,\"exporter\":\"memfd\",\"format\":\"XR24\","
+		"\"modifier\":\"LINEAR\",\"shown\":1,\"fences\":3") ","
+								    "{\"type\":\"buffer\",\"pool\":3,\"index\":1,\"state\":\"declared\"},"
+								    "{\"type\":\"attachment\",\"who\":\"cpu#1\",\"client\":\"paint[7]\",\"device\":\"gpu\","
+								    "\"asks\":[\"must access read\"],\"needs\":[\"must dma-buf 1\"]},"
+								    "{\"type\":\"choice\",\"reason\":\"none\",\"text\":[\"chosen: memfd and a long tail of words so "
+								    "that this line has to be broken somewhere before the end\"]}]}";
+
+static char *explain(int64_t index)
+{
+	struct json_object *document = json_tokener_parse(explain_report);
+	ck_assert_ptr_nonnull(document);
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	bool found = ctl_print_explain(document, index, out);
+	fclose(out);
+	json_object_put(document);
+	if (found)
+		return text;
+	free(text);
+	return NULL;
+}
+
+TEST(explain_for_people)
+{
+	char *text = explain(-1);
+	ck_assert_str_eq(text,
+		"pool 3 \"p\": 2 images of 8x9, 1 member\n"
+		"  buffer 3.0: XR24 LINEAR, 4 KiB of memfd, generation 1, backed, shown, 3 fences pending\n"
+		"  buffer 3.1: declared, no memory\n"
+		"  cpu#1 of paint[7] with device gpu asks for\n"
+		"    must access read\n"
+		"    and its device\n"
+		"    must dma-buf 1\n"
+		"  therefore\n"
+		"    chosen: memfd and a long tail of words so that this line has to be broken\n"
+		"      somewhere before the end\n");
+	free(text);
+	text = explain(1);
+	ck_assert_ptr_nonnull(text);
+	ck_assert_ptr_null(strstr(text, "buffer 3.0"));
+	ck_assert_ptr_nonnull(strstr(text, "buffer 3.1"));
+	free(text);
+	ck_assert_ptr_null(explain(2));
+}
+
+TEST(explain_takes_a_pool_or_a_buffer)
+{
+	static const char *const wrong[] = {
+		"", "x", "3.", "3.x", "-1", "3.1.1", "3.-1", "99999999999"};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		ck_assert_int_eq(ctl_explain("nowhere", wrong[i], false), CTL_USAGE);
+		ck_assert_ptr_nonnull(strstr(said, "neither a pool"));
+	}
+	setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
+	ck_assert_int_eq(ctl_explain("nowhere", "3.1", false), CTL_NO_SERVER);
+}
+
 TEST(what_is_not_known)
 {
 	check_print("{\"version\":\"1\",\"source\":\"here\",\"objects\":[{\"type\":\"device\","
