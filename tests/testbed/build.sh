@@ -105,14 +105,21 @@ machine_ready()
 	tb_cwd=$tb_top
 }
 
+# is_system_folder PATH: the root file system has a folder of that name, which
+# must not be covered by the machine's.
+is_system_folder()
+{
+	[[ $1/ =~ ^/(usr|etc|var|bin|sbin|lib|lib32|lib64|libx32|dev|proc|sys|run|\.testbed.*)?/ ]] ||
+		[ "$1" = / ]
+}
+
 # The caller's folder comes along, so that relative names mean what they say.
 bind_here()
 {
 	tb_cwd=$PWD
 	case $PWD/ in
 	"$tb_top"/* | "$(build_root)"/*) ;;
-	/) ;;
-	*) tb_binds+=("rw:$PWD") ;;
+	*) is_system_folder "$PWD" || tb_binds+=("rw:$PWD") ;;
 	esac
 }
 

@@ -57,7 +57,12 @@ command_demo()
 	out=$(build_root)/demo
 	rm -rf -- "$out"
 	mkdir -- "$out"
-	tb_binds+=("ro:$(dirname -- "$clip")")
+	if is_system_folder "$(dirname -- "$clip")"; then
+		ln -- "$clip" "$out/" 2>/dev/null || cp -- "$clip" "$out/"
+		clip=$out/$(basename -- "$clip")
+	else
+		tb_binds+=("ro:$(dirname -- "$clip")")
+	fi
 	tb_cwd=$out
 	machine_run bash "$tb_parts/demo-guest.sh" "$clip" "$out" </dev/null
 	status=$?

@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# check-install.sh TOP BUILD CC: what is installed can be used by pkg-config, and TOP as a subproject
+# of somebody else's build, with tests and a default test setup of its own.
+top=$1
+build=$2
+shift 2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+n=0
+failed=0
+
+# check WHAT CMD...
+check() {
+	what=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$work/log" 2>&1; then
+		echo "ok $n - $what"
+	else
+		echo "not ok $n - $what"
+		sed 's/^/# /' "$work/log"
+		failed=1
+	fi
+}
+
+find_pc() {
+	PKG_CONFIG_PATH=$(dirname "$(find "$work/root" -name "$1.pc")")
+	export PKG_CONFIG_PATH
+}
+
+# with_library NAME HEADER CALL CC...: the .pc says where it is; here that is another place
+with_library() {
+	find_pc "$1"
+	printf '#include <waybuf/%s>\nint main(void)\n{\n\treturn %s;\n}\n' "$2" "$3" >"$work/main.c"
+	flags=$(pkg-config --define-prefix --cflags --libs "$1") || return
+	shift 3
+	# shellcheck disable=SC2086 # words are what they are
+	"$@" -Wall -Werror "$work/main.c" -o "$work/main" $flags
+}
+
+has_protocol() {
+	find_pc "$1"
+	test -e "$(pkg-config --define-prefix --variable=pkgdatadir "$1")/protocol/waybuf-allocator-v1.xml"
+}
+
+superproject() {
+	mkdir -p "$work/toy/subprojects" &&
+		ln -s "$top" "$work/toy/subprojects/waybuf" &&
+		cat >"$work/toy/meson.build" <<-'TOY' &&
+			project('toy', 'c')
+			add_test_setup('mine', is_default: true)
+			client = dependency('waybuf-client', fallback: 'waybuf')
+			server = dependency('waybuf-server-0.1', fallback: 'waybuf')
+			xml = server.get_variable('pkgdatadir') / 'protocol/waybuf-allocator-v1.xml'
+			assert(import('fs').exists(xml), 'no ' + xml)
+			executable('toy', files('toy.c'), dependencies: [client, server])
+		TOY
+		echo 'int main(void) { return 0; }' >"$work/toy/toy.c" &&
+		env -u PKG_CONFIG_PATH meson setup "$work/toy-build" "$work/toy"
+}
+
+check 'it installs' env DESTDIR="$work/root" meson install -C "$build" --no-rebuild --quiet
+case $(find "$work/root" -name 'libwaybuf-client.so') in
+'') echo "not ok $((n += 1)) - there is a library" && failed=1 ;;
+esac
+check 'the client library' with_library waybuf-client client.h \
+	'(waybuf_client_destroy(0), 0)' "$@"
+check 'the server library' with_library waybuf-server-0.1 server.h \
+	'(waybuf_server_destroy(0), 0)' "$@"
+check 'the protocol is found' has_protocol waybuf-server-0.1
+check 'as a subproject' superproject
+echo "1..$n"
+exit $failed
