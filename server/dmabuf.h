@@ -22,6 +22,8 @@ struct waybuf_server_dmabuf {
 	struct waybuf_source *retry;
 };
 
+/* Whether a feedback of today names @device, or another node of it, in a sampling tranche. */
+bool dmabuf_samples(const struct waybuf_server_dmabuf *dmabuf, dev_t device);
 /* The pairs as lines of an `info` report. */
 void dmabuf_report(struct waybuf_server_dmabuf *dmabuf, struct waybuf_report *report);
 
@@ -43,6 +45,8 @@ void feedback_objects_update(struct waybuf_server_dmabuf *dmabuf);
 /* @feedback (taken) NULL: the default again. */
 int feedback_set_surface(struct waybuf_server_dmabuf *dmabuf, struct wl_resource *surface,
 	struct feedback *feedback);
+/* Whether that of a surface does. */
+bool feedback_surfaces_sample(const struct waybuf_server_dmabuf *dmabuf, dev_t device);
 /* The global goes. */
 void feedback_objects_orphan(struct waybuf_server_dmabuf *dmabuf);
 

@@ -54,22 +54,21 @@ static struct feedback *current_feedback(const struct feedback_object *object)
 
 /* ---- sending ------------------------------------------------------------------------------- */
 
-static uint32_t known_flags(uint32_t version)
+/* From version 6 on tranches say what they are for, and no device is the main one. */
+static bool knows_sampling(struct wl_resource *resource)
 {
-	/* sampling tranches are of version 6 */
-	return version >= 6 ? WAYBUF_TRANCHE_SCANOUT | WAYBUF_TRANCHE_SAMPLING
-			    : WAYBUF_TRANCHE_SCANOUT;
+	return wl_resource_get_version(resource) >= 6;
 }
 
-static void send_indices(struct wl_resource *resource, const struct feedback_tranche *tranche)
+static void send_indices(struct wl_resource *resource, const struct index_list *list)
 {
-	for (size_t i = 0; i < tranche->n_indices; i += INDICES_PER_EVENT) {
-		size_t n = tranche->n_indices - i;
+	for (size_t i = 0; i < list->n; i += INDICES_PER_EVENT) {
+		size_t n = list->n - i;
 		if (n > INDICES_PER_EVENT)
 			n = INDICES_PER_EVENT;
 		struct wl_array array = {
-			.data = tranche->indices + i,
-			.size = n * sizeof(*tranche->indices),
+			.data = list->indices + i,
+			.size = n * sizeof(*list->indices),
 		};
 		zwp_linux_dmabuf_feedback_v1_send_tranche_formats(resource, &array);
 	}
@@ -77,12 +76,15 @@ static void send_indices(struct wl_resource *resource, const struct feedback_tra
 
 static void send_tranche(struct wl_resource *resource, struct feedback_tranche *tranche)
 {
-	uint32_t version = (uint32_t)wl_resource_get_version(resource);
+	bool sampling = knows_sampling(resource);
+	const struct index_list *list = sampling ? &tranche->pairs : &tranche->old_pairs;
+	uint32_t flags = sampling ? tranche->flags : tranche->flags & WAYBUF_TRANCHE_SCANOUT;
 	struct wl_array target = {.data = &tranche->target, .size = sizeof(tranche->target)};
+	if (list->n == 0)
+		return;
 	zwp_linux_dmabuf_feedback_v1_send_tranche_target_device(resource, &target);
-	zwp_linux_dmabuf_feedback_v1_send_tranche_flags(
-		resource, tranche->flags & known_flags(version));
-	send_indices(resource, tranche);
+	zwp_linux_dmabuf_feedback_v1_send_tranche_flags(resource, flags);
+	send_indices(resource, list);
 	zwp_linux_dmabuf_feedback_v1_send_tranche_done(resource);
 }
 
@@ -92,8 +94,9 @@ static void send_feedback(struct wl_resource *resource, struct feedback *feedbac
 		.data = &feedback->main_device, .size = sizeof(feedback->main_device)};
 	if (table)
 		zwp_linux_dmabuf_feedback_v1_send_format_table(
-			resource, feedback->table_fd, feedback->table_size);
-	zwp_linux_dmabuf_feedback_v1_send_main_device(resource, &main_device);
+			resource, feedback->table->fd, feedback->table->size);
+	if (!knows_sampling(resource))
+		zwp_linux_dmabuf_feedback_v1_send_main_device(resource, &main_device);
 	for (size_t i = 0; i < feedback->n_tranches; i++)
 		send_tranche(resource, &feedback->tranches[i]);
 	zwp_linux_dmabuf_feedback_v1_send_done(resource);
@@ -187,6 +190,16 @@ int feedback_set_surface(
 	}
 	feedback_objects_update(dmabuf);
 	return 0;
+}
+
+bool feedback_surfaces_sample(const struct waybuf_server_dmabuf *dmabuf, dev_t device)
+{
+	const struct surface_feedback *own;
+	wl_list_for_each(own, &dmabuf->surfaces, link) {
+		if (feedback_samples(own->feedback, device))
+			return true;
+	}
+	return false;
 }
 
 /* ---- objects ------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ enum dmabuf_error {
 	DMABUF_INVALID_DIMENSIONS = 5,
 	DMABUF_OUT_OF_BOUNDS = 6,
 	DMABUF_INVALID_WL_BUFFER = 7,
+	DMABUF_INVALID_DEV_T_SIZE = 8,
 };
 
 struct dmabuf_verdict {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "core/storage.h"
@@ -31,6 +32,9 @@ struct dmabuf_params_object {
 	struct server_client *client;
 	struct dmabuf_params params;
 	bool used;
+	/* by whom the client wants it sampled; version 6 */
+	bool has_device;
+	dev_t device;
 	/* planes that count as the client's; some were not taken */
 	uint32_t n_kept;
 	bool starved;
@@ -98,6 +102,23 @@ static void handle_add(struct wl_client *client, struct wl_resource *resource, i
 	object->client->kept_planes++;
 }
 
+#ifdef ZWP_LINUX_BUFFER_PARAMS_V1_SET_SAMPLING_DEVICE_SINCE_VERSION
+static void handle_set_sampling_device(
+	struct wl_client *client, struct wl_resource *resource, struct wl_array *device)
+{
+	struct dmabuf_params_object *object = wl_resource_get_user_data(resource);
+	if (!check_unused(object))
+		return;
+	if (device->size != sizeof(object->device)) {
+		wl_resource_post_error(resource, DMABUF_INVALID_DEV_T_SIZE,
+			"a dev_t has %zu bytes, not %zu", sizeof(object->device), device->size);
+		return;
+	}
+	memcpy(&object->device, device->data, sizeof(object->device));
+	object->has_device = true;
+}
+#endif
+
 /* ---- making a buffer ----------------------------------------------------------------------- */
 
 static int __attribute__((format(printf, 4, 5))) refuse(
@@ -144,6 +165,15 @@ static int check_flags(const struct waybuf_server_dmabuf *dmabuf, const struct i
 	return 0;
 }
 
+/* No mistake, says the protocol: the device may have gone while the request was on its way. */
+static int check_device(const struct dmabuf_params_object *object, struct dmabuf_verdict *verdict)
+{
+	if (!object->has_device || dmabuf_samples(object->dmabuf, object->device))
+		return 0;
+	return refuse(verdict, false, DMABUF_REFUSED, "device %u:%u is not one that samples here",
+		major(object->device), minor(object->device));
+}
+
 static int import(struct dmabuf_params_object *object, const struct image *image,
 	struct waybuf_layout *layout, const struct fd_id *ids, struct waybuf_buffer **out,
 	struct dmabuf_verdict *verdict)
@@ -158,8 +188,15 @@ static int import(struct dmabuf_params_object *object, const struct image *image
 	if (ret < 0)
 		return refuse(
 			verdict, false, DMABUF_REFUSED, "cannot be imported: %s", strerror(-ret));
+	const struct waybuf_dmabuf_import request = {
+		.client = client->client,
+		.buffer = buffer,
+		.flags = image->flags,
+		.has_device = object->has_device,
+		.device = object->device,
+	};
 	if (options->import_test)
-		ret = options->import_test(options->data, client->client, buffer, image->flags);
+		ret = options->import_test(options->data, &request);
 	if (ret < 0) {
 		waybuf_buffer_unref(buffer);
 		return refuse(verdict, false, DMABUF_REFUSED,
@@ -185,6 +222,8 @@ static int make_buffer(struct dmabuf_params_object *object, const struct image *
 			image->format, &layout, ids, verdict);
 	if (ret == 0)
 		ret = check_flags(object->dmabuf, image, verdict);
+	if (ret == 0)
+		ret = check_device(object, verdict);
 	if (ret == 0)
 		ret = import(object, image, &layout, ids, out, verdict);
 	return ret;
@@ -212,6 +251,19 @@ static bool take(struct dmabuf_params_object *object, const struct image *image,
 	return false;
 }
 
+/* NULL: out of memory. @id 0: one of ours. */
+static struct server_buffer *make_wl_buffer(const struct dmabuf_params_object *object, uint32_t id,
+	struct waybuf_buffer *memory, uint32_t flags)
+{
+	struct server_buffer *buffer =
+		server_buffer_create(object->client, id, memory, flags, false);
+	if (buffer) {
+		buffer->has_device = object->has_device;
+		buffer->device = object->device;
+	}
+	return buffer;
+}
+
 static void handle_create(struct wl_client *client, struct wl_resource *resource, int32_t width,
 	int32_t height, uint32_t format, uint32_t flags)
 {
@@ -224,8 +276,7 @@ static void handle_create(struct wl_client *client, struct wl_resource *resource
 		zwp_linux_buffer_params_v1_send_failed(resource);
 		return;
 	}
-	struct server_buffer *buffer =
-		server_buffer_create(object->client, 0, memory, flags, false);
+	struct server_buffer *buffer = make_wl_buffer(object, 0, memory, flags);
 	if (buffer)
 		zwp_linux_buffer_params_v1_send_created(resource, buffer->resource);
 	else
@@ -241,7 +292,7 @@ static void handle_create_immed(struct wl_client *client, struct wl_resource *re
 	struct waybuf_buffer *memory;
 	if (!take(object, &image, true, &memory))
 		return;
-	if (!server_buffer_create(object->client, id, memory, flags, false))
+	if (!make_wl_buffer(object, id, memory, flags))
 		wl_resource_post_no_memory(resource);
 	else if (!memory)
 		zwp_linux_buffer_params_v1_send_failed(resource);
@@ -253,6 +304,9 @@ static const struct zwp_linux_buffer_params_v1_interface params_impl = {
 	.add = handle_add,
 	.create = handle_create,
 	.create_immed = handle_create_immed,
+#ifdef ZWP_LINUX_BUFFER_PARAMS_V1_SET_SAMPLING_DEVICE_SINCE_VERSION
+	.set_sampling_device = handle_set_sampling_device,
+#endif
 };
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@
 static uint32_t highest_version(void)
 {
 	int built = zwp_linux_dmabuf_v1_interface.version;
-	return built < 5 ? (uint32_t)built : 5;
+	return built < 6 ? (uint32_t)built : 6;
 }
 
 /* A bound global. */
@@ -75,8 +75,8 @@ static const struct zwp_linux_dmabuf_v1_interface dmabuf_impl = {
 static void send_formats(struct wl_resource *resource, const struct feedback *feedback)
 {
 	bool modifiers = wl_resource_get_version(resource) >= 3;
-	for (size_t i = 0; i < feedback->n_pairs; i++) {
-		const struct waybuf_dmabuf_pair *pair = &feedback->pairs[i];
+	for (size_t i = 0; i < feedback->table->n_pairs; i++) {
+		const struct waybuf_dmabuf_pair *pair = &feedback->table->pairs[i];
 		if (modifiers)
 			zwp_linux_dmabuf_v1_send_modifier(resource, pair->format,
 				(uint32_t)(pair->modifier >> 32), (uint32_t)pair->modifier);
@@ -120,10 +120,10 @@ err:
 /* ---- feedback ------------------------------------------------------------------------------ */
 
 /* Whatever was advertised once stays no mistake. All or nothing. */
-static int remember_pairs(struct waybuf_server_dmabuf *dmabuf, const struct feedback *feedback)
+static int remember_pairs(struct waybuf_server_dmabuf *dmabuf, const struct format_table *table)
 {
 	struct wl_array *all = &dmabuf->advertised;
-	size_t added = feedback->n_pairs * sizeof(*feedback->pairs);
+	size_t added = table->n_pairs * sizeof(*table->pairs);
 	struct wl_array merged;
 	wl_array_init(&merged);
 	struct waybuf_dmabuf_pair *pairs = wl_array_add(&merged, all->size + added);
@@ -132,8 +132,8 @@ static int remember_pairs(struct waybuf_server_dmabuf *dmabuf, const struct feed
 	size_t n = all->size / sizeof(*pairs);
 	if (all->size)
 		memcpy(pairs, all->data, all->size);
-	memcpy(pairs + n, feedback->pairs, added);
-	n += feedback->n_pairs;
+	memcpy(pairs + n, table->pairs, added);
+	n += table->n_pairs;
 	qsort(pairs, n, sizeof(*pairs), pair_compare);
 	size_t unique = 1;
 	for (size_t i = 1; i < n; i++) {
@@ -154,7 +154,7 @@ static int make_feedback(struct waybuf_server_dmabuf *dmabuf, const struct waybu
 	int ret = feedback_create(source, &feedback);
 	if (ret < 0)
 		return ret;
-	ret = remember_pairs(dmabuf, feedback);
+	ret = remember_pairs(dmabuf, feedback->table);
 	if (ret < 0) {
 		feedback_unref(feedback);
 		return ret;
@@ -186,6 +186,12 @@ int waybuf_server_dmabuf_set_surface_feedback(struct waybuf_server_dmabuf *dmabu
 			return ret;
 	}
 	return feedback_set_surface(dmabuf, surface, feedback);
+}
+
+bool dmabuf_samples(const struct waybuf_server_dmabuf *dmabuf, dev_t device)
+{
+	return feedback_samples(dmabuf->feedback, device) ||
+		feedback_surfaces_sample(dmabuf, device);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -261,9 +267,11 @@ static void report_tranche(const struct feedback *feedback, const struct feedbac
 	snprintf(text, sizeof(text), "%u:%u", major(tranche->target), minor(tranche->target));
 	json_add_string(&builder, builder.root, "target", text);
 	json_add_bool(&builder, builder.root, "scanout", tranche->flags & WAYBUF_TRANCHE_SCANOUT);
+	json_add_bool(&builder, builder.root, "sampling", tranche->flags & WAYBUF_TRANCHE_SAMPLING);
 	struct json_object *pairs = json_add_array(&builder, builder.root, "pairs");
-	for (size_t i = 0; i < tranche->n_indices; i++) {
-		const struct waybuf_dmabuf_pair *pair = &feedback->pairs[tranche->indices[i]];
+	for (size_t i = 0; i < tranche->pairs.n; i++) {
+		const struct waybuf_dmabuf_pair *pair =
+			&feedback->table->pairs[tranche->pairs.indices[i]];
 		snprintf(text, sizeof(text), "%s:%s", waybuf_fourcc_string(pair->format, fourcc),
 			waybuf_modifier_string(pair->modifier, modifier));
 		json_add_string(&builder, pairs, NULL, text);

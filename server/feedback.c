@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "feedback.h"
@@ -11,6 +14,7 @@
 
 /* Indices into the table are 16 bits wide. */
 #define MAX_PAIRS 65535
+#define KNOWN_FLAGS ((uint32_t)(WAYBUF_TRANCHE_SCANOUT | WAYBUF_TRANCHE_SAMPLING))
 
 /* An entry of the table, as the protocol has it. */
 struct table_entry {
@@ -43,16 +47,18 @@ static size_t count_pairs(const struct waybuf_feedback *source)
 	return n;
 }
 
+/* ---- the table ------------------------------------------------------------------------------- */
+
 /* Sorted and without duplicates. */
-static int make_pairs(struct feedback *feedback, const struct waybuf_feedback *source)
+static int make_pairs(struct format_table *table, const struct waybuf_feedback *source)
 {
 	size_t all = count_pairs(source);
 	if (all == 0 || all > (size_t)16 * MAX_PAIRS)
 		return -EINVAL;
-	feedback->pairs = calloc(all, sizeof(*feedback->pairs));
-	if (!feedback->pairs)
+	table->pairs = calloc(all, sizeof(*table->pairs));
+	if (!table->pairs)
 		return -ENOMEM;
-	struct waybuf_dmabuf_pair *end = feedback->pairs;
+	struct waybuf_dmabuf_pair *end = table->pairs;
 	for (size_t i = 0; i < source->n_tranches; i++) {
 		const struct waybuf_tranche *tranche = &source->tranches[i];
 		if (tranche->n_pairs == 0)
@@ -60,40 +66,178 @@ static int make_pairs(struct feedback *feedback, const struct waybuf_feedback *s
 		memcpy(end, tranche->pairs, tranche->n_pairs * sizeof(*end));
 		end += tranche->n_pairs;
 	}
-	qsort(feedback->pairs, all, sizeof(*feedback->pairs), pair_compare);
+	qsort(table->pairs, all, sizeof(*table->pairs), pair_compare);
 	size_t n = 1;
 	for (size_t i = 1; i < all; i++) {
-		if (pair_compare(&feedback->pairs[i], &feedback->pairs[n - 1]) != 0)
-			feedback->pairs[n++] = feedback->pairs[i];
+		if (pair_compare(&table->pairs[i], &table->pairs[n - 1]) != 0)
+			table->pairs[n++] = table->pairs[i];
 	}
-	feedback->n_pairs = n;
+	table->n_pairs = n;
 	return n > MAX_PAIRS ? -EINVAL : 0;
 }
 
-static uint16_t find_index(const struct feedback *feedback, const struct waybuf_dmabuf_pair *pair)
+static int fill_file(const struct format_table *table)
 {
-	const struct waybuf_dmabuf_pair *found = bsearch(
-		pair, feedback->pairs, feedback->n_pairs, sizeof(*feedback->pairs), pair_compare);
-	return (uint16_t)(found - feedback->pairs);
+	for (size_t i = 0; i < table->n_pairs; i++) {
+		struct table_entry entry = {
+			.format = table->pairs[i].format,
+			.modifier = table->pairs[i].modifier,
+		};
+		if (write(table->fd, &entry, sizeof(entry)) != (ssize_t)sizeof(entry))
+			return errno ? -errno : -EIO;
+	}
+	if (fcntl(table->fd, F_ADD_SEALS,
+		    F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		return -errno;
+	return 0;
 }
 
-static int make_tranche(struct feedback *feedback, struct feedback_tranche *tranche,
-	const struct waybuf_tranche *source)
+static int make_file(struct format_table *table)
 {
-	tranche->target = source->target;
-	tranche->flags = source->flags;
-	tranche->indices = calloc(source->n_pairs, sizeof(*tranche->indices));
-	if (!tranche->indices)
+	table->size = (uint32_t)(table->n_pairs * sizeof(struct table_entry));
+	table->fd = memfd_create("waybuf-format-table", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (table->fd < 0)
+		return -errno;
+	return fill_file(table);
+}
+
+static void table_unref(struct format_table *table)
+{
+	if (!table || --table->refs > 0)
+		return;
+	free(table->pairs);
+	fd_close(&table->fd);
+	free(table);
+}
+
+static int table_create(const struct waybuf_feedback *source, struct format_table **out)
+{
+	struct format_table *table = calloc(1, sizeof(*table));
+	if (!table)
 		return -ENOMEM;
-	for (size_t i = 0; i < source->n_pairs; i++)
-		tranche->indices[i] = find_index(feedback, &source->pairs[i]);
-	qsort(tranche->indices, source->n_pairs, sizeof(*tranche->indices), index_compare);
+	table->refs = 1;
+	table->fd = -1;
+	int ret = make_pairs(table, source);
+	if (ret == 0)
+		ret = make_file(table);
+	if (ret < 0)
+		table_unref(table);
+	else
+		*out = table;
+	return ret;
+}
+
+/* False: the table does not have it. */
+static bool find_index(
+	const struct format_table *table, const struct waybuf_dmabuf_pair *pair, uint16_t *index)
+{
+	const struct waybuf_dmabuf_pair *found =
+		bsearch(pair, table->pairs, table->n_pairs, sizeof(*table->pairs), pair_compare);
+	if (found)
+		*index = (uint16_t)(found - table->pairs);
+	return found;
+}
+
+/* ---- lists of indices ------------------------------------------------------------------------ */
+
+static bool list_has(const struct index_list *list, uint16_t index)
+{
+	return list->n && bsearch(&index, list->indices, list->n, sizeof(index), index_compare);
+}
+
+static bool list_equal(const struct index_list *a, const struct index_list *b)
+{
+	return a->n == b->n &&
+		(a->n == 0 || memcmp(a->indices, b->indices, a->n * sizeof(*a->indices)) == 0);
+}
+
+static int list_copy(const struct index_list *from, struct index_list *to)
+{
+	/* one more: nothing at all is no failure */
+	to->indices = calloc(from->n + 1, sizeof(*to->indices));
+	if (!to->indices)
+		return -ENOMEM;
+	to->n = from->n;
+	memcpy(to->indices, from->indices, from->n * sizeof(*to->indices));
+	return 0;
+}
+
+static void list_subtract(struct index_list *list, const struct index_list *other)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		if (!list_has(other, list->indices[i]))
+			list->indices[n++] = list->indices[i];
+	}
+	list->n = n;
+}
+
+static int list_make(const struct format_table *table, const struct waybuf_tranche *source,
+	struct index_list *list)
+{
+	list->indices = calloc(source->n_pairs + 1, sizeof(*list->indices));
+	if (!list->indices)
+		return -ENOMEM;
+	size_t all = 0, n = 0;
 	for (size_t i = 0; i < source->n_pairs; i++) {
-		size_t n = tranche->n_indices;
-		if (n == 0 || tranche->indices[i] != tranche->indices[n - 1])
-			tranche->indices[tranche->n_indices++] = tranche->indices[i];
+		if (find_index(table, &source->pairs[i], &list->indices[all]))
+			all++;
+	}
+	qsort(list->indices, all, sizeof(*list->indices), index_compare);
+	for (size_t i = 0; i < all; i++) {
+		if (n == 0 || list->indices[i] != list->indices[n - 1])
+			list->indices[n++] = list->indices[i];
+	}
+	list->n = n;
+	return 0;
+}
+
+/* ---- tranches -------------------------------------------------------------------------------- */
+
+/*
+ * No pair twice for one device and purpose. For the later tranche to be sent or not is decided by
+ * what the client can tell apart, so there are two answers.
+ */
+static int drop_repeats(struct feedback *feedback)
+{
+	for (size_t i = 0; i < feedback->n_tranches; i++) {
+		struct feedback_tranche *tranche = &feedback->tranches[i];
+		int ret = list_copy(&tranche->pairs, &tranche->old_pairs);
+		if (ret < 0)
+			return ret;
+		for (size_t j = 0; j < i; j++) {
+			const struct feedback_tranche *former = &feedback->tranches[j];
+			uint32_t others = former->flags ^ tranche->flags;
+			if (former->target != tranche->target)
+				continue;
+			if (others == 0)
+				list_subtract(&tranche->pairs, &former->pairs);
+			if ((others & WAYBUF_TRANCHE_SCANOUT) == 0)
+				list_subtract(&tranche->old_pairs, &former->old_pairs);
+		}
 	}
 	return 0;
+}
+
+/*
+ * Version 6 wants a flag in each tranche, and sampling in one of them. Before, a tranche without
+ * flags was just that, and the main device is the one that composes.
+ */
+static int settle_flags(struct feedback *feedback)
+{
+	bool sampling = false, has_main = false;
+	for (size_t i = 0; i < feedback->n_tranches; i++) {
+		struct feedback_tranche *tranche = &feedback->tranches[i];
+		if (tranche->flags == 0)
+			tranche->flags = WAYBUF_TRANCHE_SAMPLING;
+		sampling |= tranche->flags & WAYBUF_TRANCHE_SAMPLING;
+		has_main |= tranche->target == feedback->main_device;
+	}
+	for (size_t i = 0; !sampling && i < feedback->n_tranches; i++) {
+		if (feedback->tranches[i].target == feedback->main_device)
+			feedback->tranches[i].flags |= WAYBUF_TRANCHE_SAMPLING;
+	}
+	return has_main ? 0 : -EINVAL;
 }
 
 static int make_tranches(struct feedback *feedback, const struct waybuf_feedback *source)
@@ -103,35 +247,15 @@ static int make_tranches(struct feedback *feedback, const struct waybuf_feedback
 		return -ENOMEM;
 	feedback->n_tranches = source->n_tranches;
 	for (size_t i = 0; i < source->n_tranches; i++) {
-		int ret = make_tranche(feedback, &feedback->tranches[i], &source->tranches[i]);
+		struct feedback_tranche *tranche = &feedback->tranches[i];
+		tranche->target = source->tranches[i].target;
+		tranche->flags = source->tranches[i].flags & KNOWN_FLAGS;
+		int ret = list_make(feedback->table, &source->tranches[i], &tranche->pairs);
 		if (ret < 0)
 			return ret;
 	}
-	return 0;
-}
-
-static int fill_table(const struct feedback *feedback, int fd)
-{
-	for (size_t i = 0; i < feedback->n_pairs; i++) {
-		struct table_entry entry = {
-			.format = feedback->pairs[i].format,
-			.modifier = feedback->pairs[i].modifier,
-		};
-		if (write(fd, &entry, sizeof(entry)) != (ssize_t)sizeof(entry))
-			return errno ? -errno : -EIO;
-	}
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-		return -errno;
-	return 0;
-}
-
-static int make_table(struct feedback *feedback)
-{
-	feedback->table_size = (uint32_t)(feedback->n_pairs * sizeof(struct table_entry));
-	feedback->table_fd = memfd_create("waybuf-format-table", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (feedback->table_fd < 0)
-		return -errno;
-	return fill_table(feedback, feedback->table_fd);
+	int ret = settle_flags(feedback);
+	return ret < 0 ? ret : drop_repeats(feedback);
 }
 
 int feedback_create(const struct waybuf_feedback *source, struct feedback **out)
@@ -142,13 +266,10 @@ int feedback_create(const struct waybuf_feedback *source, struct feedback **out)
 	if (!feedback)
 		return -ENOMEM;
 	feedback->refs = 1;
-	feedback->table_fd = -1;
 	feedback->main_device = source->main_device;
-	int ret = make_pairs(feedback, source);
+	int ret = table_create(source, &feedback->table);
 	if (ret == 0)
 		ret = make_tranches(feedback, source);
-	if (ret == 0)
-		ret = make_table(feedback);
 	if (ret < 0) {
 		feedback_unref(feedback);
 		return ret;
@@ -156,6 +277,8 @@ int feedback_create(const struct waybuf_feedback *source, struct feedback **out)
 	*out = feedback;
 	return 0;
 }
+
+/* ---- life, and what can be asked --------------------------------------------------------------- */
 
 struct feedback *feedback_ref(struct feedback *feedback)
 {
@@ -167,16 +290,18 @@ void feedback_unref(struct feedback *feedback)
 {
 	if (!feedback || --feedback->refs > 0)
 		return;
-	for (size_t i = 0; i < feedback->n_tranches; i++)
-		free(feedback->tranches[i].indices);
+	for (size_t i = 0; i < feedback->n_tranches; i++) {
+		free(feedback->tranches[i].pairs.indices);
+		free(feedback->tranches[i].old_pairs.indices);
+	}
 	free(feedback->tranches);
-	free(feedback->pairs);
-	fd_close(&feedback->table_fd);
+	table_unref(feedback->table);
 	free(feedback);
 }
 
-bool feedback_same_table(const struct feedback *a, const struct feedback *b)
+bool feedback_same_table(const struct feedback *left, const struct feedback *right)
 {
+	const struct format_table *a = left->table, *b = right->table;
 	if (a == b)
 		return true;
 	if (a->n_pairs != b->n_pairs)
@@ -190,15 +315,45 @@ bool feedback_same_table(const struct feedback *a, const struct feedback *b)
 
 bool feedback_equal(const struct feedback *a, const struct feedback *b)
 {
+	if (a == b)
+		return true;
 	if (a->main_device != b->main_device || a->n_tranches != b->n_tranches ||
 		!feedback_same_table(a, b))
 		return false;
 	for (size_t i = 0; i < a->n_tranches; i++) {
 		const struct feedback_tranche *x = &a->tranches[i], *y = &b->tranches[i];
 		if (x->target != y->target || x->flags != y->flags ||
-			x->n_indices != y->n_indices ||
-			memcmp(x->indices, y->indices, x->n_indices * sizeof(*x->indices)) != 0)
+			!list_equal(&x->pairs, &y->pairs) ||
+			!list_equal(&x->old_pairs, &y->old_pairs))
 			return false;
 	}
 	return true;
+}
+
+/* What the nodes of one device have in common, whatever the bus. */
+static bool read_parent(dev_t device, struct stat *st)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device", major(device), minor(device));
+	return stat(path, st) == 0;
+}
+
+static bool same_device(dev_t a, dev_t b)
+{
+	struct stat x, y;
+	if (a == b)
+		return true;
+	return read_parent(a, &x) && read_parent(b, &y) && x.st_dev == y.st_dev &&
+		x.st_ino == y.st_ino;
+}
+
+bool feedback_samples(const struct feedback *feedback, dev_t device)
+{
+	for (size_t i = 0; i < feedback->n_tranches; i++) {
+		const struct feedback_tranche *tranche = &feedback->tranches[i];
+		if (tranche->flags & WAYBUF_TRANCHE_SAMPLING &&
+			same_device(tranche->target, device))
+			return true;
+	}
+	return false;
 }

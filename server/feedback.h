@@ -9,26 +9,46 @@
  * that clients map, and the tranches as indices into it. Immutable and reference counted, so that
  * feedback objects remember what they were sent by holding it.
  */
+
+/* The pairs, and the file with them; shared by feedbacks that have the same. */
+struct format_table {
+	unsigned refs;
+	struct waybuf_dmabuf_pair *pairs;
+	size_t n_pairs;
+	int fd;
+	uint32_t size;
+};
+
+/* Indices into the table, sorted, each once. */
+struct index_list {
+	uint16_t *indices;
+	size_t n;
+};
+
 struct feedback_tranche {
 	dev_t target;
+	/* at least one, as version 6 wants it */
 	uint32_t flags;
-	uint16_t *indices;
-	size_t n_indices;
+	/* without what an earlier tranche of that target and those flags has: one may be empty */
+	struct index_list pairs;
+	/* the same for clients that know of no flag but scanout, to whom more tranches look alike */
+	struct index_list old_pairs;
 };
 
 struct feedback {
 	unsigned refs;
 	dev_t main_device;
-	struct waybuf_dmabuf_pair *pairs;
-	size_t n_pairs;
+	struct format_table *table;
 	struct feedback_tranche *tranches;
 	size_t n_tranches;
-	int table_fd;
-	uint32_t table_size;
 };
 
-/* 0, -EINVAL (empty, or above 65535 pairs), -ENOMEM, or the errno of memfd_create() or write(). */
+/*
+ * 0, -EINVAL (empty, above 65535 pairs, or no tranche for the main device), -ENOMEM, or the errno of
+ * memfd_create() or write().
+ */
 int feedback_create(const struct waybuf_feedback *source, struct feedback **out);
+
 struct feedback *feedback_ref(struct feedback *feedback);
 /* NULL is a no-op. */
 void feedback_unref(struct feedback *feedback);
@@ -37,6 +57,8 @@ void feedback_unref(struct feedback *feedback);
 bool feedback_equal(const struct feedback *a, const struct feedback *b);
 /* Both tables have the same bytes: a client that has one has the other. */
 bool feedback_same_table(const struct feedback *a, const struct feedback *b);
+/* Whether a sampling tranche is for @device, or for another node of the same device. */
+bool feedback_samples(const struct feedback *feedback, dev_t device);
 
 /* Pairs in the order of a table. */
 int pair_compare(const void *a, const void *b);

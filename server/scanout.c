@@ -178,10 +178,11 @@ int waybuf_scanout_test(struct waybuf_scanout *scanout, const struct waybuf_layo
 	return waybuf_kms_probe(scanout->kms, scanout->plane, scanout->crtc, layout, NULL, NULL);
 }
 
-int waybuf_scanout_import_test(
-	void *data, struct wl_client *client, struct waybuf_buffer *buffer, uint32_t flags)
+int waybuf_scanout_import_test(void *data, const struct waybuf_dmabuf_import *import)
 {
-	return flags ? -EOPNOTSUPP : waybuf_scanout_test(data, waybuf_buffer_layout(buffer));
+	if (import->flags)
+		return -EOPNOTSUPP;
+	return waybuf_scanout_test(data, waybuf_buffer_layout(import->buffer));
 }
 
 /* Display attachments ask for sampling, too: what samples adds its own needs, this plane has none. */

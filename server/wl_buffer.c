@@ -93,6 +93,8 @@ int waybuf_server_buffer_get_info(
 		.flags = buffer->flags,
 		.follows = buffer->follows,
 		.inert = !buffer->buffer,
+		.has_device = buffer->has_device,
+		.device = buffer->device,
 	};
 	const struct waybuf_layout *layout = waybuf_binding_layout(&buffer->binding);
 	if (layout) {

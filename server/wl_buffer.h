@@ -18,6 +18,9 @@ struct server_buffer {
 	struct server_client *client; /* NULL once the resource is gone */
 	uint32_t flags;
 	bool follows;
+	/* the client has said by which device it is to be sampled */
+	bool has_device;
+	dev_t device;
 	unsigned uses;
 	struct wl_list link; // server_client.buffers
 	struct wl_list framebuffers; // scanout_fb.of_buffer

@@ -142,11 +142,12 @@ static void group_limits(void *data, struct wl_client *client, struct waybuf_lim
 	*limits = *server->options.group_limits;
 }
 
-static int import_test(
-	void *data, struct wl_client *client, struct waybuf_buffer *buffer, uint32_t flags)
+static int import_test(void *data, const struct waybuf_dmabuf_import *import)
 {
 	struct fixture_server *server = data;
 	server->imports++;
+	server->has_device = import->has_device;
+	server->sampling_device = import->device;
 	return server->options.import_result;
 }
 

@@ -54,6 +54,9 @@ struct fixture_server {
 	struct waybuf_server_monitor *monitor;
 	uint32_t device; /* id */
 	unsigned imports;
+	/** of the last import that was tested */
+	bool has_device;
+	dev_t sampling_device;
 	/** as the last wl_surface.commit left it; NULL: nothing attached */
 	struct wl_resource *surface, *committed;
 	struct wl_listener committed_destroy;

@@ -81,10 +81,9 @@ WAYBUF_EXPORT int waybuf_scanout_test(
 
 /**
  * waybuf_scanout_test() as waybuf_server_dmabuf_options.import_test, with the scanout as @data, for
- * hosts that show by this plane alone: what it does not take is `failed`. -EOPNOTSUPP for @flags.
+ * hosts that show by this plane alone: what it does not take is `failed`. -EOPNOTSUPP for flags.
  */
-WAYBUF_EXPORT int waybuf_scanout_import_test(
-	void *data, struct wl_client *client, struct waybuf_buffer *buffer, uint32_t flags);
+WAYBUF_EXPORT int waybuf_scanout_import_test(void *data, const struct waybuf_dmabuf_import *import);
 
 /**
  * Adds to @request what shows, at 0,0, unscaled and cut to the mode, what the last

@@ -229,7 +229,11 @@ struct waybuf_dmabuf_pair {
 	uint64_t modifier;
 };
 
-/** The protocol's tranche flags; a flag that a client's version does not know is not sent to it. */
+/**
+ * The protocol's tranche flags; a flag that a client's version does not know is not sent to it. A
+ * tranche without flags is for sampling, that is for whatever composes, a CPU too. If no tranche is,
+ * those of the main device are it as well: version 6 wants one.
+ */
 enum waybuf_tranche_flags { WAYBUF_TRANCHE_SCANOUT = 1, WAYBUF_TRANCHE_SAMPLING = 2 };
 
 /** Pairs of equal preference, for one device. */
@@ -241,9 +245,12 @@ struct waybuf_tranche {
 	size_t n_pairs;
 };
 
-/** What clients should allocate: tranches in descending preference. */
+/**
+ * What clients should allocate: tranches in descending preference. A pair that an earlier tranche of
+ * the same target and flags has is not sent again.
+ */
 struct waybuf_feedback {
-	/** some tranche should have this target */
+	/** some tranche must have this target; told to clients of version 5 and below */
 	dev_t main_device;
 	const struct waybuf_tranche *tranches;
 	size_t n_tranches;
@@ -256,26 +263,40 @@ enum waybuf_dmabuf_flags {
 	WAYBUF_DMABUF_BOTTOM_FIRST = 4,
 };
 
+/** A client wants a wl_buffer of its dma-bufs. All pointers are borrowed for the call. */
+struct waybuf_dmabuf_import {
+	struct wl_client *client;
+	/** its fds are dma-bufs, its layout is valid and lies in them, its pair was advertised */
+	struct waybuf_buffer *buffer;
+	/** enum waybuf_dmabuf_flags */
+	uint32_t flags;
+	/** the client has said who is to sample it; if not, whoever can */
+	bool has_device;
+	/** the target of a sampling tranche of today, or another node of that device */
+	dev_t device;
+};
+
 struct waybuf_server_dmabuf_options {
 	/** the default feedback, copied; required, with 1 to 65535 pairs in all */
 	const struct waybuf_feedback *feedback;
 	/** passed to the callbacks, borrowed while the global exists */
 	void *data;
 	/**
-	 * Whether the renderer and the display can take @buffer at all. By then its fds are
-	 * dma-bufs, its layout is valid and lies in them, and its pair was advertised. 0, or a
-	 * negative errno: the client is told `failed` and goes on. @flags are enum
-	 * waybuf_dmabuf_flags. NULL: buffers without flags are taken, others are not.
+	 * Whether the renderer and the display can take the buffer at all. 0, or a negative errno:
+	 * the client is told `failed` and goes on. NULL: buffers without flags are taken, others
+	 * are not.
 	 */
-	int (*import_test)(
-		void *data, struct wl_client *client, struct waybuf_buffer *buffer, uint32_t flags);
-	/** the highest version to offer; 0: the highest there is */
+	int (*import_test)(void *data, const struct waybuf_dmabuf_import *import);
+	/**
+	 * the highest version to offer; 0: the highest there is, 6, or that of the protocol file
+	 * that the library was built with
+	 */
 	uint32_t version;
 };
 
 /**
- * Offers zwp_linux_dmabuf_v1. 0, -EINVAL (no or bad feedback), -EEXIST (the server has one),
- * -ENOMEM, or the errno of memfd_create().
+ * Offers zwp_linux_dmabuf_v1. 0, -EINVAL (no feedback, none for its main device, or an empty
+ * tranche), -EEXIST (the server has one), -ENOMEM, or the errno of memfd_create().
  */
 WAYBUF_EXPORT int waybuf_server_dmabuf_create(struct waybuf_server *server,
 	const struct waybuf_server_dmabuf_options *options, struct waybuf_server_dmabuf **out);
@@ -479,6 +500,9 @@ struct waybuf_server_buffer_info {
 	bool follows;
 	/** failed: can be attached and committed, has nothing to show */
 	bool inert;
+	/** who is to sample it, as in struct waybuf_dmabuf_import */
+	bool has_device;
+	dev_t device;
 };
 
 /**

@@ -35,12 +35,11 @@ const struct waybuf_server_device_ops planes_device_ops = {
  * which is asked when the buffer is shown for the first time: most buffers of most clients are
  * like others that came before.
  */
-static int dmabuf_test(
-	void *data, struct wl_client *client, struct waybuf_buffer *buffer, uint32_t flags)
+static int dmabuf_test(void *data, const struct waybuf_dmabuf_import *import)
 {
 	struct daemon *daemon = data;
-	const struct waybuf_layout *layout = waybuf_buffer_layout(buffer);
-	if (flags)
+	const struct waybuf_layout *layout = waybuf_buffer_layout(import->buffer);
+	if (import->flags)
 		return -EOPNOTSUPP;
 	if (layout->modifier == DRM_FORMAT_MOD_LINEAR && render_readable(layout->format))
 		return 0;

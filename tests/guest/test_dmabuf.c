@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/dmabuf_kit.h"
@@ -185,6 +187,82 @@ TEST(own_memory_is_recognised)
 	raw_attachment_destroy(&attachment);
 	raw_pool_destroy(&pool);
 	world_finish(&w);
+}
+
+/* ---- who samples --------------------------------------------------------------------------- */
+
+/* A target of the fixture's sampling tranche, and one of its scanout tranche alone. */
+TEST(sampled_by_a_device_that_is_offered)
+{
+	struct world w;
+	struct waybuf_server_buffer_info info;
+	const dev_t device = 0xe280;
+	world_init(&w, 16 * PAGE, NULL);
+	raw_params_set_device(&w.params, &device, sizeof(device));
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.created, 1);
+	ck_assert(w.server.has_device);
+	ck_assert_uint_eq(w.server.sampling_device, device);
+	struct wl_surface *surface = wl_compositor_create_surface(w.client.compositor);
+	wl_surface_attach(surface, w.params.buffer.proxy, 0, 0);
+	wl_surface_commit(surface);
+	ck_assert(client_sync(&w.client));
+	ck_assert_int_eq(waybuf_server_buffer_get_info(w.server.committed, &info), 0);
+	ck_assert(info.has_device);
+	ck_assert_uint_eq(info.device, device);
+	wl_surface_destroy(surface);
+	world_finish(&w);
+}
+
+TEST(sampled_by_a_device_that_is_not)
+{
+	struct world w;
+	const dev_t device = 0xe201;
+	world_init(&w, 16 * PAGE, NULL);
+	raw_params_set_device(&w.params, &device, sizeof(device));
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	ck_assert_uint_eq(w.server.imports, 0);
+	world_finish(&w);
+}
+
+/* The numbers of the first render node and of the primary node of its device. */
+static void find_nodes(dev_t *render, dev_t *primary)
+{
+	struct stat st;
+	glob_t found;
+	if (stat("/dev/dri/renderD128", &st) < 0)
+		SKIP("no render node");
+	*render = st.st_rdev;
+	ck_assert_int_eq(glob("/sys/class/drm/renderD128/device/drm/card*", 0, NULL, &found), 0);
+	char path[64];
+	snprintf(path, sizeof(path), "/dev/dri/%s", strrchr(found.gl_pathv[0], '/') + 1);
+	globfree(&found);
+	ck_assert_int_eq(stat(path, &st), 0);
+	*primary = st.st_rdev;
+}
+
+/* Which node of a device the server names is not specified, nor is the client's. */
+TEST(sampled_by_another_node_of_the_device)
+{
+	static const struct waybuf_dmabuf_pair pair = {XR24, LINEAR};
+	struct world w;
+	dev_t render, primary;
+	find_nodes(&render, &primary);
+	world_init(&w, 16 * PAGE, NULL);
+	const struct waybuf_tranche tranche = {primary, WAYBUF_TRANCHE_SAMPLING, &pair, 1};
+	const struct waybuf_feedback feedback = {primary, &tranche, 1};
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &feedback), 0);
+	raw_params_set_device(&w.params, &render, sizeof(render));
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.server.sampling_device, render);
+	expect_created(&w);
 }
 
 /* ---- what does not fit --------------------------------------------------------------------- */

@@ -48,6 +48,20 @@ void raw_params_add(struct raw_params *params, int fd, uint32_t plane, uint32_t 
 		(uint32_t)(modifier >> 32), (uint32_t)modifier);
 }
 
+void raw_params_set_device(struct raw_params *params, const void *device, size_t size)
+{
+#ifdef ZWP_LINUX_BUFFER_PARAMS_V1_SET_SAMPLING_DEVICE_SINCE_VERSION
+	struct wl_array array;
+	wl_array_init(&array);
+	if (size)
+		memcpy(wl_array_add(&array, size), device, size);
+	zwp_linux_buffer_params_v1_set_sampling_device(params->proxy, &array);
+	wl_array_release(&array);
+#else
+	SKIP("the protocol files have linux-dmabuf version 5");
+#endif
+}
+
 /* ---- feedback ------------------------------------------------------------------------------ */
 
 static uint64_t read_device(const struct wl_array *device)
@@ -58,15 +72,27 @@ static uint64_t read_device(const struct wl_array *device)
 	return dev;
 }
 
+static void begin(struct raw_feedback *feedback)
+{
+	if (!feedback->complete)
+		return;
+	feedback->complete = false;
+	feedback->tranches = 0;
+	memset(feedback->n_formats, 0, sizeof(feedback->n_formats));
+}
+
 static void handle_done(void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy)
 {
-	((struct raw_feedback *)data)->done++;
+	struct raw_feedback *feedback = data;
+	feedback->done++;
+	feedback->complete = true;
 }
 
 static void handle_table(
 	void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy, int32_t fd, uint32_t size)
 {
 	struct raw_feedback *feedback = data;
+	begin(feedback);
 	feedback->tables++;
 	if (feedback->table)
 		munmap(feedback->table, feedback->table_size);
@@ -83,9 +109,9 @@ static void handle_main_device(
 	void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy, struct wl_array *device)
 {
 	struct raw_feedback *feedback = data;
+	begin(feedback);
+	feedback->main_devices++;
 	feedback->main_device = read_device(device);
-	feedback->tranches = 0;
-	memset(feedback->n_formats, 0, sizeof(feedback->n_formats));
 }
 
 static void handle_tranche_done(void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy)
@@ -98,6 +124,7 @@ static void handle_target(
 	void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy, struct wl_array *device)
 {
 	struct raw_feedback *feedback = data;
+	begin(feedback);
 	feedback->target[feedback->tranches] = read_device(device);
 }
 

@@ -13,6 +13,8 @@ struct raw_params {
 
 void raw_params_create(struct fixture_client *client, struct raw_params *params);
 void raw_params_destroy(struct raw_params *params);
+/** Version 6; skips the test in a build with protocol files that have it not. */
+void raw_params_set_device(struct raw_params *params, const void *device, size_t size);
 /** @fd is borrowed. */
 void raw_params_add(struct raw_params *params, int fd, uint32_t plane, uint32_t offset,
 	uint32_t stride, uint64_t modifier);
@@ -20,7 +22,9 @@ void raw_params_add(struct raw_params *params, int fd, uint32_t plane, uint32_t 
 /** zwp_linux_dmabuf_feedback_v1 and the last complete feedback. */
 struct raw_feedback {
 	struct zwp_linux_dmabuf_feedback_v1 *proxy;
-	unsigned done, tables, tranches;
+	unsigned done, tables, main_devices, tranches;
+	/* the next event begins another one */
+	bool complete;
 	size_t n_pairs; /* of the table */
 	uint64_t main_device, target[8];
 	uint32_t flags[8];

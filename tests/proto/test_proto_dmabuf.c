@@ -75,6 +75,21 @@ TEST(numbers_are_the_protocols)
 	ck_assert_int_eq(DMABUF_OUT_OF_BOUNDS, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS);
 	ck_assert_int_eq(
 		DMABUF_INVALID_WL_BUFFER, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_WL_BUFFER);
+#ifdef ZWP_LINUX_BUFFER_PARAMS_V1_SET_SAMPLING_DEVICE_SINCE_VERSION
+	ck_assert_int_eq(
+		DMABUF_INVALID_DEV_T_SIZE, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_DEV_T_SIZE);
+#endif
+}
+
+/* As high as the protocol files of the build go: the tests run with two of them. */
+TEST(version)
+{
+	struct world w;
+	world_init(&w);
+	ck_assert_int_eq((int)w.client.dmabuf_version, zwp_linux_dmabuf_v1_interface.version);
+	ck_assert_uint_ge(w.client.dmabuf_version, 5);
+	ck_assert_uint_le(w.client.dmabuf_version, 6);
+	world_finish(&w);
 }
 
 TEST(already_used_by_create)
@@ -106,6 +121,29 @@ TEST(already_used_by_create_immed)
 	w.params.buffer.proxy =
 		zwp_linux_buffer_params_v1_create_immed(w.params.proxy, 64, 64, XR24, 0);
 	expect_error(&w, DMABUF_ALREADY_USED);
+}
+
+TEST(already_used_by_set_sampling_device)
+{
+	struct world w;
+	const dev_t device = 0xe280;
+	world_init(&w);
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, XR24);
+	raw_params_set_device(&w.params, &device, sizeof(device));
+	expect_error(&w, DMABUF_ALREADY_USED);
+}
+
+TEST(invalid_dev_t_size)
+{
+	const char bytes[2 * sizeof(dev_t)] = {0};
+	const size_t sizes[] = {0, 1, 4, sizeof(dev_t) - 1, sizeof(dev_t) + 1, sizeof(bytes)};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct world w;
+		world_init(&w);
+		raw_params_set_device(&w.params, bytes, sizes[i]);
+		expect_error(&w, DMABUF_INVALID_DEV_T_SIZE);
+	}
 }
 
 TEST(plane_idx)
@@ -374,28 +412,133 @@ TEST(the_global_goes_first)
 
 /* ---- feedback ------------------------------------------------------------------------------ */
 
+static void listen(struct world *w, struct raw_feedback *feedback)
+{
+	raw_feedback_listen(feedback, zwp_linux_dmabuf_v1_get_default_feedback(w->client.dmabuf));
+	ck_assert(client_sync(&w->client));
+}
+
+static void set_feedback(struct world *w, const struct waybuf_feedback *feedback)
+{
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w->server.dmabuf, feedback), 0);
+	ck_assert(client_sync(&w->client));
+}
+
+static void expect_default_feedback(struct world *w, struct raw_feedback *feedback)
+{
+	ck_assert_uint_eq(w->client.modifiers + w->client.formats, 0);
+	listen(w, feedback);
+	ck_assert_uint_eq(feedback->done, 1);
+	ck_assert_uint_eq(feedback->tables, 1);
+	ck_assert_uint_eq(feedback->n_pairs, 5); /* XR24 LINEAR is in both tranches */
+	ck_assert_uint_eq(feedback->tranches, 2);
+	ck_assert_uint_eq(feedback->target[0], 0xe201);
+	ck_assert_uint_eq(feedback->flags[0], WAYBUF_TRANCHE_SCANOUT);
+	ck_assert_uint_eq(feedback->n_formats[0], 1);
+	ck_assert_uint_eq(feedback->format[0], XR24);
+	ck_assert_uint_eq(feedback->modifier[0], LINEAR);
+	ck_assert_uint_eq(feedback->target[1], 0xe280);
+	ck_assert_uint_eq(feedback->n_formats[1], 5);
+}
+
 TEST(default_feedback)
 {
 	struct world w;
 	struct raw_feedback feedback;
-	world_init(&w);
-	ck_assert_uint_eq(w.client.modifiers + w.client.formats, 0);
-	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(feedback.done, 1);
-	ck_assert_uint_eq(feedback.tables, 1);
-	ck_assert_uint_eq(feedback.n_pairs, 5); /* XR24 LINEAR is in both tranches */
+	world_init_version(&w, 5);
+	expect_default_feedback(&w, &feedback);
+	ck_assert_uint_eq(feedback.main_devices, 1);
 	ck_assert_uint_eq(feedback.main_device, 0xe280);
-	ck_assert_uint_eq(feedback.tranches, 2);
-	ck_assert_uint_eq(feedback.target[0], 0xe201);
-	ck_assert_uint_eq(feedback.flags[0], WAYBUF_TRANCHE_SCANOUT);
-	ck_assert_uint_eq(feedback.n_formats[0], 1);
-	ck_assert_uint_eq(feedback.format[0], XR24);
-	ck_assert_uint_eq(feedback.modifier[0], LINEAR);
 	ck_assert_uint_eq(feedback.flags[1], 0);
-	ck_assert_uint_eq(feedback.n_formats[1], 5);
 	raw_feedback_finish(&feedback);
 	world_finish(&w);
+}
+
+static void world_init_6(struct world *w)
+{
+	world_init(w);
+	if (w->client.dmabuf_version < 6)
+		SKIP("the protocol files have linux-dmabuf version 5");
+}
+
+/* No main device any more, and some tranche is for sampling. */
+TEST(default_feedback_of_version_6)
+{
+	struct world w;
+	struct raw_feedback feedback;
+	world_init_6(&w);
+	expect_default_feedback(&w, &feedback);
+	ck_assert_uint_eq(feedback.main_devices, 0);
+	ck_assert_uint_eq(feedback.flags[1], WAYBUF_TRANCHE_SAMPLING);
+	raw_feedback_finish(&feedback);
+	world_finish(&w);
+}
+
+/* Whatever the host says: of a display alone, of another device too, or without any flag. */
+TEST(version_6_always_samples)
+{
+	static const struct waybuf_dmabuf_pair pair = {XR24, LINEAR};
+	const struct waybuf_tranche tranches[] = {
+		{.target = 2, .flags = WAYBUF_TRANCHE_SCANOUT, .pairs = &pair, .n_pairs = 1},
+		{.target = 1, .flags = WAYBUF_TRANCHE_SCANOUT, .pairs = &pair, .n_pairs = 1},
+		{.target = 3, .flags = 0x80, .pairs = &pair, .n_pairs = 1},
+	};
+	struct world w;
+	struct raw_feedback feedback;
+	world_init_6(&w);
+	listen(&w, &feedback);
+	set_feedback(&w, &(struct waybuf_feedback){1, tranches + 1, 1});
+	ck_assert_uint_eq(feedback.tranches, 1);
+	ck_assert_uint_eq(feedback.flags[0], WAYBUF_TRANCHE_SCANOUT | WAYBUF_TRANCHE_SAMPLING);
+	set_feedback(&w, &(struct waybuf_feedback){1, tranches, 2});
+	ck_assert_uint_eq(feedback.tranches, 2);
+	ck_assert_uint_eq(feedback.flags[0], WAYBUF_TRANCHE_SCANOUT);
+	ck_assert_uint_eq(feedback.flags[1], WAYBUF_TRANCHE_SCANOUT | WAYBUF_TRANCHE_SAMPLING);
+	set_feedback(&w, &(struct waybuf_feedback){1, tranches, 3});
+	ck_assert_uint_eq(feedback.tranches, 3);
+	ck_assert_uint_eq(feedback.flags[1], WAYBUF_TRANCHE_SCANOUT);
+	ck_assert_uint_eq(feedback.flags[2], WAYBUF_TRANCHE_SAMPLING);
+	/* the main device has no tranche */
+	const struct waybuf_feedback wrong = {4, tranches, 3};
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &wrong), -EINVAL);
+	raw_feedback_finish(&feedback);
+	world_finish(&w);
+}
+
+/* "Must not send duplicate pairs": which they are depends on what the client can tell apart. */
+static void check_repeats(uint32_t version, unsigned tranches, unsigned second, unsigned third)
+{
+	static const struct waybuf_dmabuf_pair pairs[] = {
+		{XR24, LINEAR}, {XR24, LINEAR}, {DRM_FORMAT_ARGB8888, LINEAR}};
+	const struct waybuf_tranche three[] = {
+		{1, WAYBUF_TRANCHE_SCANOUT, pairs, 2},
+		{1, WAYBUF_TRANCHE_SCANOUT | WAYBUF_TRANCHE_SAMPLING, pairs + 1, 2},
+		{1, WAYBUF_TRANCHE_SCANOUT, pairs, 3},
+	};
+	struct world w;
+	struct raw_feedback feedback;
+	world_init_version(&w, version);
+	if (w.client.dmabuf_version < version)
+		SKIP("the protocol files have linux-dmabuf version 5");
+	listen(&w, &feedback);
+	set_feedback(&w, &(struct waybuf_feedback){1, three, 3});
+	ck_assert_uint_eq(feedback.n_pairs, 2);
+	ck_assert_uint_eq(feedback.tranches, tranches);
+	ck_assert_uint_eq(feedback.n_formats[0], 1);
+	ck_assert_uint_eq(feedback.n_formats[1], second);
+	ck_assert_uint_eq(feedback.n_formats[2], third);
+	raw_feedback_finish(&feedback);
+	world_finish(&w);
+}
+
+TEST(no_pair_twice)
+{
+	check_repeats(5, 2, 1, 0);
+}
+
+TEST(no_pair_twice_in_version_6)
+{
+	check_repeats(6, 3, 2, 1);
 }
 
 /* Sent again when it is another one, and the table only when that is. */
@@ -404,19 +547,19 @@ TEST(feedback_changes)
 	struct world w;
 	struct raw_feedback feedback;
 	struct waybuf_feedback one = fixture_feedback, other = fixture_feedback, none = {0};
-	world_init(&w);
+	world_init_version(&w, 5);
 	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
 	ck_assert(client_sync(&w.client));
 	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &one), 0);
 	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &none), -EINVAL);
 	ck_assert(client_sync(&w.client));
 	ck_assert_uint_eq(feedback.done, 1);
-	other.main_device = 0xe281;
+	other.main_device = 0xe201;
 	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &other), 0);
 	ck_assert(client_sync(&w.client));
 	ck_assert_uint_eq(feedback.done, 2);
 	ck_assert_uint_eq(feedback.tables, 1);
-	ck_assert_uint_eq(feedback.main_device, 0xe281);
+	ck_assert_uint_eq(feedback.main_device, 0xe201);
 	other.n_tranches = 1;
 	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &other), 0);
 	ck_assert(client_sync(&w.client));
@@ -464,7 +607,7 @@ TEST(surface_feedback)
 	/* without its surface the object is inert */
 	wl_surface_destroy(surface);
 	ck_assert(client_sync(&w.client));
-	own.main_device = 1;
+	own.n_tranches = 1;
 	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &own), 0);
 	ck_assert(client_sync(&w.client));
 	ck_assert_uint_eq(feedback.done, 3);
