@@ -19,8 +19,8 @@
  * V so), if they have one stride and their columns do not meet.
  *
  * Other modifiers are a matter of drivers: strides mean what the driver says, and a compressed
- * format has more planes than its fourcc. There the first plane must fit by the protocol's own
- * formula, and the others must begin inside of their file.
+ * format has more planes than its fourcc, in a number that GBM knows. There the first plane must fit
+ * by the protocol's own formula, and the others must begin inside of their file.
  *
  * Sizes are asked of the kernel. A file that is no dma-buf, or whose size it does not tell, is not
  * a mistake in the numbers: it is only that this buffer cannot be.
@@ -124,6 +124,10 @@ static int check_planes(const struct dmabuf_params *params, const struct waybuf_
 	if (format && (n < format->n_planes || (exact && n != format->n_planes)))
 		return refuse(verdict, true, DMABUF_INCOMPLETE, "%u planes, the format has %u", n,
 			format->n_planes);
+	/* our driver's word against the client's: nobody is wrong for certain */
+	if (!exact && params->known_planes && n != params->known_planes)
+		return refuse(verdict, false, DMABUF_REFUSED,
+			"%u planes, with this modifier the driver has %u", n, params->known_planes);
 	*n_planes = n;
 	return 0;
 }
@@ -194,7 +198,7 @@ static int find_slot(struct waybuf_layout *layout, struct fd_id *ids, int fd, ui
 {
 	struct fd_id id;
 	if (fd_identify(fd, &id) < 0)
-		return refuse(verdict, false, DMABUF_INVALID_WL_BUFFER, "a file cannot be read");
+		return refuse(verdict, false, DMABUF_REFUSED, "a file cannot be read");
 	for (uint32_t i = 0; i < layout->n_memory; i++) {
 		if (fd_id_equal(&ids[i], &id)) {
 			*slot = i;
@@ -205,8 +209,8 @@ static int find_slot(struct waybuf_layout *layout, struct fd_id *ids, int fd, ui
 	if (fd_kind(fd, &kind) < 0 || kind != FD_DMABUF)
 		return refuse(verdict, false, DMABUF_INVALID_WL_BUFFER, "a file is no dma-buf");
 	uint64_t size;
-	if (fd_size(fd, &size) < 0)
-		return refuse(verdict, false, DMABUF_INVALID_WL_BUFFER,
+	if (fd_dmabuf_size(fd, &size) < 0)
+		return refuse(verdict, false, DMABUF_REFUSED,
 			"the kernel does not tell how big a dma-buf is");
 	*slot = layout->n_memory++;
 	ids[*slot] = id;

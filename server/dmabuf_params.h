@@ -46,6 +46,8 @@ struct dmabuf_params {
 	bool ignore_modifier;
 	/* modifiers that differ are an error: version 5 */
 	bool same_modifier;
+	/* planes of images with this format and modifier, as our driver has it; 0: nobody knows */
+	uint32_t known_planes;
 };
 
 void dmabuf_params_init(struct dmabuf_params *params, uint32_t version);

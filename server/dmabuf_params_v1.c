@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <drm_fourcc.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "core/manager.h"
 #include "core/storage.h"
 #include "dmabuf.h"
 #include "dmabuf_params.h"
@@ -154,6 +156,15 @@ static int check_pair(const struct dmabuf_params_object *object, const struct im
 		(unsigned long long)modifier);
 }
 
+static void ask_driver(struct dmabuf_params_object *object, const struct image *image)
+{
+	uint64_t modifier = object->params.modifier;
+	/* of the former everything is known, of the latter nobody knows anything */
+	if (modifier != DRM_FORMAT_MOD_LINEAR && modifier != DRM_FORMAT_MOD_INVALID)
+		object->params.known_planes = waybuf_manager_plane_count(
+			object->dmabuf->server->manager, image->format, modifier);
+}
+
 static int check_flags(const struct waybuf_server_dmabuf *dmabuf, const struct image *image,
 	struct dmabuf_verdict *verdict)
 {
@@ -218,6 +229,8 @@ static int make_buffer(struct dmabuf_params_object *object, const struct image *
 			"too many planes of the client wait for a buffer");
 	int ret = check_pair(object, image, verdict);
 	if (ret == 0)
+		ask_driver(object, image);
+	if (ret == 0)
 		ret = dmabuf_params_check(&object->params, image->width, image->height,
 			image->format, &layout, ids, verdict);
 	if (ret == 0)
@@ -243,8 +256,7 @@ static bool take(struct dmabuf_params_object *object, const struct image *image,
 	if (ret == 0)
 		return true;
 	waybuf_info("%s: linux-dmabuf buffer refused: %s", object->client->name, verdict.reason);
-	bool hopeless = immediately &&
-		(verdict.code == DMABUF_INVALID_WL_BUFFER || verdict.code == DMABUF_INVALID_FORMAT);
+	bool hopeless = immediately && verdict.code == DMABUF_INVALID_WL_BUFFER;
 	if (!verdict.fatal && !hopeless)
 		return true;
 	wl_resource_post_error(object->resource, (uint32_t)verdict.code, "%s", verdict.reason);

@@ -113,3 +113,15 @@ int waybuf_manager_dispatch(struct waybuf_manager *manager, int timeout_ms)
 {
 	return manager->owns_loop ? waybuf_loop_dispatch(manager->loop, timeout_ms) : -EINVAL;
 }
+
+uint32_t waybuf_manager_plane_count(
+	struct waybuf_manager *manager, uint32_t format, uint64_t modifier)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < manager->n_exporters && n == 0; i++) {
+		struct waybuf_exporter *exporter = manager->exporters[i];
+		if (exporter->ops->plane_count)
+			n = exporter->ops->plane_count(exporter, format, modifier);
+	}
+	return n;
+}

@@ -144,10 +144,19 @@ static void destroy(struct waybuf_exporter *base)
 	free(exporter);
 }
 
+/* A question to tables of the driver, which never change. */
+static uint32_t plane_count(struct waybuf_exporter *base, uint32_t format, uint64_t modifier)
+{
+	int n = gbm_device_get_format_modifier_plane_count(
+		gbm_exporter(base)->device, format, modifier);
+	return n > 0 ? (uint32_t)n : 0;
+}
+
 static const struct waybuf_exporter_ops ops = {
 	.allocate = allocate,
 	.release = exporter_release_nothing,
 	.destroy = destroy,
+	.plane_count = plane_count,
 };
 
 /* A GPU, not a display controller without one: it has a render node, which we open anew. */

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -61,6 +63,43 @@ int fd_kind(int fd, enum fd_kind *kind)
 		*kind = FD_DMABUF;
 	else if (fcntl(fd, F_GET_SEALS) >= 0)
 		*kind = FD_MEMFD;
+	return 0;
+}
+
+/* The lines that all files have, and those of a dma-buf, whose name comes after them. */
+static bool parse_dmabuf_info(const char *text, uint64_t *size, char exporter[FD_EXPORTER_LEN])
+{
+	unsigned long long bytes;
+	const char *own = strstr(text, "\nino:\t");
+	return own &&
+		sscanf(own, "\nino:\t%*u\nsize:\t%llu\ncount:\t%*d\nexp_name:\t%31[^\n]\n", &bytes,
+			exporter) == 2 &&
+		(*size = bytes) > 0;
+}
+
+int fd_dmabuf_info(int fd, uint64_t *size, char exporter[FD_EXPORTER_LEN])
+{
+	char path[40], text[512];
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return -errno;
+	ssize_t n = read(file, text, sizeof(text) - 1);
+	int error = n < 0 ? -errno : 0;
+	close(file);
+	if (error < 0)
+		return error;
+	text[n] = '\0';
+	return parse_dmabuf_info(text, size, exporter) ? 0 : -EINVAL;
+}
+
+int fd_dmabuf_size(int fd, uint64_t *size)
+{
+	char exporter[FD_EXPORTER_LEN];
+	off_t end = lseek(fd, 0, SEEK_END);
+	if (end <= 0)
+		return fd_dmabuf_info(fd, size, exporter);
+	*size = (uint64_t)end;
 	return 0;
 }
 

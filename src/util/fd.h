@@ -27,6 +27,17 @@ enum fd_kind {
 /* -EBADF if @fd is not open. */
 int fd_kind(int fd, enum fd_kind *kind);
 
+/*
+ * What the kernel says of a dma-buf in /proc: its size, and the name of its exporter, which unlike
+ * the dma-buf's own nobody can choose. -EINVAL: it is none, or this kernel (before 5.14) writes
+ * other lines; or the errno of open(), where there is no /proc.
+ */
+#define FD_EXPORTER_LEN 32
+int fd_dmabuf_info(int fd, uint64_t *size, char exporter[FD_EXPORTER_LEN]);
+
+/* The size of what fd_kind() says is a dma-buf, by SEEK_END or else by /proc. */
+int fd_dmabuf_size(int fd, uint64_t *size);
+
 /* The identity of an open file: two fds of one dma-buf agree in it, whatever their numbers. */
 struct fd_id {
 	uint64_t dev, ino;

@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "exporter/exporter.h"
 #include "proto/dmabuf_kit.h"
+#include "util/fd.h"
 
 /* linux-dmabuf with real dma-bufs: what is taken, and what does not fit into its file. */
 
@@ -187,6 +189,49 @@ TEST(own_memory_is_recognised)
 	raw_attachment_destroy(&attachment);
 	raw_pool_destroy(&pool);
 	world_finish(&w);
+}
+
+/* ---- what the kernel says ------------------------------------------------------------------ */
+
+static bool without_lseek;
+
+off64_t __real_lseek64(int fd, off64_t offset, int whence);
+off64_t __wrap_lseek64(int fd, off64_t offset, int whence);
+
+off64_t __wrap_lseek64(int fd, off64_t offset, int whence)
+{
+	if (!without_lseek)
+		return __real_lseek64(fd, offset, whence);
+	errno = ESPIPE;
+	return -1;
+}
+
+/* No reason to believe the client: the size is in /proc as well. */
+TEST(size_without_lseek)
+{
+	struct world w;
+	without_lseek = true;
+	world_init(&w, 16 * PAGE, NULL);
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 64, XR24);
+	expect_created(&w);
+	world_init(&w, 16 * PAGE, NULL);
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 65, XR24);
+	expect_error(&w, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS);
+}
+
+/* The dma-buf's name is anybody's choice, and stands in the same file. */
+TEST(exporter_under_any_name)
+{
+	char exporter[FD_EXPORTER_LEN];
+	uint64_t size;
+	int fd = make_dmabuf(2 * PAGE);
+	exporter_set_name(fd, "a\nexp_name:\tb\nsize:\t1");
+	ck_assert_int_eq(fd_dmabuf_info(fd, &size, exporter), 0);
+	ck_assert_str_eq(exporter, "udmabuf");
+	ck_assert_uint_eq(size, 2 * PAGE);
+	close(fd);
 }
 
 /* ---- who samples --------------------------------------------------------------------------- */

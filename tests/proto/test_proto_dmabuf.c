@@ -2,8 +2,12 @@
 #include <dirent.h>
 #include <drm_fourcc.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <waybuf/interfaces/exporter.h>
+#include <waybuf/log.h>
 
 #include "dmabuf_kit.h"
 #include "dmabuf_params.h"
@@ -23,13 +27,19 @@ struct world {
 	int fd;
 };
 
-static void world_init_version(struct world *w, uint32_t version)
+static void world_init_with(
+	struct world *w, uint32_t version, const struct fixture_server_options *options)
 {
-	fixture_server_init(&w->server, NULL);
+	fixture_server_init(&w->server, options);
 	client_init_version(&w->client, &w->server, version);
 	raw_params_create(&w->client, &w->params);
 	w->fd = memfd_create("no dma-buf", MFD_CLOEXEC);
 	ck_assert_int_eq(ftruncate(w->fd, 1 << 20), 0);
+}
+
+static void world_init_version(struct world *w, uint32_t version)
+{
+	world_init_with(w, version, NULL);
 }
 
 static void world_init(struct world *w)
@@ -334,6 +344,20 @@ TEST(unknown_pair_fails_in_version_3)
 	world_finish(&w);
 }
 
+/* It is told by an event in either case, and its connection lives. */
+TEST(unknown_pair_fails_immediately_in_version_3)
+{
+	struct world w;
+	world_init_version(&w, 3);
+	add(&w, 0, 0, 128);
+	w.params.buffer.proxy = zwp_linux_buffer_params_v1_create_immed(
+		w.params.proxy, 64, 64, DRM_FORMAT_RGB565, 0);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	world_finish(&w);
+}
+
+/* Nothing is advertised to version 1 and 2 that they could use. */
 TEST(formats_of_version_2)
 {
 	struct world w;
@@ -345,6 +369,83 @@ TEST(formats_of_version_2)
 	ck_assert(client_sync(&w.client));
 	ck_assert_uint_eq(w.params.failed, 1);
 	world_finish(&w);
+}
+
+/* Pairs with an implicit modifier are what versions before 3 can have. */
+TEST(formats_and_modifiers_as_the_version_knows_them)
+{
+	static const struct waybuf_dmabuf_pair pairs[] = {
+		{XR24, LINEAR}, {XR24, DRM_FORMAT_MOD_INVALID}, {DRM_FORMAT_RGB565, LINEAR}};
+	const struct waybuf_tranche tranche = {.target = 1, .pairs = pairs, .n_pairs = 3};
+	const struct waybuf_feedback feedback = {1, &tranche, 1};
+	for (uint32_t version = 1; version <= 5; version++) {
+		struct world w;
+		struct fixture_client late;
+		world_init(&w);
+		ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &feedback), 0);
+		client_init_version(&late, &w.server, version);
+		ck_assert_uint_eq(late.formats, version < 3 ? 1 : 0);
+		ck_assert_uint_eq(late.modifiers, version == 3 ? 3 : 0);
+		client_finish(&late);
+		world_finish(&w);
+	}
+}
+
+static char last_message[512];
+
+static void keep_message(enum waybuf_log_level level, const char *text, void *data)
+{
+	snprintf(last_message, sizeof(last_message), "%s", text);
+}
+
+/* A driver whose tiled images have three planes in memory. */
+static uint32_t three_planes(struct waybuf_exporter *exporter, uint32_t format, uint64_t modifier)
+{
+	return modifier == FIXTURE_TILED_MODIFIER ? 3 : 0;
+}
+
+static int allocate_nothing(struct waybuf_exporter *exporter, struct waybuf_allocation *allocation)
+{
+	return -ENOMEM;
+}
+
+static void release_nothing(struct waybuf_exporter *exporter, void *priv) {}
+
+static void free_exporter(struct waybuf_exporter *exporter)
+{
+	free(exporter);
+}
+
+static void create_tiled(struct world *w, uint32_t n_planes)
+{
+	static const struct waybuf_exporter_ops ops = {
+		.allocate = allocate_nothing,
+		.release = release_nothing,
+		.destroy = free_exporter,
+		.plane_count = three_planes,
+	};
+	struct waybuf_exporter *exporter = calloc(1, sizeof(*exporter));
+	*exporter = (struct waybuf_exporter){.ops = &ops, .caps.name = "driver"};
+	const struct fixture_server_options options = {.exporter = exporter};
+	waybuf_log_set_handler(keep_message, NULL, WAYBUF_LOG_INFO);
+	world_init_with(w, 0, &options);
+	for (uint32_t i = 0; i < n_planes; i++)
+		raw_params_add(&w->params, w->fd, i, i * 65536, 256, FIXTURE_TILED_MODIFIER);
+	create(w, 64, 64, XR24);
+	ck_assert(client_sync(&w->client));
+	ck_assert_uint_eq(w->params.failed, 1);
+}
+
+/* The client's driver against ours: nobody is wrong for certain. */
+TEST(planes_that_the_driver_does_not_know)
+{
+	for (uint32_t n = 1; n <= 4; n++) {
+		struct world w;
+		create_tiled(&w, n);
+		ck_assert_ptr_nonnull(
+			strstr(last_message, n == 3 ? "no dma-buf" : "the driver has 3"));
+		world_finish(&w);
+	}
 }
 
 TEST(params_that_are_never_used)

@@ -92,6 +92,17 @@ TEST(fd_kind_tells_memfd_from_the_rest)
 	ck_assert_int_eq(fd_kind(-1, &kind), -EBADF);
 }
 
+TEST(what_is_no_dmabuf_has_no_exporter)
+{
+	uint64_t size;
+	char exporter[FD_EXPORTER_LEN];
+	int fd = memfd_create("exporter", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(fd, 4096), 0);
+	ck_assert_int_eq(fd_dmabuf_info(fd, &size, exporter), -EINVAL);
+	close(fd);
+	ck_assert_int_eq(fd_dmabuf_info(fd, &size, exporter), -ENOENT);
+}
+
 TEST(fd_dup_is_cloexec_and_the_same_file)
 {
 	int fd = memfd_create("dup", MFD_CLOEXEC);

@@ -46,6 +46,12 @@ struct waybuf_exporter_ops {
 	 * thread. `release` is not called for it.
 	 */
 	int (*wrap)(struct waybuf_exporter *exporter, int memfd, uint64_t size);
+	/**
+	 * Optional. How many planes images of this DRM_FORMAT_* and DRM_FORMAT_MOD_* have in
+	 * memory, those of compression included; 0: not known. It may run while `allocate` does.
+	 */
+	uint32_t (*plane_count)(
+		struct waybuf_exporter *exporter, uint32_t format, uint64_t modifier);
 };
 
 /** Embedded first in the exporter's own struct. */
