@@ -3,6 +3,9 @@
 #define SERVER_DMABUF_H
 
 #include "client.h"
+#include "dmabuf_kinds.h"
+#include "dmabuf_params.h"
+#include "dmabuf_refusals.h"
 #include "feedback.h"
 
 struct waybuf_report;
@@ -14,6 +17,8 @@ struct waybuf_server_dmabuf {
 	struct feedback *feedback;
 	/* every pair that was ever advertised, sorted: who saw an older list has made no mistake */
 	struct wl_array advertised; // struct waybuf_dmabuf_pair
+	struct dmabuf_kinds kinds;
+	struct dmabuf_refusals refusals;
 	struct wl_list resources; // of the bound globals
 	struct wl_list params; // dmabuf_params_object.link
 	struct wl_list surfaces; // surface_feedback.link
@@ -24,8 +29,31 @@ struct waybuf_server_dmabuf {
 
 /* Whether a feedback of today names @device, or another node of it, in a sampling tranche. */
 bool dmabuf_samples(const struct waybuf_server_dmabuf *dmabuf, dev_t device);
-/* The pairs as lines of an `info` report. */
+/* The pairs, and what was refused, as lines of an `info` report. */
 void dmabuf_report(struct waybuf_server_dmabuf *dmabuf, struct waybuf_report *report);
+
+/* ---- dmabuf_import.c ----------------------------------------------------------------------- */
+
+/* What a client asks for with its planes. */
+struct dmabuf_request {
+	int32_t width, height;
+	uint32_t format, flags;
+	/* by whom it is to be sampled, if that was said */
+	bool has_device;
+	dev_t device;
+	/* of the client's object */
+	uint32_t version;
+	/* some of its planes were not taken */
+	bool starved;
+};
+
+/*
+ * 0 and a reference, or -EINVAL with the verdict, which is noted for people. @dmabuf NULL: the
+ * global is gone. The fds of @params are taken on success.
+ */
+int dmabuf_import(struct waybuf_server_dmabuf *dmabuf, struct server_client *client,
+	struct dmabuf_params *params, const struct dmabuf_request *request,
+	struct waybuf_buffer **out, struct dmabuf_verdict *verdict);
 
 /* ---- dmabuf_params_v1.c -------------------------------------------------------------------- */
 

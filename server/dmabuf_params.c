@@ -192,9 +192,43 @@ static bool overlap(const struct extent *a, const struct extent *b)
 	return a->start < b->end && b->start < a->end && !interleaved(a, b);
 }
 
+/* The first memory names the exporter, another one takes the name away. */
+static void note_exporter(const struct dmabuf_params *params, uint32_t slot, const char *name)
+{
+	if (slot == 0)
+		memcpy(params->exporter, name, FD_EXPORTER_LEN);
+	else if (strcmp(params->exporter, name) != 0)
+		params->exporter[0] = '\0';
+}
+
+/*
+ * Whoever wants the exporter is told size and kind in the same breath, where the kernel writes down
+ * such things. False: ask it otherwise.
+ */
+static bool read_info(const struct dmabuf_params *params, int fd, uint32_t slot, uint64_t *size)
+{
+	char name[FD_EXPORTER_LEN] = "";
+	if (!params->exporter)
+		return false;
+	bool told = fd_dmabuf_info(fd, size, name) == 0;
+	note_exporter(params, slot, name);
+	return told;
+}
+
+static int ask_kernel(int fd, uint64_t *size, struct dmabuf_verdict *verdict)
+{
+	enum fd_kind kind;
+	if (fd_kind(fd, &kind) < 0 || kind != FD_DMABUF)
+		return refuse(verdict, false, DMABUF_INVALID_WL_BUFFER, "a file is no dma-buf");
+	if (fd_dmabuf_size(fd, size) < 0)
+		return refuse(verdict, false, DMABUF_REFUSED,
+			"the kernel does not tell how big a dma-buf is");
+	return 0;
+}
+
 /* One file behind several fds is one memory. */
-static int find_slot(struct waybuf_layout *layout, struct fd_id *ids, int fd, uint32_t *slot,
-	struct dmabuf_verdict *verdict)
+static int find_slot(const struct dmabuf_params *params, struct waybuf_layout *layout,
+	struct fd_id *ids, int fd, uint32_t *slot, struct dmabuf_verdict *verdict)
 {
 	struct fd_id id;
 	if (fd_identify(fd, &id) < 0)
@@ -205,13 +239,12 @@ static int find_slot(struct waybuf_layout *layout, struct fd_id *ids, int fd, ui
 			return 0;
 		}
 	}
-	enum fd_kind kind;
-	if (fd_kind(fd, &kind) < 0 || kind != FD_DMABUF)
-		return refuse(verdict, false, DMABUF_INVALID_WL_BUFFER, "a file is no dma-buf");
 	uint64_t size;
-	if (fd_dmabuf_size(fd, &size) < 0)
-		return refuse(verdict, false, DMABUF_REFUSED,
-			"the kernel does not tell how big a dma-buf is");
+	if (!read_info(params, fd, layout->n_memory, &size)) {
+		int ret = ask_kernel(fd, &size, verdict);
+		if (ret < 0)
+			return ret;
+	}
 	*slot = layout->n_memory++;
 	ids[*slot] = id;
 	layout->memory[*slot] =
@@ -263,7 +296,7 @@ static int check_files(const struct dmabuf_params *params, struct waybuf_layout 
 {
 	for (uint32_t i = 0; i < layout->n_planes; i++) {
 		uint32_t slot;
-		int ret = find_slot(layout, ids, params->planes[i].fd, &slot, verdict);
+		int ret = find_slot(params, layout, ids, params->planes[i].fd, &slot, verdict);
 		if (ret < 0)
 			return ret;
 		layout->planes[i].slot = slot;

@@ -48,6 +48,11 @@ struct dmabuf_params {
 	bool same_modifier;
 	/* planes of images with this format and modifier, as our driver has it; 0: nobody knows */
 	uint32_t known_planes;
+	/*
+	 * For the name of the exporter of all memory, FD_EXPORTER_LEN; left empty if there are
+	 * several, or if the kernel does not tell. NULL: it is not wanted.
+	 */
+	char *exporter;
 };
 
 void dmabuf_params_init(struct dmabuf_params *params, uint32_t version);

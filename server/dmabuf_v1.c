@@ -170,6 +170,9 @@ int waybuf_server_dmabuf_set_feedback(
 	int ret = make_feedback(dmabuf, source, &feedback);
 	if (ret < 0)
 		return ret;
+	/* another renderer may be behind it, of which nothing is known */
+	if (!feedback_equal(dmabuf->feedback, feedback))
+		dmabuf->kinds = (struct dmabuf_kinds){0};
 	feedback_unref(dmabuf->feedback);
 	dmabuf->feedback = feedback;
 	feedback_objects_update(dmabuf);
@@ -283,4 +286,5 @@ void dmabuf_report(struct waybuf_server_dmabuf *dmabuf, struct waybuf_report *re
 {
 	for (size_t i = 0; i < dmabuf->feedback->n_tranches; i++)
 		report_tranche(dmabuf->feedback, &dmabuf->feedback->tranches[i], report);
+	dmabuf_refusals_report(&dmabuf->refusals, report);
 }

@@ -276,15 +276,29 @@ struct waybuf_dmabuf_import {
 	dev_t device;
 };
 
+/** What an import test says of a buffer that can be imported. */
+enum waybuf_import_result {
+	/** this one can; ask again for the next */
+	WAYBUF_IMPORT_ONE = 0,
+	/**
+	 * and so can all of its kind: by this device, from this exporter of the kernel's, with this
+	 * format, modifier and flags. The next ones are taken without a test; import them when they
+	 * are first used. For hosts that can do something else then, see
+	 * waybuf_server_dmabuf_import_failed(). Forgotten with every change of the default feedback
+	 */
+	WAYBUF_IMPORT_KIND = 1,
+};
+
 struct waybuf_server_dmabuf_options {
 	/** the default feedback, copied; required, with 1 to 65535 pairs in all */
 	const struct waybuf_feedback *feedback;
 	/** passed to the callbacks, borrowed while the global exists */
 	void *data;
 	/**
-	 * Whether the renderer and the display can take the buffer at all. 0, or a negative errno:
-	 * the client is told `failed` and goes on. NULL: buffers without flags are taken, others
-	 * are not.
+	 * Whether the renderer and the display can take the buffer at all: enum
+	 * waybuf_import_result, or a negative errno: the client is told `failed` and goes on, and
+	 * the reason is in the log and in the monitor's report. NULL: buffers without flags are
+	 * taken, others are not.
 	 */
 	int (*import_test)(void *data, const struct waybuf_dmabuf_import *import);
 	/**
@@ -317,6 +331,14 @@ WAYBUF_EXPORT int waybuf_server_dmabuf_set_feedback(
  */
 WAYBUF_EXPORT int waybuf_server_dmabuf_set_surface_feedback(struct waybuf_server_dmabuf *dmabuf,
 	struct wl_resource *surface, const struct waybuf_feedback *feedback);
+
+/**
+ * A buffer that was taken could not be imported when it was used, with @error, a negative errno: no
+ * fault that the client could be told of. Keep its last frame, or copy it with the CPU. Its kind is
+ * tested again from now on, and the monitor's report has it.
+ */
+WAYBUF_EXPORT void waybuf_server_dmabuf_import_failed(
+	struct waybuf_server_dmabuf *dmabuf, struct waybuf_use *use, int error);
 
 /* ---- wp_linux_drm_syncobj_manager_v1 ------------------------------------------------------- */
 

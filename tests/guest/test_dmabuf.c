@@ -408,6 +408,116 @@ TEST(refused_immediately)
 	world_finish(&w);
 }
 
+/* A wl_buffer of @fd; tests so far in all. */
+static unsigned import_with(struct world *w, int fd, uint32_t format, uint32_t flags)
+{
+	struct raw_params params;
+	raw_params_create(&w->client, &params);
+	raw_params_add(&params, fd, 0, 0, 1024, LINEAR);
+	zwp_linux_buffer_params_v1_create(params.proxy, 256, 64, format, flags);
+	ck_assert(client_sync(&w->client));
+	ck_assert_uint_eq(params.created, 1);
+	raw_params_destroy(&params);
+	return w->server.imports;
+}
+
+/* Once for each kind, if the host vouches for it: this device, this exporter, this image. */
+TEST(tested_once_for_each_kind)
+{
+	struct world w;
+	struct fixture_server_options options = {.import_result = WAYBUF_IMPORT_KIND};
+	int heap = make_heap_dmabuf(16 * PAGE), other = make_dmabuf(16 * PAGE);
+	world_init(&w, 16 * PAGE, &options);
+	ck_assert_uint_eq(import_with(&w, w.fd, XR24, 0), 1);
+	ck_assert_uint_eq(import_with(&w, other, XR24, 0), 1);
+	ck_assert_uint_eq(import_with(&w, heap, XR24, 0), 2);
+	ck_assert_uint_eq(import_with(&w, heap, XR24, 0), 2);
+	ck_assert_uint_eq(import_with(&w, w.fd, DRM_FORMAT_ARGB8888, 0), 3);
+	ck_assert_uint_eq(import_with(&w, w.fd, XR24, 1), 4);
+	/* another feedback: there may be another renderer */
+	struct waybuf_feedback feedback = fixture_feedback;
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &feedback), 0);
+	ck_assert_uint_eq(import_with(&w, w.fd, XR24, 0), 4);
+	feedback.main_device = 0xe201;
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &feedback), 0);
+	ck_assert_uint_eq(import_with(&w, w.fd, XR24, 0), 5);
+	close(heap);
+	close(other);
+	world_finish(&w);
+}
+
+TEST(tested_each_time_if_nobody_vouches)
+{
+	struct world w;
+	world_init(&w, 16 * PAGE, NULL);
+	ck_assert_uint_eq(import_with(&w, w.fd, XR24, 0), 1);
+	ck_assert_uint_eq(import_with(&w, w.fd, XR24, 0), 2);
+	world_finish(&w);
+}
+
+/* What the kernel says in /proc is as good as what it says otherwise. */
+TEST(bounds_of_a_kind_that_is_known)
+{
+	struct world w;
+	struct fixture_server_options options = {.import_result = WAYBUF_IMPORT_KIND};
+	world_init(&w, 16 * PAGE, &options);
+	import_with(&w, w.fd, XR24, 0);
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 65, XR24);
+	expect_error(&w, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS);
+}
+
+static void expect_report(struct world *w, const char *needle)
+{
+	struct fixture_report report;
+	raw_report_listen(&report,
+		waybuf_monitor_v1_snapshot(w->client.monitor, WAYBUF_MONITOR_V1_SNAPSHOT_INFO, ""));
+	client_wait(&w->client, &report.ready, 1);
+	ck_assert_msg(strstr(report.text, needle), "%s is not in %s", needle, report.text);
+	raw_report_finish(&report);
+}
+
+/* At its use: the client goes on, and its kind is tested again. */
+TEST(import_that_fails_later)
+{
+	struct world w;
+	struct waybuf_use *use;
+	struct fixture_server_options options = {.import_result = WAYBUF_IMPORT_KIND};
+	world_init(&w, 16 * PAGE, &options);
+	import_with(&w, w.fd, XR24, 0);
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.server.imports, 1);
+	struct wl_surface *surface = wl_compositor_create_surface(w.client.compositor);
+	wl_surface_attach(surface, w.params.buffer.proxy, 0, 0);
+	wl_surface_commit(surface);
+	ck_assert(client_sync(&w.client));
+	ck_assert_int_eq(waybuf_use_begin(w.server.committed, &use), 0);
+	waybuf_server_dmabuf_import_failed(w.server.dmabuf, use, -EXDEV);
+	waybuf_use_end(use, NULL);
+	ck_assert_uint_eq(import_with(&w, w.fd, XR24, 0), 2);
+	expect_report(&w, "at its first use, memory of udmabuf: Invalid cross-device link");
+	wl_surface_destroy(surface);
+	world_finish(&w);
+}
+
+/* `failed` has no words: they are in the monitor's report. */
+TEST(refusals_have_a_reason)
+{
+	struct world w;
+	struct fixture_server_options options = {.import_result = -EXDEV};
+	world_init(&w, 16 * PAGE, &options);
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	expect_report(&w,
+		"\"buffer\":\"256x64 XR24:LINEAR\",\"reason\":\"neither renderer nor "
+		"display take it: Invalid cross-device link\",\"times\":1");
+	world_finish(&w);
+}
+
 TEST(unknown_flags)
 {
 	struct world w;

@@ -2,6 +2,7 @@
 #include "dmabuf_kit.h"
 
 #include <fcntl.h>
+#include <linux/dma-heap.h>
 #include <linux/udmabuf.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -194,4 +195,15 @@ int make_dmabuf(size_t size)
 	close(memfd);
 	close(device);
 	return fd;
+}
+
+int make_heap_dmabuf(size_t size)
+{
+	int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC);
+	if (heap < 0)
+		SKIP("no /dev/dma_heap/system: %s", strerror(errno));
+	struct dma_heap_allocation_data data = {.len = size, .fd_flags = O_RDWR | O_CLOEXEC};
+	ck_assert_msg(ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) == 0, "ALLOC: %s", strerror(errno));
+	close(heap);
+	return (int)data.fd;
 }

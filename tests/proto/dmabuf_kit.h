@@ -41,5 +41,7 @@ void raw_feedback_finish(struct raw_feedback *feedback);
 
 /** A new dma-buf of @size bytes, whole pages; skips the test where /dev/udmabuf is missing. */
 int make_dmabuf(size_t size);
+/** The same from the system's dma-heap. */
+int make_heap_dmabuf(size_t size);
 
 #endif
