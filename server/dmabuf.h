@@ -23,6 +23,9 @@ struct waybuf_server_dmabuf {
 	struct wl_list params; // dmabuf_params_object.link
 	struct wl_list surfaces; // surface_feedback.link
 	struct wl_list objects; // feedback_object.link
+	/* how long a surface must be what it is; the timer of those that will have been; or NULL */
+	uint32_t settle_ms;
+	struct waybuf_source *due;
 	/* tries again what could not be sent for want of fds; NULL until then */
 	struct waybuf_source *retry;
 };
@@ -70,12 +73,22 @@ bool feedback_object_create(struct waybuf_server_dmabuf *dmabuf, struct wl_clien
 	uint32_t version, uint32_t id, struct wl_resource *surface);
 /* Tells everybody whose feedback is another than what was sent. */
 void feedback_objects_update(struct waybuf_server_dmabuf *dmabuf);
-/* @feedback (taken) NULL: the default again. */
-int feedback_set_surface(struct waybuf_server_dmabuf *dmabuf, struct wl_resource *surface,
-	struct feedback *feedback);
-/* Whether that of a surface does. */
-bool feedback_surfaces_sample(const struct waybuf_server_dmabuf *dmabuf, dev_t device);
 /* The global goes. */
 void feedback_objects_orphan(struct waybuf_server_dmabuf *dmabuf);
+
+/* ---- surface_feedback.c -------------------------------------------------------------------- */
+
+/* Borrowed; NULL: the default. */
+struct feedback *surface_feedback_current(
+	const struct waybuf_server_dmabuf *dmabuf, struct wl_resource *surface);
+/* @feedback (referenced) NULL: the default again. 0 or -ENOMEM. */
+int surface_feedback_set(struct waybuf_server_dmabuf *dmabuf, struct wl_resource *surface,
+	struct feedback *feedback);
+/* The default is another one, and so is what is offered besides. */
+void surface_feedback_rebase(struct waybuf_server_dmabuf *dmabuf);
+/* Whether one of them has a sampling tranche for @device, or for another node of it. */
+bool surface_feedback_samples(const struct waybuf_server_dmabuf *dmabuf, dev_t device);
+/* The global goes. */
+void surface_feedbacks_finish(struct waybuf_server_dmabuf *dmabuf);
 
 #endif

@@ -16,15 +16,6 @@
 /* A Wayland message is 4096 bytes. */
 #define INDICES_PER_EVENT 1024
 
-/* What the host said for one surface. */
-struct surface_feedback {
-	struct waybuf_server_dmabuf *dmabuf;
-	struct wl_resource *surface;
-	struct wl_listener surface_destroy;
-	struct feedback *feedback;
-	struct wl_list link; // waybuf_server_dmabuf.surfaces
-};
-
 struct feedback_object {
 	struct wl_resource *resource;
 	struct waybuf_server_dmabuf *dmabuf; /* NULL: inert */
@@ -34,22 +25,11 @@ struct feedback_object {
 	struct wl_list link; // waybuf_server_dmabuf.objects
 };
 
-static struct surface_feedback *find_surface(
-	struct waybuf_server_dmabuf *dmabuf, const struct wl_resource *surface)
-{
-	struct surface_feedback *found;
-	wl_list_for_each(found, &dmabuf->surfaces, link) {
-		if (found->surface == surface)
-			return found;
-	}
-	return NULL;
-}
-
 static struct feedback *current_feedback(const struct feedback_object *object)
 {
-	struct surface_feedback *own =
-		object->surface ? find_surface(object->dmabuf, object->surface) : NULL;
-	return own ? own->feedback : object->dmabuf->feedback;
+	struct feedback *own =
+		object->surface ? surface_feedback_current(object->dmabuf, object->surface) : NULL;
+	return own ? own : object->dmabuf->feedback;
 }
 
 /* ---- sending ------------------------------------------------------------------------------- */
@@ -140,68 +120,6 @@ void feedback_objects_update(struct waybuf_server_dmabuf *dmabuf)
 		update(object);
 }
 
-/* ---- feedback of a surface ----------------------------------------------------------------- */
-
-static void forget_surface(struct surface_feedback *own)
-{
-	wl_list_remove(&own->surface_destroy.link);
-	wl_list_remove(&own->link);
-	feedback_unref(own->feedback);
-	free(own);
-}
-
-static void handle_surface_destroy(struct wl_listener *listener, void *data)
-{
-	struct surface_feedback *own = wl_container_of(listener, own, surface_destroy);
-	forget_surface(own);
-}
-
-static int remember_surface(
-	struct waybuf_server_dmabuf *dmabuf, struct wl_resource *surface, struct feedback *feedback)
-{
-	struct surface_feedback *own = calloc(1, sizeof(*own));
-	if (!own)
-		return -ENOMEM;
-	own->dmabuf = dmabuf;
-	own->surface = surface;
-	own->feedback = feedback;
-	own->surface_destroy.notify = handle_surface_destroy;
-	wl_resource_add_destroy_listener(surface, &own->surface_destroy);
-	wl_list_insert(&dmabuf->surfaces, &own->link);
-	return 0;
-}
-
-int feedback_set_surface(
-	struct waybuf_server_dmabuf *dmabuf, struct wl_resource *surface, struct feedback *feedback)
-{
-	struct surface_feedback *own = find_surface(dmabuf, surface);
-	if (!feedback) {
-		if (own)
-			forget_surface(own);
-	} else if (own) {
-		feedback_unref(own->feedback);
-		own->feedback = feedback;
-	} else {
-		int ret = remember_surface(dmabuf, surface, feedback);
-		if (ret < 0) {
-			feedback_unref(feedback);
-			return ret;
-		}
-	}
-	feedback_objects_update(dmabuf);
-	return 0;
-}
-
-bool feedback_surfaces_sample(const struct waybuf_server_dmabuf *dmabuf, dev_t device)
-{
-	const struct surface_feedback *own;
-	wl_list_for_each(own, &dmabuf->surfaces, link) {
-		if (feedback_samples(own->feedback, device))
-			return true;
-	}
-	return false;
-}
-
 /* ---- objects ------------------------------------------------------------------------------- */
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
@@ -270,9 +188,6 @@ void feedback_objects_orphan(struct waybuf_server_dmabuf *dmabuf)
 	struct feedback_object *object, *next_object;
 	wl_list_for_each_safe(object, next_object, &dmabuf->objects, link)
 		make_inert(object);
-	struct surface_feedback *own, *next_own;
-	wl_list_for_each_safe(own, next_own, &dmabuf->surfaces, link)
-		forget_surface(own);
 	waybuf_source_remove(dmabuf->retry);
 	dmabuf->retry = NULL;
 }

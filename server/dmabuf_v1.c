@@ -24,6 +24,9 @@ static uint32_t highest_version(void)
 	return built < 6 ? (uint32_t)built : 6;
 }
 
+/* Ten frames are too few, and ten seconds too many. */
+#define SETTLE_MS 1000
+
 /* A bound global. */
 struct dmabuf_binding {
 	struct waybuf_server_dmabuf *dmabuf; /* NULL: withdrawn */
@@ -175,6 +178,7 @@ int waybuf_server_dmabuf_set_feedback(
 		dmabuf->kinds = (struct dmabuf_kinds){0};
 	feedback_unref(dmabuf->feedback);
 	dmabuf->feedback = feedback;
+	surface_feedback_rebase(dmabuf);
 	feedback_objects_update(dmabuf);
 	return 0;
 }
@@ -188,13 +192,15 @@ int waybuf_server_dmabuf_set_surface_feedback(struct waybuf_server_dmabuf *dmabu
 		if (ret < 0)
 			return ret;
 	}
-	return feedback_set_surface(dmabuf, surface, feedback);
+	int ret = surface_feedback_set(dmabuf, surface, feedback);
+	feedback_unref(feedback);
+	return ret;
 }
 
 bool dmabuf_samples(const struct waybuf_server_dmabuf *dmabuf, dev_t device)
 {
 	return feedback_samples(dmabuf->feedback, device) ||
-		feedback_surfaces_sample(dmabuf, device);
+		surface_feedback_samples(dmabuf, device);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -209,6 +215,7 @@ int waybuf_server_dmabuf_create(struct waybuf_server *server,
 		return -ENOMEM;
 	dmabuf->server = server;
 	dmabuf->options = *options;
+	dmabuf->settle_ms = options->settle_ms ? options->settle_ms : SETTLE_MS;
 	wl_array_init(&dmabuf->advertised);
 	wl_list_init(&dmabuf->resources);
 	wl_list_init(&dmabuf->params);
@@ -252,6 +259,7 @@ void waybuf_server_dmabuf_destroy(struct waybuf_server_dmabuf *dmabuf)
 	}
 	params_objects_orphan(dmabuf);
 	feedback_objects_orphan(dmabuf);
+	surface_feedbacks_finish(dmabuf);
 	feedback_unref(dmabuf->feedback);
 	wl_array_release(&dmabuf->advertised);
 	dmabuf->server->dmabuf = NULL;

@@ -278,6 +278,90 @@ int feedback_create(const struct waybuf_feedback *source, struct feedback **out)
 	return 0;
 }
 
+/* ---- offers ---------------------------------------------------------------------------------- */
+
+static bool is_sampled(const struct feedback *feedback, uint16_t index)
+{
+	for (size_t i = 0; i < feedback->n_tranches; i++) {
+		const struct feedback_tranche *tranche = &feedback->tranches[i];
+		if (tranche->flags & WAYBUF_TRANCHE_SAMPLING && list_has(&tranche->pairs, index))
+			return true;
+	}
+	return false;
+}
+
+/* The first choice of all is what is about to be offered. */
+static bool begins_with(const struct feedback *base, const struct feedback_tranche *offer)
+{
+	const struct feedback_tranche *first = &base->tranches[0];
+	if (first->target != offer->target || !(first->flags & WAYBUF_TRANCHE_SCANOUT))
+		return false;
+	for (size_t i = 0; i < offer->pairs.n; i++) {
+		if (!list_has(&first->pairs, offer->pairs.indices[i]))
+			return false;
+	}
+	return true;
+}
+
+static int make_offer(const struct feedback *base, const struct waybuf_tranche *plane,
+	struct feedback_tranche *offer)
+{
+	offer->target = plane->target;
+	offer->flags = WAYBUF_TRANCHE_SCANOUT;
+	int ret = list_make(base->table, plane, &offer->pairs);
+	if (ret < 0)
+		return ret;
+	size_t n = 0;
+	for (size_t i = 0; i < offer->pairs.n; i++) {
+		if (is_sampled(base, offer->pairs.indices[i]))
+			offer->pairs.indices[n++] = offer->pairs.indices[i];
+	}
+	offer->pairs.n = n;
+	return begins_with(base, offer) || n == 0 ? -EALREADY : 0;
+}
+
+static int copy_tranches(struct feedback *feedback, const struct feedback *base)
+{
+	for (size_t i = 0; i < base->n_tranches; i++) {
+		const struct feedback_tranche *from = &base->tranches[i];
+		struct feedback_tranche *to = &feedback->tranches[i + 1];
+		to->target = from->target;
+		to->flags = from->flags;
+		int ret = list_copy(&from->pairs, &to->pairs);
+		if (ret < 0)
+			return ret;
+	}
+	return drop_repeats(feedback);
+}
+
+int feedback_create_offer(
+	const struct feedback *base, const struct waybuf_tranche *plane, struct feedback **out)
+{
+	struct feedback *feedback = calloc(1, sizeof(*feedback));
+	if (!feedback)
+		return -ENOMEM;
+	feedback->refs = 1;
+	feedback->main_device = base->main_device;
+	feedback->table = base->table;
+	feedback->table->refs++;
+	feedback->tranches = calloc(base->n_tranches + 1, sizeof(*feedback->tranches));
+	int ret = -ENOMEM;
+	if (!feedback->tranches)
+		goto err;
+	feedback->n_tranches = base->n_tranches + 1;
+	ret = make_offer(base, plane, &feedback->tranches[0]);
+	if (ret == 0)
+		ret = copy_tranches(feedback, base);
+	if (ret < 0)
+		goto err;
+	*out = feedback;
+	return 0;
+
+err:
+	feedback_unref(feedback);
+	return ret;
+}
+
 /* ---- life, and what can be asked --------------------------------------------------------------- */
 
 struct feedback *feedback_ref(struct feedback *feedback)

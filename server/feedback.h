@@ -49,6 +49,14 @@ struct feedback {
  */
 int feedback_create(const struct waybuf_feedback *source, struct feedback **out);
 
+/*
+ * @base with a scanout tranche before all others: of @plane's pairs those that somebody samples, so
+ * that what was allocated for the plane can be composed as well. Has the table of @base. 0; -EALREADY:
+ * @base begins with all of them, or none is left; -ENOMEM.
+ */
+int feedback_create_offer(
+	const struct feedback *base, const struct waybuf_tranche *plane, struct feedback **out);
+
 struct feedback *feedback_ref(struct feedback *feedback);
 /* NULL is a no-op. */
 void feedback_unref(struct feedback *feedback);

@@ -212,6 +212,7 @@ static void create_globals(struct fixture_server *server)
 		.data = server,
 		.import_test = import_test,
 		.version = server->options.dmabuf_version,
+		.settle_ms = server->options.settle_ms,
 	};
 	struct waybuf_server_allocator_options allocator = {
 		.integrated = server->options.integrated,

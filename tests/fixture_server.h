@@ -39,6 +39,8 @@ struct fixture_server_options {
 	struct waybuf_exporter *exporter;
 	/** of linux-dmabuf, 0: highest */
 	uint32_t dmabuf_version;
+	/** ms before a surface is told of planes; 0: as the library has it */
+	uint32_t settle_ms;
 	/** where the key of tickets is; NULL: no tickets */
 	const char *ticket_file;
 	/** within each wl_surface.commit, @buffer NULL: nothing attached; NULL: not told */

@@ -306,6 +306,11 @@ struct waybuf_server_dmabuf_options {
 	 * that the library was built with
 	 */
 	uint32_t version;
+	/**
+	 * ms that a surface must be the same for, as waybuf_server_dmabuf_set_plane_result() tells,
+	 * before its feedback is another one; 0: 1000
+	 */
+	uint32_t settle_ms;
 };
 
 /**
@@ -331,6 +336,32 @@ WAYBUF_EXPORT int waybuf_server_dmabuf_set_feedback(
  */
 WAYBUF_EXPORT int waybuf_server_dmabuf_set_surface_feedback(struct waybuf_server_dmabuf *dmabuf,
 	struct wl_resource *surface, const struct waybuf_feedback *feedback);
+
+/** What came of showing a surface by a plane of its own. */
+enum waybuf_plane_result {
+	/** whatever its client allocates: covered, scaled, hidden, no plane is free */
+	WAYBUF_PLANE_CANNOT,
+	/** only its buffer is in the way: another format, modifier or memory could do */
+	WAYBUF_PLANE_COULD,
+	/** it is on a plane */
+	WAYBUF_PLANE_SHOWN,
+};
+
+/**
+ * Says what came of @surface in a frame, each frame or when it is something else; also when it is
+ * hidden. From this the library decides what the client is told: a scanout tranche with the pairs of
+ * @plane, before its other feedback, once the surface could go on the plane for a while; no longer
+ * once it cannot, or once that did not help. What is on a plane already is told nothing new, and who
+ * keeps changing is told ever more slowly. Pairs that no sampling tranche has are left out: they
+ * could not be composed.
+ *
+ * @plane is borrowed for the call; its flags are not looked at. Required for WAYBUF_PLANE_COULD, and
+ * best the one that was tried; else ignored. 0, -EINVAL (there are no pairs), -ENOMEM, or the errno
+ * of the timer's making: nothing changes, and the next call tries again.
+ */
+WAYBUF_EXPORT int waybuf_server_dmabuf_set_plane_result(struct waybuf_server_dmabuf *dmabuf,
+	struct wl_resource *surface, enum waybuf_plane_result result,
+	const struct waybuf_tranche *plane);
 
 /**
  * A buffer that was taken could not be imported when it was used, with @error, a negative errno: no
