@@ -7,6 +7,7 @@
 
 #include "kms/commit.h"
 #include "kms/probe.h"
+#include "probe_pairs.h"
 #include "util/fd.h"
 #include "wl_buffer.h"
 
@@ -111,20 +112,46 @@ static int find_objects(
 	return scanout->plane ? 0 : -ENODEV;
 }
 
-static int make_feedback(struct waybuf_scanout *scanout)
+static int probe(void *data, const struct waybuf_layout *layout)
+{
+	struct waybuf_scanout *scanout = data;
+	return waybuf_kms_probe(scanout->kms, scanout->plane, scanout->crtc, layout, NULL, NULL);
+}
+
+/* Of what the driver lists, what it takes as large as the mode; the number of them. */
+static int find_pairs(struct waybuf_scanout *scanout)
 {
 	const struct waybuf_kms_formats *formats = &scanout->plane->formats;
+	int ret = waybuf_kms_device_follow(scanout->kms, scanout->crtc);
+	if (ret < 0)
+		return ret;
 	scanout->pairs = calloc(formats->n + 1, sizeof(*scanout->pairs));
 	if (!scanout->pairs)
 		return -ENOMEM;
 	for (size_t i = 0; i < formats->n; i++)
 		scanout->pairs[i] = (struct waybuf_dmabuf_pair){
 			formats->pairs[i].format, formats->pairs[i].modifier};
+	const struct waybuf_kms_mode_blob *mode =
+		scanout->kms->current->crtcs[scanout->crtc->index].mode;
+	const struct waybuf_probe request = {
+		.width = mode->info.hdisplay,
+		.height = mode->info.vdisplay,
+		.import_test = probe,
+		.data = scanout,
+	};
+	return server_probe_pairs(scanout->kms->fd, &request, scanout->pairs, formats->n);
+}
+
+static int make_feedback(struct waybuf_scanout *scanout)
+{
+	int n = find_pairs(scanout);
+	if (n <= 0)
+		return n < 0 ? n : -ENOTSUP;
 	scanout->tranche = (struct waybuf_tranche){
 		.target = scanout->kms->rdev,
 		.flags = WAYBUF_TRANCHE_SCANOUT,
 		.pairs = scanout->pairs,
-		.n_pairs = formats->n,
+		.n_pairs = (size_t)n,
 	};
 	scanout->feedback = (struct waybuf_feedback){scanout->kms->rdev, &scanout->tranche, 1};
 	return 0;

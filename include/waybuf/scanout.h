@@ -48,8 +48,11 @@ struct waybuf_scanout_options {
 };
 
 /**
- * 0; -ENODEV (no such CRTC, or no such plane for it), -ENOTSUP (no atomic KMS), -ENOMEM, or the
- * errno of the dup or of an ioctl. The CRTC need not be on yet.
+ * The CRTC must be on, and the file master: what the plane takes is found by trying, once, which may
+ * take some milliseconds (waybuf_server_probe_pairs()). 0; -ENODEV (no such CRTC, or no such plane
+ * for it), -ENOTCONN (it is off), -ENOTSUP (no atomic KMS, or the plane takes nothing that this
+ * machine can make, for example because the file is not master), -ENOMEM, or the errno of the dup or
+ * of an ioctl.
  */
 WAYBUF_EXPORT int waybuf_scanout_create(
 	const struct waybuf_scanout_options *options, struct waybuf_scanout **out);
@@ -60,7 +63,12 @@ WAYBUF_EXPORT int waybuf_scanout_create(
  */
 WAYBUF_EXPORT void waybuf_scanout_destroy(struct waybuf_scanout *scanout);
 
-/** One scanout tranche with every pair of the plane; borrowed while the scanout exists. */
+/**
+ * One scanout tranche with the pairs of which the plane has really taken an image; borrowed while the
+ * scanout exists. As a default feedback it says that nothing is composed, which version 6 calls
+ * sampling by the display as well; beside a renderer its tranche is for
+ * waybuf_server_dmabuf_set_plane_result().
+ */
 WAYBUF_EXPORT const struct waybuf_feedback *waybuf_scanout_feedback(
 	const struct waybuf_scanout *scanout);
 

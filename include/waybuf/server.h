@@ -256,6 +256,32 @@ struct waybuf_feedback {
 	size_t n_tranches;
 };
 
+/** How waybuf_server_probe_pairs() finds out. */
+struct waybuf_probe {
+	/** pixels of the images that are tried; for a plane those of its mode */
+	uint32_t width, height;
+	/**
+	 * Required. Imports memory of this layout (borrowed, not drawn) for real, and lets it go
+	 * again. 0: it was imported; or a negative errno.
+	 */
+	int (*import_test)(void *data, const struct waybuf_layout *layout);
+	void *data;
+};
+
+/**
+ * Keeps of @pairs those of which an image really can be imported, for a list that clients see: what
+ * a driver says it takes it may refuse all the same. Every exporter of this machine makes an image
+ * of each, until the test takes one: dma-heaps, udmabuf, and by way of the server's drm_fd dumb
+ * buffers and gbm, whichever of them the allocator has. Linear pairs can be tried anywhere, others
+ * where gbm makes them.
+ *
+ * It blocks while memory is made, some milliseconds for each frame's worth: for the start, and for
+ * new hardware. The number of pairs that were kept, in their order at the front of the array, which
+ * may be 0; -EINVAL (no test, no size, more than 65535 pairs), -ENOMEM.
+ */
+WAYBUF_EXPORT int waybuf_server_probe_pairs(struct waybuf_server *server,
+	const struct waybuf_probe *probe, struct waybuf_dmabuf_pair *pairs, size_t n);
+
 /** The protocol's flags of a wl_buffer made from dma-bufs. */
 enum waybuf_dmabuf_flags {
 	WAYBUF_DMABUF_Y_INVERT = 1,

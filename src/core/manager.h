@@ -44,6 +44,9 @@ struct waybuf_manager {
 /* Hands @job to the worker. As waybuf_worker_submit(); -ESHUTDOWN when the manager is going. */
 int waybuf_manager_submit(struct waybuf_manager *manager, struct waybuf_job *job);
 
+/* As waybuf_manager_add_default_exporters(), whatever the environment says. */
+int waybuf_manager_add_all_exporters(struct waybuf_manager *manager, int drm_fd);
+
 /* What the first exporter says that knows; 0: none does. */
 uint32_t waybuf_manager_plane_count(
 	struct waybuf_manager *manager, uint32_t format, uint64_t modifier);

@@ -155,13 +155,19 @@ static int add_list(struct waybuf_manager *manager, const char *list, int drm_fd
 	return error;
 }
 
+int waybuf_manager_add_all_exporters(struct waybuf_manager *manager, int drm_fd)
+{
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < N_KINDS; i++)
+		error = kinds[i].add(manager, drm_fd);
+	return error < 0 ? error : (int)manager->n_exporters;
+}
+
 int waybuf_manager_add_default_exporters(struct waybuf_manager *manager, int drm_fd)
 {
 	const char *list = getenv("WAYBUF_EXPORTERS");
-	int error = 0;
-	if (list && list[0])
-		error = add_list(manager, list, drm_fd);
-	for (size_t i = 0; !(list && list[0]) && error == 0 && i < N_KINDS; i++)
-		error = kinds[i].add(manager, drm_fd);
+	if (!list || !list[0])
+		return waybuf_manager_add_all_exporters(manager, drm_fd);
+	int error = add_list(manager, list, drm_fd);
 	return error < 0 ? error : (int)manager->n_exporters;
 }

@@ -310,6 +310,78 @@ TEST(sampled_by_another_node_of_the_device)
 	expect_created(&w);
 }
 
+/* ---- what is advertised ------------------------------------------------------------------ */
+
+struct tests {
+	const char *exporter; /* from this one alone; NULL: from any */
+	uint32_t never; /* a format */
+	unsigned n, n_never;
+};
+
+static int import_one(void *data, const struct waybuf_layout *layout)
+{
+	struct tests *tests = data;
+	struct waybuf_buffer *buffer;
+	struct waybuf_manager *manager;
+	tests->n++;
+	tests->n_never += layout->format == tests->never;
+	if (tests->exporter && strcmp(layout->exporter, tests->exporter) != 0)
+		return -EINVAL;
+	/* an image that lies in its memory, which is real */
+	ck_assert_int_eq(waybuf_manager_create(NULL, &manager), 0);
+	struct waybuf_account *account = waybuf_account_create(manager, "test", NULL);
+	ck_assert_int_eq(waybuf_buffer_import(manager, account, layout, &buffer), 0);
+	waybuf_buffer_unref(buffer);
+	waybuf_account_unref(account);
+	waybuf_manager_destroy(manager);
+	return layout->format == tests->never ? -EINVAL : 0;
+}
+
+TEST(only_pairs_that_were_imported)
+{
+	const struct waybuf_dmabuf_pair all[] = {
+		{DRM_FORMAT_NV12, LINEAR},
+		{DRM_FORMAT_RGB565, LINEAR},
+		{XR24, FIXTURE_TILED_MODIFIER},
+		{0xdeadbeef, LINEAR},
+		{DRM_FORMAT_YUV420, LINEAR},
+		{XR24, LINEAR},
+	};
+	static const char *const exporters[] = {NULL, "udmabuf", "heap system"};
+	close(make_dmabuf(PAGE));
+	close(make_heap_dmabuf(PAGE));
+	for (size_t i = 0; i < 3; i++) {
+		struct tests tests = {.exporter = exporters[i], .never = DRM_FORMAT_RGB565};
+		const struct waybuf_probe probe = {63, 31, import_one, &tests};
+		struct waybuf_dmabuf_pair pairs[6];
+		struct fixture_server server;
+		fixture_server_init(&server, NULL);
+		memcpy(pairs, all, sizeof(all));
+		ck_assert_int_eq(waybuf_server_probe_pairs(server.server, &probe, pairs, 6), 3);
+		ck_assert_uint_eq(pairs[0].format, DRM_FORMAT_NV12);
+		ck_assert_uint_eq(pairs[1].format, DRM_FORMAT_YUV420);
+		ck_assert_uint_eq(pairs[2].format, XR24);
+		ck_assert_uint_eq(pairs[2].modifier, LINEAR);
+		/* what one exporter's memory is refused with is tried with the next one's */
+		ck_assert_uint_eq(tests.n_never, 2);
+		ck_assert_uint_eq(tests.n, exporters[i] && i == 2 ? 8 : 5);
+		fixture_server_finish(&server);
+	}
+}
+
+TEST(bad_probes)
+{
+	struct waybuf_dmabuf_pair pair = {XR24, LINEAR};
+	const struct waybuf_probe probes[] = {
+		{0, 1, import_one, NULL}, {1, 0, import_one, NULL}, {1, 1, NULL, NULL}};
+	struct fixture_server server;
+	fixture_server_init(&server, NULL);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(
+			waybuf_server_probe_pairs(server.server, &probes[i], &pair, 1), -EINVAL);
+	fixture_server_finish(&server);
+}
+
 /* ---- what does not fit --------------------------------------------------------------------- */
 
 TEST(one_row_too_many)
