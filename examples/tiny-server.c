@@ -42,6 +42,7 @@ static struct {
 	struct screen screen;
 
 	struct waybuf_server *waybuf;
+	struct waybuf_server_dmabuf *dmabuf;
 	struct waybuf_scanout *scanout;
 	struct waybuf_gate *gate;
 } server = {.screen.fd = -1};
@@ -119,6 +120,18 @@ static void displace(const struct frame *next, int out_fence)
 	waybuf_fence_unref(fence);
 }
 
+/*
+ * The library tells the client what the plane takes, if that would help. This compositor has told
+ * everybody already, as it shows nothing otherwise; one that composes tells those alone who could be
+ * on a plane, and says WAYBUF_PLANE_CANNOT of the others.
+ */
+static void tell_client(const struct frame *frame, bool shown)
+{
+	waybuf_server_dmabuf_set_plane_result(server.dmabuf, frame->surface->resource,
+		shown ? WAYBUF_PLANE_SHOWN : WAYBUF_PLANE_COULD,
+		waybuf_scanout_feedback(server.scanout)->tranches);
+}
+
 /* Shows the newest frame, unless a flip is pending: the kernel takes one at a time. */
 static void repaint(void)
 {
@@ -134,6 +147,8 @@ static void repaint(void)
 	/* what brings no buffer, but frame callbacks, flips to the frame that is there */
 	const struct frame *from = frame->content ? frame : server.shown;
 	int ret = from ? flip_to(from->use, &out_fence) : -ENODATA;
+	if (frame->content)
+		tell_client(frame, ret == 0);
 	if (ret == 0) {
 		displace(frame, out_fence);
 		server.pending = frame;
@@ -291,7 +306,7 @@ static int offer_buffers(void)
 		.display = waybuf_scanout_device_ops(),
 	};
 	const struct waybuf_server_syncobj_options syncobj = {.drm_fd = server.screen.fd};
-	int ret = waybuf_server_dmabuf_create(server.waybuf, &dmabuf, NULL);
+	int ret = waybuf_server_dmabuf_create(server.waybuf, &dmabuf, &server.dmabuf);
 	if (ret == 0)
 		ret = waybuf_server_allocator_create(server.waybuf, &allocator, NULL);
 	if (ret == 0)

@@ -207,6 +207,7 @@ void daemon_finish(struct daemon *daemon)
 		waybuf_server_allocator_destroy(daemon->allocator);
 		waybuf_server_syncobj_destroy(daemon->syncobj);
 		waybuf_server_dmabuf_destroy(daemon->dmabuf);
+		planes_finish(daemon);
 		waybuf_gate_destroy(daemon->gate);
 	}
 	output_destroy(daemon->output);

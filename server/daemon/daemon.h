@@ -37,6 +37,7 @@ struct daemon {
 	struct waybuf_server *server;
 	struct waybuf_gate *gate; /* of all surfaces */
 	struct waybuf_server_dmabuf *dmabuf;
+	struct waybuf_tranche plane; /* what the plane takes, of what is composed */
 	struct waybuf_server_syncobj *syncobj; /* NULL: the device has no timelines */
 	struct waybuf_server_allocator *allocator;
 	struct waybuf_server_monitor *monitor;

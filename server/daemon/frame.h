@@ -38,6 +38,7 @@ struct backing {
 	enum waybuf_kms_refusal refusal;
 	struct waybuf_kms_why why;
 	bool plane_ok; /* a plane has taken it */
+	bool unreadable; /* composition could not read it, and that was said */
 	/* for composition; the fds are ours, because they must outlive the layout */
 	struct waybuf_memory memory[WAYBUF_MAX_PLANES];
 	struct waybuf_cpu *cpu[WAYBUF_MAX_PLANES];

@@ -9,6 +9,7 @@
 #include "daemon.h"
 #include "fence/sync_file.h"
 #include "output.h"
+#include "planes.h"
 #include "presentation.h"
 #include "subsurface.h"
 #include "util/log.h"
@@ -56,9 +57,11 @@ static void drop_scene(struct output *output, struct scene *scene, const char *w
 	scene_destroy(scene);
 }
 
-static void note_direct(const struct scene *scene)
+static void note_direct(struct daemon *daemon, const struct scene *scene)
 {
 	struct surface *surface = scene->layers[0].surface;
+	if (surface)
+		planes_tell(daemon, surface, WAYBUF_PLANE_SHOWN);
 	if (!surface || (surface->frames_direct && !surface->copied_because))
 		return;
 	surface->copied_because = NULL;
@@ -73,6 +76,8 @@ static void note_copied(struct daemon *daemon, const struct scene *scene, const 
 		struct surface *surface = scene->layers[i].surface;
 		if (scene->layers[i].frame->backing)
 			daemon->stats.refused++;
+		if (surface)
+			planes_tell(daemon, surface, scene->plane);
 		if (!surface || surface->copied_because == reason)
 			continue;
 		surface->copied_because = reason;
@@ -92,6 +97,19 @@ static struct waybuf_kms_dumb *free_slot(struct output *output, struct waybuf_km
 	return output->slots[i];
 }
 
+/* Taken when it came, and refused now: neither the plane nor the CPU can have it. */
+static void note_unreadable(struct daemon *daemon, const struct render_job *job)
+{
+	for (uint32_t i = 0; job->scene && i < job->scene->n_layers; i++) {
+		struct frame *frame = job->scene->layers[i].frame;
+		if (!(job->failed >> i & 1) || !frame->backing || frame->backing->unreadable ||
+			frame->follows)
+			continue;
+		frame->backing->unreadable = true;
+		waybuf_server_dmabuf_import_failed(daemon->dmabuf, frame->use, -EIO);
+	}
+}
+
 static void handle_composed(struct render_job *job, int error)
 {
 	struct output *output = job->data;
@@ -99,6 +117,7 @@ static void handle_composed(struct render_job *job, int error)
 	struct waybuf_kms_dumb *slot = NULL;
 	struct waybuf_kms_why why = {.text = "composition failed"};
 	output->composing = false;
+	note_unreadable(output->daemon, job);
 	job->scene = NULL;
 	scene_drop_frames(scene);
 	if (error == 0) {
@@ -144,7 +163,7 @@ static void repaint(struct output *output)
 	const char *reason = scanout_try(output, scene, &why);
 	if (!reason) {
 		output->shown_slot = NULL;
-		note_direct(scene);
+		note_direct(output->daemon, scene);
 		return;
 	}
 	note_copied(output->daemon, scene, reason, &why);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <drm_fourcc.h>
 
 #include "daemon.h"
 #include "kms/probe.h"
 #include "output.h"
-#include "pixels.h"
 #include "planes.h"
+#include "surface.h"
+#include "util/log.h"
 
 static int constraints(void *data, uint64_t access, struct waybuf_constraints **out)
 {
@@ -30,10 +33,25 @@ const struct waybuf_server_device_ops planes_device_ops = {
 	.import_test = import_test,
 };
 
+/* As composition reads it. A page: whoever maps that maps the rest, too. */
+static int cpu_test(void *data, const struct waybuf_layout *layout)
+{
+	if (layout->modifier != DRM_FORMAT_MOD_LINEAR || !render_readable(layout->format))
+		return -EOPNOTSUPP;
+	for (uint32_t i = 0; i < layout->n_memory; i++) {
+		size_t size = (size_t)sysconf(_SC_PAGESIZE);
+		void *address = mmap(NULL, size, PROT_READ, MAP_SHARED, layout->memory[i].fd, 0);
+		if (address == MAP_FAILED)
+			return -errno;
+		munmap(address, size);
+	}
+	return 0;
+}
+
 /*
  * At the creation of a wl_buffer. What composition can read is taken without asking the device,
- * which is asked when the buffer is shown for the first time: most buffers of most clients are
- * like others that came before.
+ * which is asked when the buffer is shown for the first time; and so is all that is like it. If the
+ * device refuses, it is composed.
  */
 static int dmabuf_test(void *data, const struct waybuf_dmabuf_import *import)
 {
@@ -41,57 +59,94 @@ static int dmabuf_test(void *data, const struct waybuf_dmabuf_import *import)
 	const struct waybuf_layout *layout = waybuf_buffer_layout(import->buffer);
 	if (import->flags)
 		return -EOPNOTSUPP;
-	if (layout->modifier == DRM_FORMAT_MOD_LINEAR && render_readable(layout->format))
-		return 0;
+	if (cpu_test(daemon, layout) == 0)
+		return WAYBUF_IMPORT_KIND;
 	return import_test(daemon->output, layout);
+}
+
+/* Keeps of @tranche's pairs what @test takes. The number, or a negative errno. */
+static int probe(struct daemon *daemon, struct waybuf_dmabuf_pair *pairs, size_t n,
+	int (*test)(void *data, const struct waybuf_layout *layout))
+{
+	const struct waybuf_probe request = {
+		.width = daemon->output->width,
+		.height = daemon->output->height,
+		.import_test = test,
+		.data = daemon->output,
+	};
+	return waybuf_server_probe_pairs(daemon->server, &request, pairs, n);
 }
 
 /*
  * Pairs that the plane takes and composition does too, because no client can know when it will be
  * composed. A layout that only one of them reads would be black at times.
  */
-static size_t list_scanout(
-	const struct waybuf_kms_formats *formats, struct waybuf_dmabuf_pair *pairs)
+static int list_scanout(struct daemon *daemon)
 {
+	const struct waybuf_kms_formats *formats = &daemon->output->plane->formats;
+	struct waybuf_dmabuf_pair *pairs = calloc(formats->n + 1, sizeof(*pairs));
+	if (!pairs)
+		return -ENOMEM;
 	size_t n = 0;
 	for (size_t i = 0; i < formats->n; i++)
 		if (formats->pairs[i].modifier == DRM_FORMAT_MOD_LINEAR &&
 			render_readable(formats->pairs[i].format))
 			pairs[n++] = (struct waybuf_dmabuf_pair){
 				formats->pairs[i].format, formats->pairs[i].modifier};
-	return n;
+	int kept = probe(daemon, pairs, n, import_test);
+	daemon->plane = (struct waybuf_tranche){
+		.target = daemon->output->kms->rdev,
+		.pairs = pairs,
+		.n_pairs = kept < 0 ? 0 : (size_t)kept,
+	};
+	return kept;
 }
 
-static size_t list_sampling(struct waybuf_dmabuf_pair *pairs)
+static int list_sampling(struct daemon *daemon, struct waybuf_dmabuf_pair pairs[RENDER_FORMATS])
 {
 	size_t n = 0;
-	for (; pixels_format(n); n++)
-		pairs[n] = (struct waybuf_dmabuf_pair){pixels_format(n), DRM_FORMAT_MOD_LINEAR};
-	return n;
+	for (; render_format(n); n++)
+		pairs[n] = (struct waybuf_dmabuf_pair){render_format(n), DRM_FORMAT_MOD_LINEAR};
+	return probe(daemon, pairs, n, cpu_test);
 }
 
+/*
+ * All surfaces can be composed, which is what the default says. Those that could do without hear of
+ * the plane when it is free for them.
+ */
 int planes_dmabuf_create(struct daemon *daemon)
 {
-	const struct output *output = daemon->output;
-	const struct waybuf_kms_formats *formats = &output->plane->formats;
-	struct waybuf_dmabuf_pair *scanout = calloc(formats->n + 1, sizeof(*scanout));
-	struct waybuf_dmabuf_pair sampling[PIXELS_FORMATS];
-	if (!scanout)
+	struct waybuf_dmabuf_pair pairs[RENDER_FORMATS];
+	dev_t device = daemon->output->kms->rdev;
+	int n = list_sampling(daemon, pairs);
+	if (n > 0 && list_scanout(daemon) < 0)
 		return -ENOMEM;
-	const struct waybuf_tranche tranches[] = {
-		{output->kms->rdev, WAYBUF_TRANCHE_SCANOUT, scanout,
-			list_scanout(formats, scanout)},
-		{output->kms->rdev, WAYBUF_TRANCHE_SAMPLING, sampling, list_sampling(sampling)},
-	};
-	/* a plane without a linear format has no tranche */
-	const size_t first = tranches[0].n_pairs ? 0 : 1;
-	const struct waybuf_feedback feedback = {output->kms->rdev, tranches + first, 2 - first};
+	if (n <= 0) {
+		waybuf_error("linux-dmabuf is not offered: no dma-buf could be made to be read");
+		return n;
+	}
+	const struct waybuf_tranche tranche = {device, WAYBUF_TRANCHE_SAMPLING, pairs, (size_t)n};
+	const struct waybuf_feedback feedback = {device, &tranche, 1};
 	const struct waybuf_server_dmabuf_options options = {
 		.feedback = &feedback,
 		.data = daemon,
 		.import_test = dmabuf_test,
 	};
-	int ret = waybuf_server_dmabuf_create(daemon->server, &options, &daemon->dmabuf);
-	free(scanout);
-	return ret;
+	return waybuf_server_dmabuf_create(daemon->server, &options, &daemon->dmabuf);
+}
+
+void planes_tell(
+	struct daemon *daemon, const struct surface *surface, enum waybuf_plane_result result)
+{
+	if (!daemon->dmabuf || (result == WAYBUF_PLANE_COULD && daemon->plane.n_pairs == 0))
+		return;
+	/* what cannot be told now is told with a later frame */
+	waybuf_server_dmabuf_set_plane_result(
+		daemon->dmabuf, surface->resource, result, &daemon->plane);
+}
+
+void planes_finish(struct daemon *daemon)
+{
+	free((void *)daemon->plane.pairs);
+	daemon->plane = (struct waybuf_tranche){0};
 }

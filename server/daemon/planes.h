@@ -6,6 +6,7 @@
 
 struct daemon;
 struct output;
+struct surface;
 
 /*
  * What the display takes, as clients hear of it: the pairs of linux-dmabuf, and the constraints of
@@ -16,7 +17,15 @@ struct output;
 /* For attachments of kind display and to the device by its id; the data is the output. */
 extern const struct waybuf_server_device_ops planes_device_ops;
 
-/* Offers linux-dmabuf. 0 or an error of waybuf_server_dmabuf_create(). */
+/*
+ * Offers linux-dmabuf, if there is anything to offer. 0, or an error of waybuf_server_probe_pairs()
+ * or waybuf_server_dmabuf_create().
+ */
 int planes_dmabuf_create(struct daemon *daemon);
+/* Says what came of a surface, for its client. */
+void planes_tell(
+	struct daemon *daemon, const struct surface *surface, enum waybuf_plane_result result);
+/* After linux-dmabuf. */
+void planes_finish(struct daemon *daemon);
 
 #endif

@@ -341,6 +341,12 @@ static void finish(struct waybuf_job *base)
 	job->done(job, job->error);
 }
 
+uint32_t render_format(size_t index)
+{
+	_Static_assert(PIXELS_FORMATS + YUV_FORMATS <= RENDER_FORMATS, "lists have room for all");
+	return index < PIXELS_FORMATS ? pixels_format(index) : yuv_format(index - PIXELS_FORMATS);
+}
+
 bool render_readable(uint32_t format)
 {
 	return pixels_readable(format) || yuv_readable(format);

@@ -47,6 +47,10 @@ struct render_job {
 /* Makes the layers ready for the worker. 0 or a negative errno, and then nothing will be done. */
 int render_start(struct waybuf_worker *worker, struct render_job *job);
 
+/* The formats of that kind, 0 after the last one. */
+#define RENDER_FORMATS 40
+uint32_t render_format(size_t index);
+
 /* Whether frames of a DRM_FORMAT_* can be composed, if they are linear. */
 bool render_readable(uint32_t format);
 

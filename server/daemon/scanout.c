@@ -14,14 +14,12 @@
  * (waybuf_kms_probe()) and once for each storage (the framebuffer).
  */
 
-static const char *scene_refusal(const struct output *output, const struct scene *scene)
+static const char *place_refusal(const struct output *output, const struct scene *scene)
 {
 	if (scene->n_layers != 1)
 		return scene->n_layers ? "other surfaces are visible too" : "nothing to show";
 	const struct scene_layer *layer = &scene->layers[0];
 	const struct frame *frame = layer->frame;
-	if (frame->shm)
-		return "its memory is wl_shm, which no plane reads";
 	if (layer->transform != WL_OUTPUT_TRANSFORM_NORMAL)
 		return "its buffer is rotated or mirrored";
 	if (frame->width != output->width || frame->height != output->height || layer->scale != 1)
@@ -29,6 +27,27 @@ static const char *scene_refusal(const struct output *output, const struct scene
 	if (layer->x || layer->y)
 		return "it is not where the output begins";
 	return NULL;
+}
+
+static const char *shm_refusal(struct scene *scene, bool could)
+{
+	scene->plane = could ? WAYBUF_PLANE_COULD : WAYBUF_PLANE_CANNOT;
+	return "its memory is wl_shm, which no plane reads";
+}
+
+/* Another format, modifier or memory could do: those that a client chooses. */
+static bool is_of_buffer(const struct frame *frame)
+{
+	switch (frame->backing->refusal) {
+	case WAYBUF_KMS_BAD_FORMAT:
+	case WAYBUF_KMS_NO_DMABUF:
+	case WAYBUF_KMS_UNREACHABLE:
+	case WAYBUF_KMS_BAD_PITCH:
+	case WAYBUF_KMS_BAD_STATE:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static const char *refused(struct frame *frame, enum waybuf_kms_refusal refusal,
@@ -63,18 +82,24 @@ static const char *device_refusal(
 
 const char *scanout_try(struct output *output, struct scene *scene, struct waybuf_kms_why *why)
 {
-	const char *reason = scene_refusal(output, scene);
-	if (reason)
-		return reason;
+	const char *reason = place_refusal(output, scene);
 	struct frame *frame = scene->layers[0].frame;
-	reason = device_refusal(output, frame, why);
+	if (scene->n_layers == 1 && frame->shm)
+		return shm_refusal(scene, !reason);
 	if (reason)
 		return reason;
+	reason = device_refusal(output, frame, why);
+	if (reason) {
+		scene->plane = is_of_buffer(frame) ? WAYBUF_PLANE_COULD : WAYBUF_PLANE_CANNOT;
+		return reason;
+	}
 	scene->direct = true;
+	scene->plane = WAYBUF_PLANE_SHOWN;
 	int ret = output_commit(output, scene, frame->backing->fb, why);
 	if (ret == 0)
 		return NULL;
 	scene->direct = false;
+	scene->plane = WAYBUF_PLANE_CANNOT;
 	if (ret != -EINVAL && ret != -ENOSPC && ret != -ERANGE)
 		return "the commit failed";
 	/* the test was wrong about this one: do not try it again */

@@ -3,6 +3,7 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "planes.h"
 #include "presentation.h"
 #include "scene.h"
 #include "subsurface.h"
@@ -96,12 +97,15 @@ static bool add_toplevel(struct output *output, struct scene *scene, struct surf
 	return add_tree(output, scene, surface, x, y);
 }
 
-/* Those that are hidden from now on wait for no flip. */
+/* Those that are hidden from now on wait for no flip, and no plane waits for them. */
 static void settle_hidden(struct output *output, struct surface *const before[], uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if (!before[i]->visible)
-			callbacks_arm(output, before[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		if (before[i]->visible)
+			continue;
+		callbacks_arm(output, before[i]);
+		planes_tell(output->daemon, before[i], WAYBUF_PLANE_CANNOT);
+	}
 }
 
 struct scene *scene_create(struct output *output)

@@ -34,6 +34,7 @@ struct scene {
 	uint32_t n_layers;
 	struct wl_list callbacks; /* wl_callback, of what is seen for the first time */
 	struct wl_list feedbacks; /* wp_presentation_feedback, likewise */
+	enum waybuf_plane_result plane; /* of its only layer; else it cannot */
 	bool direct; /* scanned out from the client's own buffer */
 };
 

@@ -14,7 +14,7 @@ static const struct known {
 	enum order order;
 	/* bytes from one sample to the next; of 16 bits the low byte comes first */
 	uint8_t sample_bytes;
-} table[] = {
+} table[YUV_FORMATS] = {
 	{DRM_FORMAT_NV12, PAIRS_UV, 1},
 	{DRM_FORMAT_NV21, PAIRS_VU, 1},
 	{DRM_FORMAT_NV16, PAIRS_UV, 1},
@@ -38,6 +38,11 @@ static const struct known *find(uint32_t format)
 		if (table[i].format == format)
 			return &table[i];
 	return NULL;
+}
+
+uint32_t yuv_format(size_t index)
+{
+	return index < YUV_FORMATS ? table[index].format : 0;
 }
 
 bool yuv_readable(uint32_t format)

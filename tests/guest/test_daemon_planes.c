@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include <drm_fourcc.h>
+#include <presentation-time-client-protocol.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "daemon_fixture.h"
+#include "linux-dmabuf-v1-client-protocol.h"
+
+/*
+ * What waybufd tells a surface of the plane. The display of vkms has no format of 10 bits, and
+ * composition reads them: a window of that kind could be scanned out, were it only for its buffer.
+ */
+
+struct feedback {
+	struct zwp_linux_dmabuf_feedback_v1 *proxy;
+	int done, tables, tranches;
+	bool complete;
+	uint32_t flags[4];
+	size_t n_formats[4];
+};
+
+static void handle_done(void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy)
+{
+	struct feedback *feedback = data;
+	feedback->done++;
+	feedback->complete = true;
+}
+
+static void handle_table(
+	void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy, int32_t fd, uint32_t size)
+{
+	((struct feedback *)data)->tables++;
+	close(fd);
+}
+
+static void handle_device(
+	void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy, struct wl_array *device)
+{
+	struct feedback *feedback = data;
+	if (!feedback->complete)
+		return;
+	feedback->complete = false;
+	feedback->tranches = 0;
+	memset(feedback->n_formats, 0, sizeof(feedback->n_formats));
+}
+
+static void handle_tranche_done(void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy)
+{
+	struct feedback *feedback = data;
+	ck_assert_int_lt(++feedback->tranches, 4);
+}
+
+static void handle_formats(
+	void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy, struct wl_array *indices)
+{
+	struct feedback *feedback = data;
+	feedback->n_formats[feedback->tranches] += indices->size / 2;
+}
+
+static void handle_flags(void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy, uint32_t flags)
+{
+	struct feedback *feedback = data;
+	feedback->flags[feedback->tranches] = flags;
+}
+
+static const struct zwp_linux_dmabuf_feedback_v1_listener listener = {
+	.done = handle_done,
+	.format_table = handle_table,
+	.main_device = handle_device,
+	.tranche_done = handle_tranche_done,
+	.tranche_target_device = handle_device,
+	.tranche_formats = handle_formats,
+	.tranche_flags = handle_flags,
+};
+
+struct scenario {
+	struct daemon daemon;
+	struct client client;
+	struct window window;
+	struct feedback feedback;
+	uint32_t width, height;
+};
+
+static void begin(struct scenario *s)
+{
+	*s = (struct scenario){.feedback.complete = true};
+	daemon_start(&s->daemon, NULL);
+	client_connect(&s->client, &s->daemon);
+	window_init(&s->window, &s->client);
+	s->width = (uint32_t)s->client.width;
+	s->height = (uint32_t)s->client.height;
+	s->feedback.proxy =
+		zwp_linux_dmabuf_v1_get_surface_feedback(s->client.dmabuf, s->window.surface);
+	zwp_linux_dmabuf_feedback_v1_add_listener(s->feedback.proxy, &listener, &s->feedback);
+	ck_assert(client_sync(&s->client));
+	/* the default: what composition reads */
+	ck_assert_int_eq(s->feedback.done, 1);
+	ck_assert_int_eq(s->feedback.tranches, 1);
+	ck_assert_uint_eq(s->feedback.flags[0], 0);
+	ck_assert_uint_ge(s->feedback.n_formats[0], 20);
+}
+
+static void end(struct scenario *s)
+{
+	zwp_linux_dmabuf_feedback_v1_destroy(s->feedback.proxy);
+	window_finish(&s->window);
+	client_disconnect(&s->client);
+	ck_assert_int_eq(daemon_stop(&s->daemon, SIGTERM), 0);
+}
+
+static bool is_direct(const struct window *window)
+{
+	return window->flags & WP_PRESENTATION_FEEDBACK_KIND_ZERO_COPY;
+}
+
+/* Full screen, of a format that is not the plane's: told of the plane. */
+static void show_and_wait(struct scenario *s, struct picture *picture)
+{
+	picture_init(
+		&s->client, picture, PICTURE_DMABUF, s->width, s->height, DRM_FORMAT_XRGB2101010);
+	picture_draw(picture, 1);
+	window_show(&s->window, picture);
+	ck_assert(!is_direct(&s->window));
+	ck_assert(client_wait(&s->client, &s->feedback.done, 2, PATIENCE_MS));
+	ck_assert_int_eq(s->feedback.tranches, 2);
+	ck_assert_uint_eq(s->feedback.flags[0], ZWP_LINUX_DMABUF_FEEDBACK_V1_TRANCHE_FLAGS_SCANOUT);
+	ck_assert_uint_ge(s->feedback.n_formats[0], 2);
+	ck_assert_int_eq(s->feedback.tables, 1);
+}
+
+TEST(offered_and_followed)
+{
+	struct scenario s;
+	struct picture ten_bits, eight_bits, cover;
+	struct window second;
+	begin(&s);
+	show_and_wait(&s, &ten_bits);
+	picture_init(
+		&s.client, &eight_bits, PICTURE_DMABUF, s.width, s.height, DRM_FORMAT_XRGB8888);
+	picture_draw(&eight_bits, 2);
+	window_show(&s.window, &eight_bits);
+	ck_assert(is_direct(&s.window));
+	/* on the plane it keeps what it was told; below another window it does not */
+	window_init(&second, &s.client);
+	picture_init(&s.client, &cover, PICTURE_DMABUF, s.width, s.height, DRM_FORMAT_XRGB8888);
+	ck_assert_int_eq(s.feedback.done, 2);
+	window_show(&second, &cover);
+	ck_assert(client_wait(&s.client, &s.feedback.done, 3, PATIENCE_MS));
+	ck_assert_int_eq(s.feedback.tranches, 1);
+	ck_assert_uint_eq(s.feedback.flags[0], 0);
+	ck_assert_int_eq(s.feedback.tables, 1);
+	picture_finish(&cover);
+	picture_finish(&eight_bits);
+	picture_finish(&ten_bits);
+	window_finish(&second);
+	end(&s);
+}
+
+/* A client that does not care is not told for ever. */
+TEST(offered_and_ignored)
+{
+	struct scenario s;
+	struct picture ten_bits;
+	begin(&s);
+	show_and_wait(&s, &ten_bits);
+	ck_assert(client_wait(&s.client, &s.feedback.done, 3, PATIENCE_MS));
+	ck_assert_int_eq(s.feedback.tranches, 1);
+	picture_finish(&ten_bits);
+	end(&s);
+}
+
+/* On the plane already, or too small for it: nothing to say, for longer than it takes. */
+TEST(not_offered)
+{
+	static const struct {
+		uint32_t format;
+		bool small, direct;
+	} cases[] = {
+		{DRM_FORMAT_XRGB8888, false, true},
+		{DRM_FORMAT_XRGB2101010, true, false},
+	};
+	for (size_t i = 0; i < 2; i++) {
+		struct scenario s;
+		struct picture picture;
+		begin(&s);
+		picture_init(&s.client, &picture, PICTURE_DMABUF, cases[i].small ? 64 : s.width,
+			cases[i].small ? 64 : s.height, cases[i].format);
+		picture_draw(&picture, 1);
+		window_show(&s.window, &picture);
+		ck_assert_int_eq(is_direct(&s.window), cases[i].direct);
+		ck_assert(!client_wait(&s.client, &s.feedback.done, 2, 2500));
+		picture_finish(&picture);
+		end(&s);
+	}
+}
+
+/* What no plane takes is composed, and its client goes on. */
+TEST(refused_by_the_plane_is_composed)
+{
+	struct scenario s;
+	struct picture picture, screen;
+	begin(&s);
+	picture_init(
+		&s.client, &picture, PICTURE_DMABUF, s.width, s.height, DRM_FORMAT_XBGR2101010);
+	memset(picture.pixels, 0xff, picture.size);
+	window_show(&s.window, &picture);
+	ck_assert(!is_direct(&s.window));
+	capture_output(&s.client, &screen);
+	ck_assert_uint_eq(picture_pixel(&screen, 10, 10) & 0xffffff, 0xffffff);
+	picture_finish(&screen);
+	picture_finish(&picture);
+	end(&s);
+}
+
+TEST_TIMEOUT(60)
+TEST_MAIN("daemon-planes")
