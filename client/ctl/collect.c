@@ -116,6 +116,11 @@ struct answer {
 static void handle_ready(void *data, struct waybuf_report_v1 *report, int32_t fd, uint32_t size)
 {
 	struct answer *answer = data;
+	/* there is one answer; a server that gives more must not cost us fds */
+	if (answer->arrived) {
+		fd_close(&fd);
+		return;
+	}
 	answer->arrived = true;
 	answer->fd = fd;
 	answer->size = size;
@@ -125,6 +130,8 @@ static void handle_failed(
 	void *data, struct waybuf_report_v1 *report, uint32_t reason, const char *message)
 {
 	struct answer *answer = data;
+	if (answer->arrived)
+		return;
 	answer->arrived = true;
 	snprintf(answer->why, sizeof(answer->why), "%s%s%s", waybuf_reason_name(reason),
 		message[0] ? ": " : "", message);

@@ -268,7 +268,11 @@ static void handle_explain(struct wl_client *client, struct wl_resource *resourc
 	size_t size = strlen(server->report);
 	int fd = make_memory(size);
 	ck_assert_int_eq(pwrite(fd, server->report, size, 0), (ssize_t)size);
-	waybuf_report_v1_send_ready(report, fd, (uint32_t)size + server->report_excess);
+	for (unsigned i = 0; i <= server->report_repeats; i++)
+		waybuf_report_v1_send_ready(report, fd, (uint32_t)size + server->report_excess);
+	if (server->report_repeats)
+		waybuf_report_v1_send_failed(
+			report, WAYBUF_ALLOCATOR_V1_REASON_UNSUPPORTED, "after all");
 	close(fd);
 }
 

@@ -77,6 +77,8 @@ struct fake_server {
 	/* answer to explain: text, NULL for failed(unsupported); bytes that its size is too large */
 	const char *report;
 	uint32_t report_excess;
+	/* how often it is answered, beyond once */
+	unsigned report_repeats;
 
 	/* heard: "create attach0 constrain commit get0 map0 unmap0 surface-commit ..." */
 	char log[8192];

@@ -257,6 +257,21 @@ TEST(explain)
 	fixture_finish(&fixture);
 }
 
+/* The first one counts, and the fds of the others are closed. */
+TEST(explain_answered_again_and_again)
+{
+	fake_init(&fixture.server);
+	fixture.server.report = "{}\n";
+	fixture.server.report_repeats = 2;
+	fixture_start(&fixture);
+	char *text = NULL;
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 1);
+	ck_client_ok(&fixture, waybuf_client_pool_explain(pool, 5000, &text));
+	ck_assert_str_eq(text, fixture.server.report);
+	free(text);
+	fixture_finish(&fixture);
+}
+
 TEST(explain_refused)
 {
 	fake_init(&fixture.server);
