@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <wayland-client.h>
@@ -93,6 +94,17 @@ static int remaining_ms(int64_t deadline_ms)
 	return left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
+/*
+ * Whether a socket that was hung up has nothing more to read. libwayland, which finds half a message
+ * in its buffer, does not notice, and would be asked for ever.
+ */
+static bool is_at_end(const struct pollfd *pollfd)
+{
+	char byte;
+	return pollfd->revents & POLLHUP &&
+		recv(pollfd->fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* Waits for the socket and reads it. 1: perhaps there are events; 0: there are none; or -errno. */
 static int read_socket(struct waybuf_client *client, int64_t deadline_ms)
 {
@@ -110,7 +122,10 @@ static int read_socket(struct waybuf_client *client, int64_t deadline_ms)
 		/* A signal, or room to send, is no event: the caller looks at its clock. */
 		return ready > 0 && fds[1].revents ? 1 : 0;
 	}
-	return wl_display_read_events(client->display) < 0 ? note_broken(client, errno) : 1;
+	bool over = is_at_end(&fds[0]);
+	if (wl_display_read_events(client->display) < 0)
+		return note_broken(client, errno);
+	return over ? note_broken(client, EPIPE) : 1;
 }
 
 /* Reads of what has arrived already, once the time is over: a server that never stops is not waited for. */

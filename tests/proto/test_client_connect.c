@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <wayland-client-core.h>
@@ -85,6 +86,26 @@ TEST(server_goes_away)
 static void accuse(struct fake_server *server, void *data)
 {
 	wl_resource_post_error(server->pool, 3, "as told");
+}
+
+static void break_off(struct fake_server *server, void *data)
+{
+	static const uint32_t half[] = {1, 12 << 16};
+	int fd = wl_client_get_fd(server->client);
+	wl_client_flush(server->client);
+	ck_assert_int_eq(send(fd, half, sizeof(half), 0), sizeof(half));
+	wl_client_destroy(server->client);
+}
+
+/* libwayland waits for the rest of it, and finds the socket readable each time. */
+TEST(server_goes_away_within_a_message)
+{
+	fake_init(&fixture.server);
+	fixture_start(&fixture);
+	fake_call(&fixture.server, break_off, NULL);
+	ck_assert_int_eq(waybuf_client_dispatch(fixture.client, 2000), -EPIPE);
+	ck_assert_int_eq(waybuf_client_dispatch(fixture.client, 2000), -EPIPE);
+	fixture_finish(&fixture);
 }
 
 TEST(protocol_error)
