@@ -81,14 +81,32 @@ static void surface_commit(struct wl_client *client, struct wl_resource *resourc
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
 	struct fixture_server *server = surface->server;
+	server->surface = resource;
 	fixture_server_set_committed(server, surface->pending);
 	if (server->options.commit)
 		server->options.commit(server, surface->pending);
 }
 
+/* What has nothing to do with buffers. */
+static void ignore_damage(struct wl_client *client, struct wl_resource *resource, int32_t x,
+	int32_t y, int32_t width, int32_t height)
+{
+}
+
+static void ignore_frame(struct wl_client *client, struct wl_resource *resource, uint32_t id) {}
+
+static void ignore_region(
+	struct wl_client *client, struct wl_resource *resource, struct wl_resource *region)
+{
+}
+
 static const struct wl_surface_interface surface_impl = {
 	.destroy = destroy_resource,
 	.attach = surface_attach,
+	.damage = ignore_damage,
+	.frame = ignore_frame,
+	.set_opaque_region = ignore_region,
+	.set_input_region = ignore_region,
 	.commit = surface_commit,
 };
 
@@ -112,7 +130,10 @@ static void create_surface(struct wl_client *client, struct wl_resource *composi
 	surface->server->surface = resource;
 }
 
-static const struct wl_compositor_interface compositor_impl = {.create_surface = create_surface};
+static const struct wl_compositor_interface compositor_impl = {
+	.create_surface = create_surface,
+	.create_region = ignore_frame,
+};
 
 static void bind_compositor(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {

@@ -19,6 +19,7 @@ struct fake_kernel {
 	bool point_files; /* points in HANDLE_TO_FD and FD_TO_HANDLE */
 	bool dmabuf_files; /* EXPORT_SYNC_FILE and IMPORT_SYNC_FILE */
 	bool deadlines; /* SYNC_IOC_SET_DEADLINE */
+	bool disorder; /* points that do not rise are no bug: the client is hostile */
 	int fail_in; /* counts down with every ioctl; the one at 1 fails with fail_errno */
 	int fail_errno;
 	int ioctls; /* how many there were */

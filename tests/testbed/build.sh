@@ -7,6 +7,7 @@
 #   run     what run, shell, demo and bench use; installed into run-prefix
 #   asan    gcc with ASan and UBSan, for the tests
 #   clang   clang, warnings are errors
+#   fuzz    clang with ASan and UBSan, and libFuzzer
 #   bare    gcc, every optional feature off, protocol files of the release
 
 declare -g tb_build=yes
@@ -24,6 +25,7 @@ build_args()
 	run) args=(--prefix "$(build_root)/run-prefix" --libdir lib) ;;
 	asan) args=(-Dwerror=true '-Db_sanitize=address,undefined') ;;
 	clang) args=(-Dwerror=true) ;;
+	fuzz) args=(-Dwerror=true -Dfuzz=enabled '-Db_sanitize=address,undefined' -Db_lundef=false) ;;
 	bare) args=(-Dwerror=true -Dauto_features=disabled) ;;
 	esac
 }
@@ -56,7 +58,7 @@ build()
 	tb_cwd=$root
 	tb_extra_env=()
 	case $name in
-	clang) tb_extra_env=(CC=clang CXX=clang++) ;;
+	clang | fuzz) tb_extra_env=(CC=clang CXX=clang++) ;;
 	bare) tb_extra_env=(PKG_CONFIG_PATH=/opt/wayland-protocols) ;;
 	esac
 	rootfs_run "$(rootfs_path)" bash -c "$(declare -f build_inside); build_inside \"\$@\"" build \
