@@ -184,6 +184,11 @@ int waybuf_client_flush(struct waybuf_client *client)
 static void handle_capabilities(void *data, struct waybuf_allocator_v1 *allocator, uint32_t flags)
 {
 	struct waybuf_client *client = data;
+	/* what the server is was settled when we connected, and is what we have kept globals for */
+	if (client->ready) {
+		flags &= ~(uint32_t)WAYBUF_CLIENT_INTEGRATED;
+		flags |= client->capabilities & WAYBUF_CLIENT_INTEGRATED;
+	}
 	client->capabilities = flags;
 }
 

@@ -6,6 +6,7 @@
 #include <wayland-client-core.h>
 
 #include "client_fixture.h"
+#include "waybuf-allocator-v1-server-protocol.h"
 
 static struct fixture fixture;
 
@@ -105,6 +106,27 @@ TEST(server_goes_away_within_a_message)
 	fake_call(&fixture.server, break_off, NULL);
 	ck_assert_int_eq(waybuf_client_dispatch(fixture.client, 2000), -EPIPE);
 	ck_assert_int_eq(waybuf_client_dispatch(fixture.client, 2000), -EPIPE);
+	fixture_finish(&fixture);
+}
+
+static void change_its_mind(struct fake_server *server, void *data)
+{
+	waybuf_allocator_v1_send_capabilities(
+		server->allocator, WAYBUF_ALLOCATOR_V1_CAPABILITY_SYNC_FILE);
+	waybuf_allocator_v1_send_done(server->allocator);
+}
+
+/* Whoever was the compositor stays it: there is no linux-dmabuf any more to go through. */
+TEST(server_says_later_that_it_is_not_the_compositor)
+{
+	fake_init(&fixture.server);
+	fixture_start(&fixture);
+	struct waybuf_client_buffer *buffer = fixture_acquire(fixture_pool(&fixture, 2));
+	fake_call(&fixture.server, change_its_mind, NULL);
+	ck_assert_int_gt(waybuf_client_dispatch(fixture.client, 5000), 0);
+	ck_assert_uint_eq(waybuf_client_get_capabilities(fixture.client),
+		WAYBUF_CLIENT_INTEGRATED | WAYBUF_CLIENT_SYNC_FILE);
+	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
 	fixture_finish(&fixture);
 }
 
