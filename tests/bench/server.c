@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <wayland-client-core.h>
 
 #include "bench.h"
 #include "server.h"
@@ -27,6 +30,20 @@ static _Noreturn void exec_server(
 		setenv("WAYBUF_EXPORTERS", exporters, 1);
 	execl(WAYBUFD, WAYBUFD, "--socket", "bench", "--ready-fd", ready, (char *)NULL);
 	fprintf(stderr, "%s: %s\n", WAYBUFD, strerror(errno));
+	_exit(127);
+}
+
+static _Noreturn void exec_program(
+	const struct bench_server *server, const char *path, const char *argument)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setenv("XDG_RUNTIME_DIR", server->folder, 1);
+	unsetenv("WAYLAND_DISPLAY");
+	/* the name of its socket, which we know; stdout is for figures */
+	if (!freopen("/dev/null", "w", stdout))
+		_exit(127);
+	execl(path, path, argument, (char *)NULL);
+	fprintf(stderr, "%s: %s\n", path, strerror(errno));
 	_exit(127);
 }
 
@@ -60,6 +77,38 @@ double bench_server_start(struct bench_server *server, const char *exporters)
 	return end - start;
 }
 
+void bench_server_start_program(struct bench_server *server, const char *path, const char *argument)
+{
+	make_folder(server);
+	snprintf(server->socket, sizeof(server->socket), "%s/wayland-0", server->folder);
+	fflush(NULL);
+	server->pid = fork();
+	if (server->pid < 0)
+		bench_fail("fork: %s", strerror(errno));
+	if (server->pid == 0)
+		exec_program(server, path, argument);
+	for (int i = 0; access(server->socket, F_OK) < 0; i++) {
+		if (i == PATIENCE_MS / 10 || waitpid(server->pid, NULL, WNOHANG) != 0)
+			bench_fail("%s did not get ready", path);
+		usleep(10000);
+	}
+}
+
+void bench_server_adopt(struct bench_server *server)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	struct wl_display *display = wl_display_connect(NULL);
+	if (!display)
+		bench_fail("WAYLAND_DISPLAY: %s", strerror(errno));
+	if (getsockopt(wl_display_get_fd(display), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		bench_fail("SO_PEERCRED: %s", strerror(errno));
+	wl_display_disconnect(display);
+	const char *name = getenv("WAYLAND_DISPLAY");
+	server->pid = peer.pid;
+	snprintf(server->socket, sizeof(server->socket), "%s", name ? name : "wayland-0");
+}
+
 void bench_server_stop(struct bench_server *server)
 {
 	int status = -1;
@@ -70,7 +119,7 @@ void bench_server_stop(struct bench_server *server)
 		usleep(10000);
 	}
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		bench_fail("waybufd ended with status 0x%x", (unsigned)status);
+		bench_fail("the server ended with status 0x%x", (unsigned)status);
 	char tickets[128];
 	snprintf(tickets, sizeof(tickets), "%s.tickets", server->socket);
 	unlink(tickets);

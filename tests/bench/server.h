@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* waybufd as a program, looked at from outside. */
+/* waybufd, or another compositor, as a program that is looked at from outside. */
 
 struct bench_server {
 	pid_t pid;
@@ -18,6 +18,14 @@ struct bench_server {
  * is ready. Returns the microseconds that took, fork and exec included.
  */
 double bench_server_start(struct bench_server *server, const char *exporters);
+/*
+ * Starts another compositor, one that takes the first free socket name, with @argument (NULL: none) in
+ * a runtime folder of its own, and waits for the socket.
+ */
+void bench_server_start_program(
+	struct bench_server *server, const char *path, const char *argument);
+/* The one that WAYLAND_DISPLAY names, whoever started it; it is not to be stopped. */
+void bench_server_adopt(struct bench_server *server);
 /* Ends it, and the program if it did not end well. */
 void bench_server_stop(struct bench_server *server);
 
