@@ -347,11 +347,11 @@ TEST(builder_refuses_and_remembers)
 	waybuf_constraints_builder_destroy(NULL);
 }
 
-static const char expected[] = "must access 6\n"
+static const char expected[] = "must access write cpu-read\n"
 			       "must hold 2\n"
 			       "prefer (7) heaps system linux,cma\n"
-			       "must near 3\n"
-			       "must near 18446744073709551615 57984\n"
+			       "must near device 3\n"
+			       "must near dev 226:128\n"
 			       "must dma-buf 1\n"
 			       "must field 0x0999, 1 words\n"
 			       "must set NV12 XR24 x LINEAR INVALID\n"
