@@ -65,15 +65,31 @@ static bool after_worker(struct backing *backing)
 	return wrapped;
 }
 
+/* After the grant has gone out: nobody who waits for memory should wait for this. */
+static void name_memory(const struct waybuf_storage *storage, const char *name)
+{
+	const struct waybuf_layout *layout = &storage->layout;
+	for (uint32_t i = 0; i < layout->n_memory; i++) {
+		if (layout->memory[i].kind == WAYBUF_MEMORY_DMABUF)
+			exporter_set_name(layout->memory[i].fd, name);
+	}
+}
+
 static void finish(struct backing *backing, struct waybuf_storage *storage, int error,
 	const struct waybuf_explanation *why)
 {
 	struct waybuf_buffer *buffer = backing->buffer;
+	struct waybuf_storage *made = storage ? waybuf_storage_ref(storage) : NULL;
 	backing_func_t done = backing->done;
+	char name[sizeof(backing->name)];
+	memcpy(name, backing->name, sizeof(name));
 	waybuf_constraints_unref(backing->set);
 	waybuf_account_unref(backing->account);
 	free(backing);
 	done(buffer, storage, error, why);
+	if (made)
+		name_memory(made, name);
+	waybuf_storage_unref(made);
 	waybuf_buffer_unref(buffer);
 }
 
@@ -171,7 +187,6 @@ static int wrap(struct backing *backing)
 			exporter_close_memory(layout, i);
 			return error;
 		}
-		exporter_set_name(layout->memory[i].fd, backing->name);
 	}
 	layout->format = source->format;
 	layout->modifier = source->modifier;
@@ -195,12 +210,8 @@ static int adopt_memory(struct backing *backing, uint32_t slot, struct waybuf_me
 	struct supply *supply = &backing->supply;
 	const struct waybuf_memory from = {
 		.fd = supply->fds[slot], .kind = WAYBUF_MEMORY_MEMFD, .size = supply->size[slot]};
-	if (backing->exporter->ops->wrap) {
-		int error = wrap_memory(backing->exporter, &from, to);
-		if (error == 0)
-			exporter_set_name(to->fd, backing->name);
-		return error;
-	}
+	if (backing->exporter->ops->wrap)
+		return wrap_memory(backing->exporter, &from, to);
 	*to = from;
 	supply->fds[slot] = -1;
 	return 0;
@@ -253,10 +264,6 @@ static int take_recycled(struct backing *backing)
 	if (!backing->recycled)
 		return 0;
 	copy_planes(layout, solution);
-	for (uint32_t i = 0; i < layout->n_memory; i++) {
-		if (layout->memory[i].kind == WAYBUF_MEMORY_DMABUF)
-			exporter_set_name(layout->memory[i].fd, backing->name);
-	}
 	return clean;
 }
 

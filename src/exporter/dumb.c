@@ -81,7 +81,6 @@ static int create_memory(
 		fd_close(&memory->fd);
 		return error;
 	}
-	exporter_set_name(fd, name);
 	return 0;
 }
 

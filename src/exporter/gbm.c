@@ -105,8 +105,6 @@ static int read_back(struct waybuf_allocation *allocation, struct gbm_bo *bo)
 			return error;
 		}
 	}
-	for (uint32_t i = 0; i < layout->n_memory; i++)
-		exporter_set_name(layout->memory[i].fd, allocation->name);
 	return 0;
 }
 

@@ -52,7 +52,6 @@ static int create_memory(
 		return error;
 	}
 	int fd = (int)data.fd;
-	exporter_set_name(fd, name);
 	*memory = (struct waybuf_memory){.fd = fd, .kind = WAYBUF_MEMORY_DMABUF, .size = size};
 	return 0;
 }

@@ -106,7 +106,6 @@ static int create_memory(
 	close(memfd);
 	if (fd < 0)
 		return fd;
-	exporter_set_name(fd, name);
 	*memory = (struct waybuf_memory){.fd = fd, .kind = WAYBUF_MEMORY_DMABUF, .size = rounded};
 	return 0;
 }
