@@ -101,7 +101,7 @@ static void update(struct feedback_object *object)
 {
 	struct feedback *feedback = current_feedback(object);
 	struct feedback *sent = object->sent;
-	if (sent && feedback_equal(sent, feedback))
+	if (sent && feedback_same_events(sent, feedback, knows_sampling(object->resource)))
 		return;
 	bool table = !sent || !feedback_same_table(sent, feedback);
 	if (table && !server_has_fds(1)) {

@@ -174,7 +174,8 @@ int waybuf_server_dmabuf_set_feedback(
 	if (ret < 0)
 		return ret;
 	/* another renderer may be behind it, of which nothing is known */
-	if (!feedback_equal(dmabuf->feedback, feedback))
+	if (!feedback_same_events(dmabuf->feedback, feedback, false) ||
+		!feedback_same_events(dmabuf->feedback, feedback, true))
 		dmabuf->kinds = (struct dmabuf_kinds){0};
 	feedback_unref(dmabuf->feedback);
 	dmabuf->feedback = feedback;

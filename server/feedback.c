@@ -397,18 +397,27 @@ bool feedback_same_table(const struct feedback *left, const struct feedback *rig
 	return true;
 }
 
-bool feedback_equal(const struct feedback *a, const struct feedback *b)
+static bool same_tranche(
+	const struct feedback_tranche *a, const struct feedback_tranche *b, bool knows_sampling)
+{
+	if (a->target != b->target)
+		return false;
+	if (knows_sampling)
+		return a->flags == b->flags && list_equal(&a->pairs, &b->pairs);
+	return ((a->flags ^ b->flags) & WAYBUF_TRANCHE_SCANOUT) == 0 &&
+		list_equal(&a->old_pairs, &b->old_pairs);
+}
+
+bool feedback_same_events(const struct feedback *a, const struct feedback *b, bool knows_sampling)
 {
 	if (a == b)
 		return true;
-	if (a->main_device != b->main_device || a->n_tranches != b->n_tranches ||
-		!feedback_same_table(a, b))
+	if (!knows_sampling && a->main_device != b->main_device)
+		return false;
+	if (a->n_tranches != b->n_tranches || !feedback_same_table(a, b))
 		return false;
 	for (size_t i = 0; i < a->n_tranches; i++) {
-		const struct feedback_tranche *x = &a->tranches[i], *y = &b->tranches[i];
-		if (x->target != y->target || x->flags != y->flags ||
-			!list_equal(&x->pairs, &y->pairs) ||
-			!list_equal(&x->old_pairs, &y->old_pairs))
+		if (!same_tranche(&a->tranches[i], &b->tranches[i], knows_sampling))
 			return false;
 	}
 	return true;

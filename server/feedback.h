@@ -61,8 +61,8 @@ struct feedback *feedback_ref(struct feedback *feedback);
 /* NULL is a no-op. */
 void feedback_unref(struct feedback *feedback);
 
-/* The same events would be sent for both. */
-bool feedback_equal(const struct feedback *a, const struct feedback *b);
+/* The same events would be sent for both to clients that know of sampling tranches, or do not. */
+bool feedback_same_events(const struct feedback *a, const struct feedback *b, bool knows_sampling);
 /* Both tables have the same bytes: a client that has one has the other. */
 bool feedback_same_table(const struct feedback *a, const struct feedback *b);
 /* Whether a sampling tranche is for @device, or for another node of the same device. */
