@@ -112,6 +112,37 @@ TEST(chroma_side_by_side)
 	world_finish(&w);
 }
 
+/* Buffers stay when all that they were made by is gone. */
+TEST(wl_buffers_outlive_the_factory)
+{
+	struct world w;
+	struct waybuf_use *use;
+	struct waybuf_grant grant;
+	world_init(&w, 16 * PAGE, NULL);
+	add(&w, 0, 0, 1024);
+	create(&w, 256, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.created, 1);
+	struct fixture_wl_buffer buffer = w.params.buffer;
+	w.params.buffer.proxy = NULL;
+	raw_params_destroy(&w.params);
+	zwp_linux_dmabuf_v1_destroy(w.client.dmabuf);
+	w.client.dmabuf = NULL;
+	struct wl_surface *surface = wl_compositor_create_surface(w.client.compositor);
+	wl_surface_attach(surface, buffer.proxy, 0, 0);
+	wl_surface_commit(surface);
+	ck_assert(client_sync(&w.client));
+	ck_assert_int_eq(waybuf_use_begin(w.server.committed, &use), 0);
+	ck_assert_int_eq(waybuf_use_latch(use, &grant), 0);
+	ck_assert_uint_eq(grant.layout->height, 64);
+	waybuf_use_end(use, NULL);
+	wl_surface_destroy(surface);
+	wl_buffer_destroy(buffer.proxy);
+	close(w.fd);
+	client_finish(&w.client);
+	fixture_server_finish(&w.server);
+}
+
 TEST(created_immediately)
 {
 	struct world w;

@@ -494,6 +494,29 @@ TEST(params_without_end)
 	world_finish(&w);
 }
 
+/* A client that has its objects needs the factory no more. */
+TEST(the_factory_goes_first)
+{
+	struct world w;
+	struct raw_feedback feedback;
+	struct waybuf_feedback other = fixture_feedback;
+	world_init(&w);
+	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
+	zwp_linux_dmabuf_v1_destroy(w.client.dmabuf);
+	w.client.dmabuf = NULL;
+	add(&w, 0, 0, 256);
+	create(&w, 64, 64, XR24);
+	ck_assert(client_sync(&w.client));
+	other.n_tranches = 1;
+	other.main_device = 0xe201;
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &other), 0);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.params.failed, 1);
+	ck_assert_uint_eq(feedback.done, 2);
+	raw_feedback_finish(&feedback);
+	world_finish(&w);
+}
+
 TEST(the_global_goes_first)
 {
 	struct world w;
@@ -599,6 +622,9 @@ TEST(version_6_always_samples)
 	ck_assert_uint_eq(feedback.tranches, 3);
 	ck_assert_uint_eq(feedback.flags[1], WAYBUF_TRANCHE_SCANOUT);
 	ck_assert_uint_eq(feedback.flags[2], WAYBUF_TRANCHE_SAMPLING);
+	/* of which such clients hear nothing, also when it is another one */
+	set_feedback(&w, &(struct waybuf_feedback){2, tranches, 3});
+	ck_assert_uint_eq(feedback.done, 4);
 	/* the main device has no tranche */
 	const struct waybuf_feedback wrong = {4, tranches, 3};
 	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &wrong), -EINVAL);
@@ -674,6 +700,25 @@ TEST(feedback_changes)
 	ck_assert(client_sync(&w.client));
 	ck_assert_uint_eq(w.params.failed, 1);
 	raw_feedback_finish(&feedback);
+	world_finish(&w);
+}
+
+TEST(feedback_that_is_destroyed)
+{
+	struct world w;
+	struct raw_feedback feedback, other;
+	struct waybuf_feedback next = fixture_feedback;
+	world_init(&w);
+	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
+	raw_feedback_listen(&other, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
+	raw_feedback_finish(&feedback);
+	ck_assert(client_sync(&w.client));
+	next.main_device = 0xe201;
+	next.n_tranches = 1;
+	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &next), 0);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(other.done, 2);
+	raw_feedback_finish(&other);
 	world_finish(&w);
 }
 

@@ -87,6 +87,23 @@ TEST(batch)
 	world_finish(&w);
 }
 
+/* A client that has its pools needs no allocator any more. */
+TEST(the_allocator_object_goes_first)
+{
+	struct world w;
+	world_init(&w, NULL);
+	unsigned usages = w.client.usages;
+	waybuf_allocator_v1_destroy(w.client.allocator);
+	w.client.allocator = NULL;
+	map(&w, &w.buffer, WRITE);
+	ck_assert_uint_eq(w.buffer.mapped, 1);
+	waybuf_buffer_v1_unmap(w.buffer.proxy);
+	/* and hears no more of its account */
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(w.client.usages, usages);
+	world_finish(&w);
+}
+
 TEST(batch_in_a_sandbox)
 {
 	struct fixture_server server;

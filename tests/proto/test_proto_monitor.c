@@ -271,6 +271,25 @@ TEST(hidden_by_the_filter)
 	fixture_server_finish(&server);
 }
 
+/* What was asked for is answered all the same; and who destroys the report hears nothing. */
+TEST(the_monitor_object_goes_first)
+{
+	struct world w;
+	struct fixture_report report, unwanted;
+	world_init(&w, NULL);
+	raw_report_listen(&report,
+		waybuf_monitor_v1_snapshot(
+			w.client.monitor, WAYBUF_MONITOR_V1_SNAPSHOT_TRACE, "1"));
+	waybuf_monitor_v1_destroy(w.client.monitor);
+	w.client.monitor = NULL;
+	client_wait(&w.client, &report.ready, 1);
+	raw_report_finish(&report);
+	raw_report_listen(&unwanted, waybuf_pool_v1_explain(w.pool.proxy));
+	raw_report_finish(&unwanted);
+	ck_assert(client_sync(&w.client));
+	world_finish(&w);
+}
+
 TEST(the_monitor_goes_first)
 {
 	struct world w;
