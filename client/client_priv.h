@@ -51,6 +51,11 @@ struct waybuf_client {
 	/* capability bits, and whether the batch that carries them has ended once */
 	uint32_t capabilities;
 	bool ready;
+	/*
+	 * of a server that is not integrated, but beside the compositor on its connection: the
+	 * device by which that shows buffers. Id 0: none was announced
+	 */
+	uint32_t device, device_kind;
 	/* the usage events that came before a refusal, as text; empty if none did */
 	char account[256];
 

@@ -190,12 +190,21 @@ static void handle_capabilities(void *data, struct waybuf_allocator_v1 *allocato
 		flags |= client->capabilities & WAYBUF_CLIENT_INTEGRATED;
 	}
 	client->capabilities = flags;
+	client->device = 0;
 }
 
+/* What a compositor shows by is a display controller, or else what it renders with. */
 static void handle_device(void *data, struct waybuf_allocator_v1 *allocator, uint32_t device,
 	uint32_t kind, struct wl_array *dev, const char *name)
 {
-	/* Devices are for those who attach one of kind device. */
+	struct waybuf_client *client = data;
+	bool first = !client->device && kind == WAYBUF_ALLOCATOR_V1_DEVICE_KIND_RENDER;
+	bool better = kind == WAYBUF_ALLOCATOR_V1_DEVICE_KIND_KMS &&
+		(!client->device || client->device_kind != kind);
+	if (!first && !better)
+		return;
+	client->device = device;
+	client->device_kind = kind;
 }
 
 static void handle_usage(void *data, struct waybuf_allocator_v1 *allocator, uint32_t what,

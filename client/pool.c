@@ -148,10 +148,11 @@ static void commit(
 	waybuf_attachment_v1_commit(attachment);
 }
 
+/* @device is for the kind of that name. */
 static int attach(struct waybuf_client_pool *pool, struct client_attachment *attachment,
-	uint32_t kind, const struct waybuf_constraints *constraints)
+	uint32_t kind, uint32_t device, const struct waybuf_constraints *constraints)
 {
-	attachment->proxy = waybuf_pool_v1_attach(pool->proxy, kind, 0);
+	attachment->proxy = waybuf_pool_v1_attach(pool->proxy, kind, device);
 	if (!attachment->proxy)
 		return -ENOMEM;
 	waybuf_attachment_v1_add_listener(attachment->proxy, &attachment_listener, attachment);
@@ -188,22 +189,29 @@ static int attach_writer(struct waybuf_client_pool *pool, struct waybuf_constrai
 	}
 	bool by_cpu = waybuf_constraints_access(wanted) & BY_CPU;
 	int ret = attach(pool, &pool->writer,
-		by_cpu ? WAYBUF_ATTACHMENT_V1_KIND_CPU : WAYBUF_ATTACHMENT_V1_KIND_OTHER, wanted);
+		by_cpu ? WAYBUF_ATTACHMENT_V1_KIND_CPU : WAYBUF_ATTACHMENT_V1_KIND_OTHER, 0,
+		wanted);
 	waybuf_constraints_unref(made);
 	return ret;
 }
 
-/* Whoever shows the buffers: the server itself, or a compositor that the client speaks for. */
+/*
+ * Whoever shows the buffers: the server itself, or a compositor that the client speaks for. Of that
+ * one it knows the formats, and the server may know the device: that it wants dma-bufs, and of which
+ * kinds.
+ */
 static int attach_display(struct waybuf_client_pool *pool)
 {
 	struct waybuf_client *client = pool->client;
 	if (client->capabilities & WAYBUF_CLIENT_INTEGRATED)
-		return attach(pool, &pool->display, WAYBUF_ATTACHMENT_V1_KIND_DISPLAY, NULL);
+		return attach(pool, &pool->display, WAYBUF_ATTACHMENT_V1_KIND_DISPLAY, 0, NULL);
 	struct waybuf_constraints *constraints = NULL;
 	int ret = client_foreign_constraints(client, &constraints);
 	if (ret < 0)
 		return ret;
-	ret = attach(pool, &pool->display, WAYBUF_ATTACHMENT_V1_KIND_OTHER, constraints);
+	uint32_t kind =
+		client->device ? WAYBUF_ATTACHMENT_V1_KIND_DEVICE : WAYBUF_ATTACHMENT_V1_KIND_OTHER;
+	ret = attach(pool, &pool->display, kind, client->device, constraints);
 	waybuf_constraints_unref(constraints);
 	return ret;
 }

@@ -246,7 +246,7 @@ static void handle_attach(struct wl_client *client, struct wl_resource *resource
 	uint32_t kind, uint32_t device)
 {
 	struct fake_server *server = wl_resource_get_user_data(resource);
-	fake_log(server, "attach-kind%u", kind);
+	fake_log(server, device ? "attach-kind%u:%u" : "attach-kind%u", kind, device);
 	struct wl_resource *attachment =
 		wl_resource_create(client, &waybuf_attachment_v1_interface, 1, id);
 	wl_resource_set_implementation(attachment, &attachment_impl, server, NULL);
@@ -307,6 +307,10 @@ static void bind_allocator(struct wl_client *client, void *data, uint32_t versio
 	if (server->silent)
 		return;
 	waybuf_allocator_v1_send_capabilities(server->allocator, server->capabilities);
+	struct wl_array no_dev = {0};
+	for (uint32_t i = 0; i < server->n_devices; i++)
+		waybuf_allocator_v1_send_device(
+			server->allocator, i + 1, server->device_kinds[i], &no_dev, "device");
 	waybuf_allocator_v1_send_usage(
 		server->allocator, WAYBUF_ALLOCATOR_V1_USAGE_KIND_KIB, 0, 1024);
 	waybuf_allocator_v1_send_done(server->allocator);

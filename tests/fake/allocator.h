@@ -64,6 +64,8 @@ struct fake_server {
 	/* told */
 	bool no_allocator, silent, has_dmabuf, has_syncobj, refuses_imports;
 	uint32_t capabilities;
+	/* announced with the ids 1 and up */
+	uint32_t device_kinds[3], n_devices;
 	enum fake_answer answer;
 	uint32_t reason; /* of FAKE_FAIL */
 	struct fake_layout layout;

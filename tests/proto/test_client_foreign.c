@@ -41,6 +41,31 @@ TEST(the_compositors_pairs)
 	fixture_finish(&fixture);
 }
 
+/* A module in the compositor knows its device, which adds what the list does not say. */
+TEST(the_compositors_device)
+{
+	static const struct {
+		uint32_t kinds[3], n;
+		const char *attach;
+	} cases[] = {
+		{{WAYBUF_ALLOCATOR_V1_DEVICE_KIND_RENDER, WAYBUF_ALLOCATOR_V1_DEVICE_KIND_KMS,
+			 WAYBUF_ALLOCATOR_V1_DEVICE_KIND_KMS},
+			3, "attach-kind1:2 constrain commit "},
+		{{WAYBUF_ALLOCATOR_V1_DEVICE_KIND_CODEC, WAYBUF_ALLOCATOR_V1_DEVICE_KIND_RENDER}, 2,
+			"attach-kind1:2 constrain commit "},
+		{{WAYBUF_ALLOCATOR_V1_DEVICE_KIND_CODEC}, 1, "attach-kind3 constrain commit "},
+	};
+	for (size_t i = 0; i < 3; i++) {
+		init();
+		memcpy(fixture.server.device_kinds, cases[i].kinds, sizeof(cases[i].kinds));
+		fixture.server.n_devices = cases[i].n;
+		fixture_start(&fixture);
+		fixture_pool(&fixture, 1);
+		ck_assert_ptr_nonnull(strstr(fixture_heard(&fixture), cases[i].attach));
+		fixture_finish(&fixture);
+	}
+}
+
 TEST(nothing_to_show_with)
 {
 	init();
