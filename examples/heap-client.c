@@ -9,31 +9,20 @@
  * Two buffers are drawn in turn. The last frame stays for SECONDS.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <linux/dma-buf.h>
-#include <linux/dma-heap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <drm_fourcc.h>
 
+#include "heap.h"
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "number.h"
 #include "window.h"
 
-#define HEAP "/dev/dma_heap/system"
-/* What display controllers want of a stride; the most common is less. */
-#define STRIDE_MULTIPLE 256
-
 struct buffer {
-	int fd;
-	uint32_t *pixels;
-	size_t size;
+	struct heap_memory memory;
 	struct wl_buffer *wl_buffer;
 	bool busy;
 };
@@ -52,54 +41,22 @@ static bool fail(const char *what)
 	return false;
 }
 
-/* ---- memory -------------------------------------------------------------------------------- */
-
-static bool allocate(struct buffer *buffer)
-{
-	int heap = open(HEAP, O_RDWR | O_CLOEXEC);
-	if (heap < 0)
-		return fail(HEAP);
-	struct dma_heap_allocation_data data = {
-		.len = buffer->size,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
-	int ret = ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data);
-	close(heap);
-	if (ret < 0)
-		return fail("DMA_HEAP_IOCTL_ALLOC");
-	buffer->fd = (int)data.fd;
-	void *pixels = mmap(NULL, buffer->size, PROT_READ | PROT_WRITE, MAP_SHARED, buffer->fd, 0);
-	if (pixels == MAP_FAILED)
-		return fail("mmap");
-	buffer->pixels = pixels;
-	return true;
-}
-
-/* Opens or closes the CPU's access. */
-static bool sync_cpu(const struct buffer *buffer, uint64_t flags)
-{
-	struct dma_buf_sync sync = {.flags = flags | DMA_BUF_SYNC_WRITE};
-	int ret;
-	do {
-		ret = ioctl(buffer->fd, DMA_BUF_IOCTL_SYNC, &sync);
-	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));
-	return ret == 0 || fail("DMA_BUF_IOCTL_SYNC");
-}
+/* ---- pixels -------------------------------------------------------------------------------- */
 
 /* One colour, and a darker square that moves with the frame. */
 static bool draw(const struct client *client, const struct buffer *buffer, uint32_t frame)
 {
-	if (!sync_cpu(buffer, DMA_BUF_SYNC_START))
+	if (!heap_begin(&buffer->memory))
 		return false;
 	uint32_t size = client->height / 4, left = frame * 8 % client->width;
 	for (uint32_t y = 0; y < client->height; y++) {
-		uint32_t *row = buffer->pixels + (size_t)y * (client->stride / 4);
+		uint32_t *row = (uint32_t *)buffer->memory.data + (size_t)y * (client->stride / 4);
 		for (uint32_t x = 0; x < client->width; x++) {
 			bool inside = x >= left && x < left + size && y < size;
 			row[x] = inside ? client->colour >> 1 & 0x7f7f7f : client->colour;
 		}
 	}
-	return sync_cpu(buffer, DMA_BUF_SYNC_END);
+	return heap_end(&buffer->memory);
 }
 
 /* ---- the wl_buffer ------------------------------------------------------------------------- */
@@ -135,7 +92,7 @@ static bool import_buffer(struct client *client, struct buffer *buffer)
 	struct zwp_linux_buffer_params_v1 *params =
 		zwp_linux_dmabuf_v1_create_params(client->dmabuf);
 	zwp_linux_buffer_params_v1_add_listener(params, &params_listener, buffer);
-	zwp_linux_buffer_params_v1_add(params, buffer->fd, 0, 0, client->stride,
+	zwp_linux_buffer_params_v1_add(params, buffer->memory.fd, 0, 0, client->stride,
 		(uint32_t)(DRM_FORMAT_MOD_LINEAR >> 32), (uint32_t)DRM_FORMAT_MOD_LINEAR);
 	zwp_linux_buffer_params_v1_create(
 		params, (int32_t)client->width, (int32_t)client->height, DRM_FORMAT_XRGB8888, 0);
@@ -148,13 +105,11 @@ static bool import_buffer(struct client *client, struct buffer *buffer)
 
 static bool init_buffers(struct client *client)
 {
-	client->stride =
-		(client->width * 4 + STRIDE_MULTIPLE - 1) / STRIDE_MULTIPLE * STRIDE_MULTIPLE;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	client->stride = heap_stride(client->width);
 	for (size_t i = 0; i < 2; i++) {
 		struct buffer *buffer = &client->buffers[i];
-		buffer->size = ((size_t)client->stride * client->height + page - 1) / page * page;
-		if (!allocate(buffer) || !import_buffer(client, buffer))
+		if (!heap_allocate(&buffer->memory, client->stride, client->height) ||
+			!import_buffer(client, buffer))
 			return false;
 	}
 	return true;
@@ -166,10 +121,7 @@ static void finish_buffers(struct client *client)
 		struct buffer *buffer = &client->buffers[i];
 		if (buffer->wl_buffer)
 			wl_buffer_destroy(buffer->wl_buffer);
-		if (buffer->pixels)
-			munmap(buffer->pixels, buffer->size);
-		if (buffer->fd >= 0)
-			close(buffer->fd);
+		heap_free(&buffer->memory);
 	}
 }
 
@@ -323,7 +275,7 @@ int main(int argc, char **argv)
 	struct client client = {
 		.frames = 1,
 		.colour = 0x3060c0,
-		.buffers = {{.fd = -1}, {.fd = -1}},
+		.buffers = {{.memory.fd = -1}, {.memory.fd = -1}},
 	};
 	if (!parse(argc, argv, &client)) {
 		fprintf(stderr,
