@@ -63,6 +63,21 @@ TEST(memory_of_the_client)
 	stop_server();
 }
 
+/* It reads what the server takes, and asks the allocator for that, or a heap. */
+TEST(memory_by_feedback)
+{
+	static const char *const options[] = {NULL, "--heap"};
+	start_server();
+	for (int i = 0; i < 2; i++) {
+		pid_t client = START(FEEDBACK_CLIENT, "--frames", "3", "--colour", "c06020",
+			"--hold", "1", options[i]);
+		ck_assert(screen_shows(picture_crc(heap_pixel, 2), 3));
+		ck_assert_int_eq(finish_program(client), 0);
+		ck_assert(said("shown 3, of these without a copy 3"));
+	}
+	stop_server();
+}
+
 /* The client sleeps, so one of its frames stays: the pattern comes again after @frames. */
 TEST(memory_of_the_server)
 {
