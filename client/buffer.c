@@ -157,7 +157,8 @@ static void handle_wl_buffer_failed(void *data, struct waybuf_buffer_v1 *proxy,
 	struct wl_buffer *wl_buffer, uint32_t reason, const char *message)
 {
 	struct waybuf_client_buffer *buffer = data;
-	if (wl_buffer != buffer->wl_buffer)
+	/* NULL: one that we have destroyed meanwhile, which is not the one that we do not have yet */
+	if (!wl_buffer || wl_buffer != buffer->wl_buffer)
 		return;
 	client_refuse(buffer->pool->client, &buffer->wl_buffer_refusal, reason,
 		"the compositor does not show the buffer", message, NULL);

@@ -241,6 +241,24 @@ TEST(retired_while_acquired)
 	fixture_finish(&fixture);
 }
 
+static void refuse_nothing(struct fake_server *server, void *data)
+{
+	waybuf_buffer_v1_send_wl_buffer_failed(server->buffers[0].resource, NULL,
+		WAYBUF_ALLOCATOR_V1_REASON_UNSUPPORTED, "of a wl_buffer that is gone");
+}
+
+/* There is no wl_buffer yet, and none that could be destroyed. */
+TEST(wl_buffer_failed_that_is_gone)
+{
+	fake_init(&fixture.server);
+	fixture_start(&fixture);
+	struct waybuf_client_buffer *buffer = fixture_acquire(fixture_pool(&fixture, 1));
+	fake_call(&fixture.server, refuse_nothing, NULL);
+	ck_assert_int_gt(waybuf_client_dispatch(fixture.client, 5000), 0);
+	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+	fixture_finish(&fixture);
+}
+
 /* ---- explain ------------------------------------------------------------------------------- */
 
 TEST(explain)
