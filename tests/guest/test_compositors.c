@@ -310,6 +310,10 @@ TEST(wlroots_waits_for_points)
 	window_show(&s.window, &s.pictures[2]);
 	ck_assert(shows_picture(&s, 2));
 	ck_assert(is_released(&s, 1, 2));
+	/* each of the six commits has its feedback: what is on its way would be lost */
+	for (int k = 0; k < 100 && s.window.presented + s.window.discarded < 6; k++)
+		client_wait(&s.client, &s.window.presented, INT32_MAX, 20);
+	ck_assert_int_eq(s.window.presented + s.window.discarded, 6);
 	hang_up(&s);
 	points_finish(&s.points);
 	close(s.timeline);
