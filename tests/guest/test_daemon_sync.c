@@ -105,19 +105,31 @@ static int make_unready(const struct picture *picture)
 	return timeline;
 }
 
+/* False: it was given up, because the machine took a second for the picture. */
+static bool is_shown_once_signalled(struct scenario *s)
+{
+	int before = s->window.presented, given_up = s->window.discarded;
+	int timeline = make_unready(&s->pictures[1]);
+	window_commit(&s->window, &s->pictures[1]);
+	ck_assert(!client_wait(&s->client, &s->window.presented, before + 1, 100));
+	ck_assert(on_screen(s, &s->pictures[0]));
+	ck_assert_int_eq(sw_sync_advance(timeline, 1), 0);
+	bool shown = client_wait(&s->client, &s->window.presented, before + 1, 1000);
+	ck_assert(shown || s->window.discarded > given_up);
+	close(timeline);
+	return shown;
+}
+
 TEST(shown_when_its_fence_signals)
 {
 	struct scenario s;
+	bool shown = false;
 	begin(&s, PICTURE_DMABUF);
 	window_show(&s.window, &s.pictures[0]);
-	int timeline = make_unready(&s.pictures[1]);
-	window_commit(&s.window, &s.pictures[1]);
-	ck_assert(!client_wait(&s.client, &s.window.presented, 2, 300));
-	ck_assert(on_screen(&s, &s.pictures[0]));
-	ck_assert_int_eq(sw_sync_advance(timeline, 1), 0);
-	ck_assert(client_wait(&s.client, &s.window.presented, 2, 1000));
+	for (int i = 0; i < 8 && !shown; i++)
+		shown = is_shown_once_signalled(&s);
+	ck_assert(shown);
 	ck_assert(on_screen(&s, &s.pictures[1]));
-	close(timeline);
 	end(&s);
 }
 

@@ -367,6 +367,22 @@ static void check_near(uint32_t colour, uint32_t expected)
 	}
 }
 
+/* All frames of the video were shown or, on a machine that is busy, dropped for being late; most were shown. */
+static void check_frames(unsigned frames)
+{
+	unsigned shown = 0, dropped = 0, direct = 0;
+	const char *at = strstr(result.out, "frames-shown ");
+	ck_assert_ptr_nonnull(at);
+	ck_assert_int_eq(sscanf(at, "frames-shown %u\nframes-dropped %u", &shown, &dropped), 2);
+	at = strstr(result.out, "path direct ");
+	ck_assert_ptr_nonnull(at);
+	ck_assert_int_eq(sscanf(at, "path direct %u, composed 0, not shown 0\n", &direct), 1);
+	check_says(", composed 0, not shown 0\n");
+	ck_assert_uint_eq(shown + dropped, frames);
+	ck_assert_uint_eq(direct, shown);
+	ck_assert_uint_gt(shown, frames * 3 / 4);
+}
+
 TEST(player)
 {
 	daemon_start(&server);
@@ -378,8 +394,7 @@ TEST(player)
 	program_wait(&player, 20, &result);
 	check_status(0);
 	check_says("video rawvideo, 640 x 240, 10.00 frames a second\n");
-	check_says("frames-shown 60\nframes-dropped 0\n");
-	check_says("path direct 60, composed 0, not shown 0\n");
+	check_frames(60);
 	check_says("exporter ");
 	check_says("why ");
 	daemon_stop(&server);
