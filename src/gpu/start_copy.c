@@ -6,6 +6,7 @@
 
 #include "fence/wait.h"
 #include "gpu/egl.h"
+#include "util/fd.h"
 
 /*
  * A copy has three ends: the worker's, when the commands are with the GPU; the GPU's, which a
@@ -81,9 +82,9 @@ static void run_copy(struct waybuf_job *job)
 static int watch(struct gpu_copy *copy)
 {
 	struct waybuf_fence *fence;
-	int fd = dup(copy->fence_fd);
+	int fd = fd_dup(copy->fence_fd);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	int ret = waybuf_fence_from_sync_file(fd, &fence);
 	if (ret < 0)
 		return ret;
