@@ -15,6 +15,7 @@
 #define LOOK_AGAIN_MS 10
 
 struct waybuf_device_copy {
+	const struct waybuf_device *device; /* compared only: it may have gone */
 	struct waybuf_storage *from, *to; /* referenced */
 	struct waybuf_fence *fence;
 	struct waybuf_fence_wait wait; /* idle: the fence is looked at now and then */
@@ -80,11 +81,26 @@ static void handle_deadline(struct waybuf_deadline *deadline)
 		give_up(copy);
 }
 
+/*
+ * A client can put a fence that never signals onto its memory at the last moment, and then an engine
+ * stands still with all that is behind it. While something is overdue there, the others are copied
+ * otherwise: one client must not stop the moves of all.
+ */
+static bool is_stuck(const struct waybuf_manager *manager, const struct waybuf_device *device)
+{
+	const struct waybuf_device_copy *copy;
+	waybuf_list_for_each(copy, &manager->device_copies, link) {
+		if (copy->device == device && copy->waited_ms > COPY_DEADLINE_MS)
+			return true;
+	}
+	return false;
+}
+
 static bool takes_both(struct waybuf_device *device, const struct waybuf_storage *from,
 	const struct waybuf_storage *to)
 {
 	struct waybuf_manager *manager = from->manager;
-	return device->ops->copy &&
+	return device->ops->copy && !is_stuck(manager, device) &&
 		waybuf_device_probe(manager, device, from->exporter, &from->layout) == 0 &&
 		waybuf_device_probe(manager, device, to->exporter, &to->layout) == 0;
 }
@@ -96,6 +112,7 @@ static int ask_devices(struct waybuf_device_copy *copy)
 	waybuf_list_for_each(device, &copy->from->manager->devices, link) {
 		if (!takes_both(device, copy->from, copy->to))
 			continue;
+		copy->device = device;
 		int error = device->ops->copy(
 			device, &copy->from->layout, &copy->to->layout, &copy->fence);
 		if (error == 0)

@@ -201,6 +201,30 @@ TEST(engine_that_hangs)
 	scene_finish(&s);
 }
 
+/* And meanwhile the CPU copies for everybody else. */
+TEST(engine_that_hangs_is_not_asked_again)
+{
+	struct scene s;
+	scene_init(&s, LATER);
+	commit_plane(&s);
+	fixture_wait(&s.f, &s.plane.answered);
+	ck_assert_int_eq(s.plane.error, -ETIME);
+	ck_assert_uint_eq(s.engine.asked, 1);
+	commit_plane(&s);
+	fixture_wait(&s.f, &s.plane.answered);
+	ck_assert_int_eq(s.plane.outcome, WAYBUF_MIGRATED);
+	ck_assert_uint_eq(s.engine.asked, 1);
+	check_picture(&s, "contiguous", DRAWN);
+	/* it was only slow: the next move is its again */
+	settle(&s, 0);
+	s.engine.behaviour = AT_ONCE;
+	party_commit(&s.plane, reader_constraints(DRM_FORMAT_XRGB8888, 2048, true));
+	fixture_wait(&s.f, &s.plane.answered);
+	ck_assert_uint_eq(s.engine.asked, 2);
+	check_picture(&s, "contiguous", BY_ENGINE);
+	scene_finish(&s);
+}
+
 /* It leaves while the engine is at it: nobody waits for that, and nothing is freed under it. */
 TEST(newcomer_leaves_meanwhile)
 {
