@@ -82,7 +82,10 @@ static void print_buffer(struct json_object *buffer, FILE *out)
 		return;
 	}
 	ctl_format_bytes(number(buffer, "bytes"), size);
-	fprintf(out, "%s %s, %s of ", string(buffer, "format"), string(buffer, "modifier"), size);
+	print_text(out, string(buffer, "format"));
+	fputc(' ', out);
+	print_text(out, string(buffer, "modifier"));
+	fprintf(out, ", %s of ", size);
 	print_text(out, string(buffer, "exporter"));
 	fprintf(out, ", generation %" PRIu64 ", ", number(buffer, "generation"));
 	print_text(out, string(buffer, "state"));

@@ -25,8 +25,7 @@ struct row {
 	uint64_t generation;
 	char exporter[14];
 	/* of a buffer */
-	char label[14], image[24];
-	const char *state;
+	char label[14], image[24], state[12];
 };
 
 struct table {
@@ -63,8 +62,18 @@ static struct row *add_row(struct table *table)
 		table->max = max;
 	}
 	struct row *row = &table->rows[table->n++];
-	*row = (struct row){.state = ""};
+	*row = (struct row){0};
 	return row;
+}
+
+/* Into a column, and so without what would move a terminal's cursor. */
+static void copy_text(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+	for (; *to; to++) {
+		if ((unsigned char)*to < ' ' || *to == 0x7f)
+			*to = '?';
+	}
 }
 
 static struct row *find_client(const struct table *clients, uint64_t id)
@@ -82,7 +91,7 @@ static void add_client(struct table *clients, struct json_object *object)
 	struct row *row = add_row(clients);
 	if (!row)
 		return;
-	snprintf(row->name, sizeof(row->name), "%s", string(object, "name"));
+	copy_text(row->name, sizeof(row->name), string(object, "name"));
 	row->id = number(object, "id");
 	row->bytes = number(used, "kib") * 1024;
 	row->buffers = number(used, "buffers");
@@ -101,7 +110,7 @@ static void add_to_client(struct row *client, struct json_object *buffer)
 		client->generation = number(buffer, "generation");
 	size_t length = strlen(client->exporter);
 	if (!*client->exporter)
-		snprintf(client->exporter, sizeof(client->exporter) - 1, "%s", exporter);
+		copy_text(client->exporter, sizeof(client->exporter) - 1, exporter);
 	else if (*exporter && strcmp(client->exporter, exporter) != 0 &&
 		client->exporter[length - 1] != '+')
 		strcpy(client->exporter + length, "+");
@@ -132,16 +141,18 @@ static void add_buffer(struct table *buffers, struct json_object *buffer, struct
 	else
 		snprintf(row->label, sizeof(row->label), "%" PRIu64, number(buffer, "wl_buffer"));
 	snprintf(row->name, sizeof(row->name), "%s", client ? client->name : "");
-	snprintf(row->image, sizeof(row->image), "%" PRIu64 "x%" PRIu64 " %s",
-		number(size, "width"), number(size, "height"), string(buffer, "format"));
-	snprintf(row->exporter, sizeof(row->exporter), "%s",
+	char image[64];
+	snprintf(image, sizeof(image), "%" PRIu64 "x%" PRIu64 " %s", number(size, "width"),
+		number(size, "height"), string(buffer, "format"));
+	copy_text(row->image, sizeof(row->image), image);
+	copy_text(row->exporter, sizeof(row->exporter),
 		pool ? string(buffer, "exporter") : "brought");
 	row->bytes = number(buffer, "bytes");
 	row->generation = number(buffer, "generation");
 	row->shown = number(buffer, "shown");
 	row->fences = number(buffer, "fences");
 	row->age_ms = client ? client->age_ms : 0;
-	row->state = state_of(buffer);
+	copy_text(row->state, sizeof(row->state), state_of(buffer));
 }
 
 /* Buffers come behind their pool, and pools and what was brought behind the clients. */
@@ -239,15 +250,6 @@ static void format_age(uint64_t ms, char out[16])
 		snprintf(out, 16, "%" PRIu64 " h", seconds / 3600);
 }
 
-/* Names are a client's own words. */
-static void print_name(const char *name, size_t width, FILE *out)
-{
-	char cut[32];
-	size_t length = (size_t)snprintf(cut, sizeof(cut), "%.*s", (int)width, name);
-	ctl_print_clean(out, cut);
-	fprintf(out, "%*s", (int)(width - (length < width ? length : width)), "");
-}
-
 static void print_clients(const struct table *clients, FILE *out)
 {
 	char size[16], age[16];
@@ -257,12 +259,11 @@ static void print_clients(const struct table *clients, FILE *out)
 		const struct row *row = &clients->rows[i];
 		ctl_format_bytes(row->bytes, size);
 		format_age(row->age_ms, age);
-		print_name(row->name, 22, out);
 		fprintf(out,
-			"%10s %4" PRIu64 " %3" PRIu64 " %3" PRIu64 " %5" PRIu64 " %6" PRIu64
+			"%-22.22s%10s %4" PRIu64 " %3" PRIu64 " %3" PRIu64 " %5" PRIu64 " %6" PRIu64
 			" %3" PRIu64 " %-11s %5s\n",
-			size, row->buffers, row->fds, row->attachments, row->shown, row->fences,
-			row->generation, *row->exporter ? row->exporter : "-", age);
+			row->name, size, row->buffers, row->fds, row->attachments, row->shown,
+			row->fences, row->generation, *row->exporter ? row->exporter : "-", age);
 	}
 }
 
@@ -275,11 +276,9 @@ static void print_buffers(const struct table *buffers, FILE *out)
 	for (size_t i = 0; i < buffers->n; i++) {
 		const struct row *row = &buffers->rows[i];
 		ctl_format_bytes(row->bytes, size);
-		fprintf(out, "%-10s ", row->label);
-		print_name(row->name, 20, out);
-		fprintf(out, " %-14s %8s %-11s %3" PRIu64 " %s\n", row->image,
-			row->bytes ? size : "-", *row->exporter ? row->exporter : "-",
-			row->generation, row->state);
+		fprintf(out, "%-10s %-20.20s %-14s %8s %-11s %3" PRIu64 " %s\n", row->label,
+			row->name, row->image, row->bytes ? size : "-",
+			*row->exporter ? row->exporter : "-", row->generation, row->state);
 	}
 }
 

@@ -134,7 +134,7 @@ TEST(groups)
 static const char top_report[] = "{\"objects\":[" CLIENT("1", "paint[7]", "2048", "61000") CLIENT(
 	"2", "a\\u001b[8]", "9216",
 	"7200000") "{\"type\":\"brought\",\"client\":2,\"wl_buffer\":4278190080,\"width\":10,\"height\":20,"
-		   "\"format\":\"NV12\",\"generation\":1,\"state\":\"backed\",\"readers\":1},"
+		   "\"format\":\"NV\\u001b2\",\"generation\":1,\"state\":\"backed\",\"readers\":1},"
 		   "{\"type\":\"pool\",\"pool\":3,\"client\":1,\"width\":640,\"height\":480}," BUFFER(
 			   "3", "0",
 			   ",\"bytes\":1048576,\"generation\":2,\"exporter\":\"udmabuf\",\"format\":\"XR24\","
@@ -183,7 +183,7 @@ TEST(top_by_buffer)
 		"\n"
 		"BUFFER     CLIENT               IMAGE            MEMORY FROM        GEN STATE\n"
 		"4.0                             1x1                   - -             0 declared\n"
-		"4278190080 a?[8]                10x20 NV12            - brought       1 read\n"
+		"4278190080 a?[8]                10x20 NV?2            - brought       1 read\n"
 		"3.0        paint[7]             640x480 XR24    1.0 MiB udmabuf       2 shown\n"
 		"3.1        paint[7]             640x480 XR24    1.0 MiB memfd         1 written\n");
 }
