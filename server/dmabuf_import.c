@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,18 +20,6 @@
 #define KNOWN_FLAGS \
 	((uint32_t)(WAYBUF_DMABUF_Y_INVERT | WAYBUF_DMABUF_INTERLACED | WAYBUF_DMABUF_BOTTOM_FIRST))
 
-static int __attribute__((format(printf, 4, 5))) refuse(
-	struct dmabuf_verdict *verdict, bool fatal, enum dmabuf_error code, const char *format, ...)
-{
-	verdict->fatal = fatal;
-	verdict->code = code;
-	va_list args;
-	va_start(args, format);
-	vsnprintf(verdict->reason, sizeof(verdict->reason), format, args);
-	va_end(args);
-	return -EINVAL;
-}
-
 static bool is_advertised(const struct wl_array *pairs, uint32_t format, uint64_t modifier)
 {
 	struct waybuf_dmabuf_pair pair = {.format = format, .modifier = modifier};
@@ -47,7 +34,7 @@ static int check_pair(const struct waybuf_server_dmabuf *dmabuf, const struct dm
 		return 0; /* no plane: the check of the planes has a better word for it */
 	if (is_advertised(&dmabuf->advertised, request->format, params->modifier))
 		return 0;
-	return refuse(verdict, request->version >= 4, DMABUF_INVALID_FORMAT,
+	return dmabuf_refuse(verdict, request->version >= 4, DMABUF_INVALID_FORMAT,
 		"format 0x%08x with modifier 0x%llx was not advertised", request->format,
 		(unsigned long long)params->modifier);
 }
@@ -65,9 +52,10 @@ static int check_flags(const struct waybuf_server_dmabuf *dmabuf,
 	const struct dmabuf_request *request, struct dmabuf_verdict *verdict)
 {
 	if (request->flags & ~KNOWN_FLAGS)
-		return refuse(verdict, false, DMABUF_REFUSED, "unknown flags 0x%x", request->flags);
+		return dmabuf_refuse(
+			verdict, false, DMABUF_REFUSED, "unknown flags 0x%x", request->flags);
 	if (request->flags && !dmabuf->options.import_test)
-		return refuse(verdict, false, DMABUF_REFUSED, "flags 0x%x are not supported",
+		return dmabuf_refuse(verdict, false, DMABUF_REFUSED, "flags 0x%x are not supported",
 			request->flags);
 	return 0;
 }
@@ -78,8 +66,9 @@ static int check_device(const struct waybuf_server_dmabuf *dmabuf,
 {
 	if (!request->has_device || dmabuf_samples(dmabuf, request->device))
 		return 0;
-	return refuse(verdict, false, DMABUF_REFUSED, "device %u:%u is not one that samples here",
-		major(request->device), minor(request->device));
+	return dmabuf_refuse(verdict, false, DMABUF_REFUSED,
+		"device %u:%u is not one that samples here", major(request->device),
+		minor(request->device));
 }
 
 /* ---- what the host says ---------------------------------------------------------------------- */
@@ -138,12 +127,12 @@ static int import(struct waybuf_server_dmabuf *dmabuf, struct server_client *cli
 	int ret = waybuf_buffer_import_checked(
 		dmabuf->server->manager, client->account, layout, ids, &buffer);
 	if (ret < 0)
-		return refuse(
+		return dmabuf_refuse(
 			verdict, false, DMABUF_REFUSED, "cannot be imported: %s", strerror(-ret));
 	ret = ask_host(dmabuf, client, buffer, kind);
 	if (ret < 0) {
 		waybuf_buffer_unref(buffer);
-		return refuse(verdict, false, DMABUF_REFUSED,
+		return dmabuf_refuse(verdict, false, DMABUF_REFUSED,
 			"neither renderer nor display take it: %s", strerror(-ret));
 	}
 	*out = buffer;
@@ -199,8 +188,8 @@ int dmabuf_import(struct waybuf_server_dmabuf *dmabuf, struct server_client *cli
 	struct waybuf_buffer **out, struct dmabuf_verdict *verdict)
 {
 	if (!dmabuf)
-		return refuse(verdict, false, DMABUF_REFUSED, "the global is gone");
-	int ret = request->starved ? refuse(verdict, false, DMABUF_REFUSED,
+		return dmabuf_refuse(verdict, false, DMABUF_REFUSED, "the global is gone");
+	int ret = request->starved ? dmabuf_refuse(verdict, false, DMABUF_REFUSED,
 					     "too many planes of the client wait for a buffer")
 				   : make_buffer(dmabuf, client, params, request, out, verdict);
 	if (ret < 0)

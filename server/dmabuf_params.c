@@ -28,7 +28,7 @@
 
 #define UNKNOWN_MODIFIER DRM_FORMAT_MOD_INVALID
 
-static int __attribute__((format(printf, 4, 5))) refuse(
+int dmabuf_refuse(
 	struct dmabuf_verdict *verdict, bool fatal, enum dmabuf_error code, const char *format, ...)
 {
 	verdict->fatal = fatal;
@@ -71,11 +71,13 @@ static int check_add(const struct dmabuf_params *params, uint32_t index, uint64_
 	struct dmabuf_verdict *verdict)
 {
 	if (index >= WAYBUF_MAX_PLANES)
-		return refuse(verdict, true, DMABUF_PLANE_IDX, "plane %u, of 4 at most", index);
+		return dmabuf_refuse(
+			verdict, true, DMABUF_PLANE_IDX, "plane %u, of 4 at most", index);
 	if (params->planes[index].fd >= 0)
-		return refuse(verdict, true, DMABUF_PLANE_SET, "plane %u is set already", index);
+		return dmabuf_refuse(
+			verdict, true, DMABUF_PLANE_SET, "plane %u is set already", index);
 	if (params->has_modifier && params->same_modifier && modifier != params->modifier)
-		return refuse(verdict, true, DMABUF_INVALID_FORMAT,
+		return dmabuf_refuse(verdict, true, DMABUF_INVALID_FORMAT,
 			"plane %u has modifier 0x%llx, another one 0x%llx", index,
 			(unsigned long long)modifier, (unsigned long long)params->modifier);
 	return 0;
@@ -114,19 +116,20 @@ static int check_planes(const struct dmabuf_params *params, const struct waybuf_
 {
 	uint32_t n = count_planes(params);
 	if (n == 0)
-		return refuse(verdict, true, DMABUF_INCOMPLETE, "no plane was added");
+		return dmabuf_refuse(verdict, true, DMABUF_INCOMPLETE, "no plane was added");
 	for (uint32_t i = 0; i < n; i++) {
 		if (params->planes[i].fd < 0)
-			return refuse(verdict, true, DMABUF_INCOMPLETE, "plane %u is missing", i);
+			return dmabuf_refuse(
+				verdict, true, DMABUF_INCOMPLETE, "plane %u is missing", i);
 	}
 	/* compression adds planes, nothing takes any away */
 	bool exact = params->modifier == DRM_FORMAT_MOD_LINEAR;
 	if (format && (n < format->n_planes || (exact && n != format->n_planes)))
-		return refuse(verdict, true, DMABUF_INCOMPLETE, "%u planes, the format has %u", n,
-			format->n_planes);
+		return dmabuf_refuse(verdict, true, DMABUF_INCOMPLETE,
+			"%u planes, the format has %u", n, format->n_planes);
 	/* our driver's word against the client's: nobody is wrong for certain */
 	if (!exact && params->known_planes && n != params->known_planes)
-		return refuse(verdict, false, DMABUF_REFUSED,
+		return dmabuf_refuse(verdict, false, DMABUF_REFUSED,
 			"%u planes, with this modifier the driver has %u", n, params->known_planes);
 	*n_planes = n;
 	return 0;
@@ -144,10 +147,10 @@ static int check_linear(const struct dmabuf_params_plane *plane, uint32_t index,
 {
 	uint64_t row;
 	if (!waybuf_format_min_stride(format, index, width, &row))
-		return refuse(verdict, true, DMABUF_OUT_OF_BOUNDS,
+		return dmabuf_refuse(verdict, true, DMABUF_OUT_OF_BOUNDS,
 			"a row of plane %u is beyond all bounds", index);
 	if (plane->stride < row)
-		return refuse(verdict, true, DMABUF_OUT_OF_BOUNDS,
+		return dmabuf_refuse(verdict, true, DMABUF_OUT_OF_BOUNDS,
 			"plane %u has stride %u, a row needs %llu bytes", index, plane->stride,
 			(unsigned long long)row);
 	extent->row = row;
@@ -167,11 +170,11 @@ static int check_bounds(
 	const struct extent *extent, uint32_t index, uint64_t size, struct dmabuf_verdict *verdict)
 {
 	if (extent->end > UINT32_MAX)
-		return refuse(verdict, true, DMABUF_OUT_OF_BOUNDS,
+		return dmabuf_refuse(verdict, true, DMABUF_OUT_OF_BOUNDS,
 			"plane %u ends at byte %llu, beyond 32 bits", index,
 			(unsigned long long)extent->end);
 	if (extent->start >= size || extent->end > size)
-		return refuse(verdict, true, DMABUF_OUT_OF_BOUNDS,
+		return dmabuf_refuse(verdict, true, DMABUF_OUT_OF_BOUNDS,
 			"plane %u takes bytes %llu to %llu of a file of %llu", index,
 			(unsigned long long)extent->start, (unsigned long long)extent->end,
 			(unsigned long long)size);
@@ -219,9 +222,10 @@ static int ask_kernel(int fd, uint64_t *size, struct dmabuf_verdict *verdict)
 {
 	enum fd_kind kind;
 	if (fd_kind(fd, &kind) < 0 || kind != FD_DMABUF)
-		return refuse(verdict, false, DMABUF_INVALID_WL_BUFFER, "a file is no dma-buf");
+		return dmabuf_refuse(
+			verdict, false, DMABUF_INVALID_WL_BUFFER, "a file is no dma-buf");
 	if (fd_dmabuf_size(fd, size) < 0)
-		return refuse(verdict, false, DMABUF_REFUSED,
+		return dmabuf_refuse(verdict, false, DMABUF_REFUSED,
 			"the kernel does not tell how big a dma-buf is");
 	return 0;
 }
@@ -232,7 +236,7 @@ static int find_slot(const struct dmabuf_params *params, struct waybuf_layout *l
 {
 	struct fd_id id;
 	if (fd_identify(fd, &id) < 0)
-		return refuse(verdict, false, DMABUF_REFUSED, "a file cannot be read");
+		return dmabuf_refuse(verdict, false, DMABUF_REFUSED, "a file cannot be read");
 	for (uint32_t i = 0; i < layout->n_memory; i++) {
 		if (fd_id_equal(&ids[i], &id)) {
 			*slot = i;
@@ -259,7 +263,7 @@ static int check_overlap(const struct waybuf_layout *layout, const struct extent
 		for (uint32_t j = 0; j < i; j++) {
 			if (layout->planes[i].slot == layout->planes[j].slot &&
 				overlap(&extents[i], &extents[j]))
-				return refuse(verdict, true, DMABUF_OUT_OF_BOUNDS,
+				return dmabuf_refuse(verdict, true, DMABUF_OUT_OF_BOUNDS,
 					"planes %u and %u overlap", j, i);
 		}
 	}
@@ -320,8 +324,8 @@ int dmabuf_params_check(const struct dmabuf_params *params, int32_t width, int32
 	if (ret < 0)
 		return ret;
 	if (width < 1 || height < 1)
-		return refuse(verdict, true, DMABUF_INVALID_DIMENSIONS, "%d x %d is no size", width,
-			height);
+		return dmabuf_refuse(verdict, true, DMABUF_INVALID_DIMENSIONS, "%d x %d is no size",
+			width, height);
 	*layout = (struct waybuf_layout){
 		.width = (uint32_t)width,
 		.height = (uint32_t)height,

@@ -32,6 +32,10 @@ struct dmabuf_verdict {
 	char reason[160];
 };
 
+/* Fills the verdict; -EINVAL, always. */
+int __attribute__((format(printf, 4, 5))) dmabuf_refuse(struct dmabuf_verdict *verdict, bool fatal,
+	enum dmabuf_error code, const char *format, ...);
+
 struct dmabuf_params_plane {
 	int fd; /* -1: not set */
 	uint32_t offset, stride;
