@@ -17,7 +17,7 @@ struct fixture {
 
 /* Exporters: memfd alone. */
 void fixture_init(struct fixture *f);
-/* Checks that the account holds nothing once the worker is done, and takes everything down. */
+/* Checks that the account holds nothing, and takes everything down. */
 void fixture_finish(struct fixture *f);
 /* Runs the loop until @flag is set; fails the test after 5 s. */
 void fixture_wait(struct fixture *f, const bool *flag);

@@ -111,7 +111,7 @@ static bool is_shown_once_signalled(struct scenario *s)
 	int before = s->window.presented, given_up = s->window.discarded;
 	int timeline = make_unready(&s->pictures[1]);
 	window_commit(&s->window, &s->pictures[1]);
-	ck_assert(!client_wait(&s->client, &s->window.presented, before + 1, 100));
+	ck_assert(!client_wait(&s->client, &s->window.presented, before + 1, 300));
 	ck_assert(on_screen(s, &s->pictures[0]));
 	ck_assert_int_eq(sw_sync_advance(timeline, 1), 0);
 	bool shown = client_wait(&s->client, &s->window.presented, before + 1, 1000);

@@ -367,8 +367,8 @@ static void check_near(uint32_t colour, uint32_t expected)
 	}
 }
 
-/* All frames of the video were shown or, on a machine that is busy, dropped for being late; most were shown. */
-static void check_frames(unsigned frames)
+/* All frames, none of them composed. False: some were dropped for being late. */
+static bool all_shown(unsigned frames)
 {
 	unsigned shown = 0, dropped = 0, direct = 0;
 	const char *at = strstr(result.out, "frames-shown ");
@@ -376,14 +376,14 @@ static void check_frames(unsigned frames)
 	ck_assert_int_eq(sscanf(at, "frames-shown %u\nframes-dropped %u", &shown, &dropped), 2);
 	at = strstr(result.out, "path direct ");
 	ck_assert_ptr_nonnull(at);
-	ck_assert_int_eq(sscanf(at, "path direct %u, composed 0, not shown 0\n", &direct), 1);
+	ck_assert_int_eq(sscanf(at, "path direct %u,", &direct), 1);
 	check_says(", composed 0, not shown 0\n");
 	ck_assert_uint_eq(shown + dropped, frames);
 	ck_assert_uint_eq(direct, shown);
-	ck_assert_uint_gt(shown, frames * 3 / 4);
+	return dropped == 0;
 }
 
-TEST(player)
+static bool plays_all(void)
 {
 	daemon_start(&server);
 	/* BT.601 in its limited range makes (211, 32, 38) of it. */
@@ -394,10 +394,20 @@ TEST(player)
 	program_wait(&player, 20, &result);
 	check_status(0);
 	check_says("video rawvideo, 640 x 240, 10.00 frames a second\n");
-	check_frames(60);
 	check_says("exporter ");
 	check_says("why ");
+	bool all = all_shown(60);
 	daemon_stop(&server);
+	return all;
+}
+
+/* A busy machine makes some frames late, now and then; a player that is wrong does so each time. */
+TEST(player)
+{
+	bool all = false;
+	for (int i = 0; i < 4 && !all; i++)
+		all = plays_all();
+	ck_assert(all);
 }
 
 TEST(player_limits)

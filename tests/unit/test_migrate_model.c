@@ -181,7 +181,9 @@ static void finish(struct model *m)
 		party_detach(&m->actors[a].party);
 	}
 	waybuf_pool_unref(m->pool);
-	fixture_run(&m->f, 50);
+	/* what the worker is still at is charged until it is done */
+	for (int i = 0; i < 500 && waybuf_account_bytes(m->f.account) > 0; i++)
+		fixture_run(&m->f, 10);
 	fixture_finish(&m->f);
 }
 
