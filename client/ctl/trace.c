@@ -144,6 +144,16 @@ enum ctl_status ctl_trace(const char *display, unsigned seconds, const char *pat
 	return ret < 0 ? CTL_FAILED : CTL_OK;
 }
 
+/* A server of another kind or version may say neither. */
+static void print_place(struct json_object *why)
+{
+	struct json_object *reason = json_object_object_get(why, "why");
+	if (json_object_object_get(why, "plane"))
+		printf("  shown on plane %u, without a copy\n", (unsigned)number(why, "plane"));
+	else if (reason)
+		printf("  composed: %s\n", json_object_get_string(reason));
+}
+
 enum ctl_status ctl_why(const char *display, const char *id, bool json)
 {
 	struct json_object *document = NULL;
@@ -162,6 +172,7 @@ enum ctl_status ctl_why(const char *display, const char *id, bool json)
 		printf(": %s\n  owed by %s\n",
 			json_object_get_string(json_object_object_get(why, "state")),
 			json_object_get_string(json_object_object_get(why, "owed_by")));
+		print_place(why);
 	}
 	json_object_put(document);
 	return CTL_OK;

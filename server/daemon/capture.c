@@ -19,7 +19,7 @@
  *	     --the worker has copied for everybody--> idle
  *
  * and where there is no writeback connector it goes straight to copying: what was composed as it
- * is, what is scanned out directly from its frame. What is captured stays meanwhile: with a
+ * is, and what is on planes from its frames, over that. What is captured stays meanwhile: with a
  * writeback because no commit can be made before it is over, with a copy because it is a reader.
  */
 
@@ -78,9 +78,25 @@ static void handle_copied(struct render_job *base, int error)
 	capture_poke(capture->output);
 }
 
+/* False: no memory. */
+static bool copy_layer(struct scene *scene, const struct scene_layer *from)
+{
+	struct scene_layer *layer = &scene->layers[scene->n_layers];
+	struct frame *frame = frame_read(from->frame);
+	if (!frame)
+		return false;
+	*layer = *from;
+	layer->frame = frame;
+	layer->frame_done = false;
+	layer->plane = NULL;
+	wl_list_init(&layer->feedbacks);
+	scene->n_layers++;
+	return true;
+}
+
 /*
- * A scene of our own with the frames of what was committed last, which is scanned out directly:
- * that one may be replaced during the copy.
+ * A scene of our own with the layers of what was committed last that are on planes: that one may be
+ * replaced during the copy.
  */
 static struct scene *copy_scene(const struct output *output)
 {
@@ -88,17 +104,12 @@ static struct scene *copy_scene(const struct output *output)
 	if (!scene)
 		return NULL;
 	const struct scene *last = output->pending ? output->pending : output->shown;
-	if (last)
-		*scene = *last;
+	scene->server = output->daemon->server;
 	scene->width = output->width;
 	scene->height = output->height;
 	wl_list_init(&scene->callbacks);
-	wl_list_init(&scene->feedbacks);
-	scene->n_layers = 0;
 	for (uint32_t i = 0; last && i < last->n_layers; i++) {
-		struct scene_layer *layer = &scene->layers[scene->n_layers++];
-		layer->frame = frame_read(layer->frame);
-		if (!layer->frame) {
+		if (last->layers[i].plane && !copy_layer(scene, &last->layers[i])) {
 			scene_destroy(scene);
 			return NULL;
 		}
@@ -131,10 +142,11 @@ static void start_copy(struct capture *capture, struct capture_frame *frame, boo
 	int ret = 0;
 	const struct output *output = capture->output;
 	/* what was composed is there; the worker copies it before it composes over it */
-	const struct waybuf_kms_dumb *dumb = from_scene ? output->shown_slot : capture->dumb;
-	if (dumb) {
+	const struct slot *slot = output->shown_slot;
+	const struct waybuf_kms_dumb *dumb = !from_scene ? capture->dumb : slot ? slot->dumb : NULL;
+	if (dumb)
 		copy->job.source = picture_of(output, dumb);
-	} else {
+	if (from_scene) {
 		copy->scene = copy->job.scene = copy_scene(output);
 		ret = copy->scene ? 0 : -ENOMEM;
 	}

@@ -20,9 +20,9 @@ struct scanout;
 struct daemon_stats {
 	uint64_t commits; /* wl_surface.commit */
 	uint64_t discarded; /* commits whose fence never signalled, or failed */
-	uint64_t direct; /* frames shown from the client's own buffer */
-	uint64_t copied; /* frames composed */
-	uint64_t refused; /* of those, frames of dma-bufs that a plane did not take */
+	uint64_t direct; /* pictures for which nothing was composed */
+	uint64_t copied; /* pictures for which something was */
+	uint64_t refused; /* frames of dma-bufs in those that no plane took */
 };
 
 /*
@@ -52,6 +52,7 @@ struct daemon {
 	struct wl_event_source *signals[3];
 	pid_t child; /* 0: none */
 	int exit_code;
+	uint64_t n_frames; /* for frame.serial */
 	struct daemon_stats stats;
 };
 

@@ -115,6 +115,7 @@ int frame_create(struct surface *surface, struct wl_resource *buffer,
 	if (!frame)
 		return -ENOMEM;
 	frame->refs = frame->readers = 1;
+	frame->serial = ++surface->daemon->n_frames;
 	frame->resource = buffer;
 	frame->shm = shm_buffer_from_resource(buffer);
 	if (frame->shm) {

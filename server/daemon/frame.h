@@ -37,7 +37,6 @@ struct backing {
 	struct waybuf_kms_fb *fb;
 	enum waybuf_kms_refusal refusal;
 	struct waybuf_kms_why why;
-	bool plane_ok; /* a plane has taken it */
 	bool unreadable; /* composition could not read it, and that was said */
 	/* for composition; the fds are ours, because they must outlive the layout */
 	struct waybuf_memory memory[WAYBUF_MAX_PLANES];
@@ -47,6 +46,7 @@ struct backing {
 
 struct frame {
 	unsigned refs;
+	uint64_t serial; /* no other frame has it, before or after */
 	unsigned readers; /* of which not done */
 	struct waybuf_fence *end; /* of those that are; NULL: nothing to wait for */
 	struct waybuf_release_point *release; /* NULL: none, or every reader is done */

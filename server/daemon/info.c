@@ -44,10 +44,13 @@ static void report_output(const struct daemon *daemon, struct waybuf_report *rep
 	report_add(report, json_finish(&builder));
 }
 
-static void add_reason(struct json_builder *builder, const struct surface *surface)
+/* Where its last frame was shown; neither: nowhere so far. */
+static void add_place(struct json_builder *builder, const struct surface *surface)
 {
 	char text[256];
 	const char *detail = surface->copied_detail.text;
+	if (surface->plane_id)
+		json_add_number(builder, builder->root, "plane", surface->plane_id);
 	if (!surface->copied_because)
 		return;
 	snprintf(text, sizeof(text), "%s%s%s", surface->copied_because, detail[0] ? ": " : "",
@@ -69,7 +72,7 @@ static void report_surface(const struct surface *surface, struct waybuf_report *
 	json_add_bool(&builder, builder.root, "visible", surface->visible);
 	json_add_number(&builder, builder.root, "direct", surface->frames_direct);
 	json_add_number(&builder, builder.root, "copied", surface->frames_copied);
-	add_reason(&builder, surface);
+	add_place(&builder, surface);
 	report_add(report, json_finish(&builder));
 }
 
@@ -132,6 +135,7 @@ static void report_why(const struct surface *surface, struct waybuf_report *repo
 							  : "waits for no fence");
 	json_add_string(&builder, builder.root, "state", text);
 	json_add_string(&builder, builder.root, "owed_by", debtor(surface, waits));
+	add_place(&builder, surface);
 	report_add(report, json_finish(&builder));
 }
 

@@ -14,7 +14,8 @@ struct waybuf_report;
  *	{"type": "output", "name": "Virtual-1", "width": 1024, "height": 768, "refresh_mhz": 60000,
  *	 "direct": 180, "copied": 0, "refused": 0, "discarded": 0, "commits": 181}
  *	{"type": "surface", "pid": 12, "id": 7, "width": 1024, "height": 768, "visible": true,
- *	 "direct": 180, "copied": 0, "why": "it is not as large as the output"}
+ *	 "direct": 180, "copied": 0, "plane": 31}
+ * with "why" instead of "plane" if the last frame was composed
  */
 void info_report(void *data, struct waybuf_report *report);
 
@@ -23,7 +24,8 @@ void info_report(void *data, struct waybuf_report *report);
  * are none.
  *
  *	{"type": "why", "pid": 12, "surface": 7, "shows": 9, "state": "waits for ...",
- *	 "owed_by": "the client, ..."}
+ *	 "owed_by": "the client, ...", "why": "its memory is wl_shm, which no plane reads"}
+ * with "plane", the number of a plane, instead of "why" if it is on one.
  */
 bool info_why(void *data, struct waybuf_report *report, uint32_t id);
 

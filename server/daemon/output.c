@@ -57,44 +57,49 @@ static void drop_scene(struct output *output, struct scene *scene, const char *w
 	scene_destroy(scene);
 }
 
-static void note_direct(struct daemon *daemon, const struct scene *scene)
+/* Only what is new is logged: a plane or a reason stays the same for thousands of frames. */
+static void note_plane(struct surface *surface, const struct waybuf_kms_plane *plane)
 {
-	struct surface *surface = scene->layers[0].surface;
-	if (surface)
-		planes_tell(daemon, surface, WAYBUF_PLANE_SHOWN);
-	if (!surface || (surface->frames_direct && !surface->copied_because))
+	if (surface->plane_id == plane->id)
 		return;
+	surface->plane_id = plane->id;
 	surface->copied_because = NULL;
-	surface_log(surface, "scanned out directly");
+	surface_log(surface, "scanned out directly, on plane %u", plane->id);
 }
 
-/* Only what is new is logged: the reason stays the same for thousands of frames. */
-static void note_copied(struct daemon *daemon, const struct scene *scene, const char *reason,
-	const struct waybuf_kms_why *why)
+static void note_composed(struct surface *surface, const struct waybuf_kms_place *place)
+{
+	if (surface->copied_because == place->reason)
+		return;
+	surface->plane_id = 0;
+	surface->copied_because = place->reason;
+	surface->copied_detail = place->why;
+	surface_log(surface, "composed: %s%s%s", place->reason, place->why.text[0] ? ": " : "",
+		place->why.text);
+}
+
+static void note(struct output *output, const struct scene *scene)
 {
 	for (uint32_t i = 0; i < scene->n_layers; i++) {
-		struct surface *surface = scene->layers[i].surface;
-		if (scene->layers[i].frame->backing)
-			daemon->stats.refused++;
-		if (surface)
-			planes_tell(daemon, surface, scene->plane);
-		if (!surface || surface->copied_because == reason)
+		const struct scene_layer *layer = &scene->layers[i];
+		if (!layer->surface)
 			continue;
-		surface->copied_because = reason;
-		surface->copied_detail = *why;
-		surface_log(
-			surface, "composed: %s%s%s", reason, why->text[0] ? ": " : "", why->text);
+		planes_tell(output->daemon, layer->surface, scanout_result(output, scene, i));
+		if (layer->plane)
+			note_plane(layer->surface, layer->plane);
+		else
+			note_composed(layer->surface, &output->places[i]);
 	}
 }
 
-/* The one that is not on the screen. */
-static struct waybuf_kms_dumb *free_slot(struct output *output, struct waybuf_kms_why *why)
+/* Without planes there is always a way: the next repaint goes it. */
+static void retry(struct output *output, struct scene *scene, const struct waybuf_kms_why *why)
 {
-	unsigned i = output->slots[0] && output->shown_slot == output->slots[0];
-	if (!output->slots[i])
-		waybuf_kms_dumb_create(output->kms, output->width, output->height,
-			DRM_FORMAT_XRGB8888, &output->slots[i], why);
-	return output->slots[i];
+	waybuf_info("the display refuses planes that it had agreed to: %s", why->text);
+	scanout_refused(output, scene, why);
+	callbacks_adopt(output, scene);
+	scene_destroy(scene);
+	output->dirty = true;
 }
 
 /* Taken when it came, and refused now: neither the plane nor the CPU can have it. */
@@ -114,34 +119,47 @@ static void handle_composed(struct render_job *job, int error)
 {
 	struct output *output = job->data;
 	struct scene *scene = job->scene;
-	struct waybuf_kms_dumb *slot = NULL;
+	struct slot *slot = NULL;
 	struct waybuf_kms_why why = {.text = "composition failed"};
 	output->composing = false;
 	note_unreadable(output->daemon, job);
 	job->scene = NULL;
-	scene_drop_frames(scene);
+	scene_drop_composed(scene);
 	if (error == 0) {
-		slot = free_slot(output, &why);
-		error = output_commit(output, scene, slot->fb, &why);
+		slot = slots_free(output, &why);
+		/* one that could not be read may be readable the next time */
+		if (!job->failed)
+			slot_note(slot, scene);
+		error = output_commit(output, scene, slot->dumb->fb, &why);
 	}
-	if (error < 0)
-		drop_scene(output, scene, why.text);
-	else
+	if (error == 0)
 		output->shown_slot = slot;
+	else if (slot && scene_has_planes(scene))
+		retry(output, scene, &why);
+	else
+		drop_scene(output, scene, why.text);
 	output_schedule(output);
+}
+
+static void count_refused(struct daemon *daemon, const struct scene *scene)
+{
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		if (!scene->layers[i].plane && scene->layers[i].frame->backing)
+			daemon->stats.refused++;
 }
 
 static int compose(struct output *output, struct scene *scene, struct waybuf_kms_why *why)
 {
-	struct waybuf_kms_dumb *slot = free_slot(output, why);
+	struct slot *slot = slots_free(output, why);
 	if (!slot)
 		return -ENOMEM;
+	slot->valid = false;
 	output->compose = (struct render_job){
 		.scene = scene,
-		.target = {.pixels = slot->pixels,
+		.target = {.pixels = slot->dumb->pixels,
 			.width = output->width,
 			.height = output->height,
-			.stride = slot->layout.planes[0].stride,
+			.stride = slot->dumb->layout.planes[0].stride,
 			.format = DRM_FORMAT_XRGB8888},
 		.done = handle_composed,
 		.data = output,
@@ -149,6 +167,24 @@ static int compose(struct output *output, struct scene *scene, struct waybuf_kms
 	int ret = render_start(output->daemon->worker, &output->compose);
 	output->composing = ret == 0;
 	return ret;
+}
+
+/* What needs no composition. False: something does, or the display refuses it. */
+static bool show(struct output *output, struct scene *scene)
+{
+	struct waybuf_kms_why why = {.text = ""};
+	bool needed = scanout_needs_image(output, scene);
+	struct slot *slot = needed ? slots_find(output, scene) : NULL;
+	if (needed && !slot)
+		return false;
+	if (output_commit(output, scene, slot ? slot->dumb->fb : NULL, &why) < 0) {
+		if (scene_has_planes(scene))
+			scanout_refused(output, scene, &why);
+		return false;
+	}
+	scene->reused = needed;
+	output->shown_slot = slot;
+	return true;
 }
 
 static void repaint(struct output *output)
@@ -160,30 +196,39 @@ static void repaint(struct output *output)
 		waybuf_error("a frame could not be shown: no memory");
 		return;
 	}
-	const char *reason = scanout_try(output, scene, &why);
-	if (!reason) {
-		output->shown_slot = NULL;
-		note_direct(output->daemon, scene);
+	scanout_assign(output, scene);
+	bool shown = show(output, scene);
+	note(output, scene);
+	if (shown) {
+		scene_drop_composed(scene);
 		return;
 	}
-	note_copied(output->daemon, scene, reason, &why);
+	count_refused(output->daemon, scene);
 	if (compose(output, scene, &why) < 0)
 		drop_scene(output, scene, why.text[0] ? why.text : "no worker");
 }
 
 static void count(struct daemon *daemon, const struct scene *scene)
 {
-	if (scene->n_layers && scene->direct)
+	bool composed = !scene->reused && scene_count_composed(scene) > 0;
+	if (scene->n_layers && !composed)
 		daemon->stats.direct++;
 	else if (scene->n_layers)
 		daemon->stats.copied++;
 	for (uint32_t i = 0; i < scene->n_layers; i++) {
 		struct surface *surface = scene->layers[i].surface;
-		if (surface && scene->direct)
+		if (surface && scene->layers[i].plane)
 			surface->frames_direct++;
-		else if (surface)
+		else if (surface && composed)
 			surface->frames_copied++;
 	}
+}
+
+static void show_feedbacks(struct output *output, struct scene *scene)
+{
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		presentation_show(&scene->layers[i].feedbacks, output, output->flip_ns,
+			output->flip_sequence, scene->layers[i].plane != NULL);
 }
 
 /*
@@ -200,8 +245,7 @@ static void scene_flipped(struct output *output)
 	scene_trace(scene, WAYBUF_TRACE_FLIP, output->flip_ns, output->flip_sequence);
 	count(output->daemon, scene);
 	surface_send_callbacks(&scene->callbacks, (uint32_t)(output->flip_ns / 1000000));
-	presentation_show(
-		&scene->feedbacks, output, output->flip_ns, output->flip_sequence, scene->direct);
+	show_feedbacks(output, scene);
 }
 
 /* The kernel signals the fence before it sends the event: nobody has to ask. */

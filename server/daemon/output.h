@@ -2,11 +2,12 @@
 #ifndef DAEMON_OUTPUT_H
 #define DAEMON_OUTPUT_H
 
+#include "kms/assign.h"
 #include "kms/commit.h"
-#include "kms/dumb.h"
 #include "kms/restore.h"
 #include "render.h"
 #include "scene.h"
+#include "slots.h"
 
 struct capture;
 
@@ -14,8 +15,9 @@ struct capture;
  * One display: a wl_output, and the loop that keeps its picture right.
  *
  *	idle --something visible changed--> repaint: a scene is made
- *	     scene is one client's buffer that the plane takes --> commit it
- *	     else --> the worker composes it into one of two slots --> commit that
+ *	     planes are found for its layers, as far as the display has them (scanout.c)
+ *	     none is left, or what is left is in a slot already --> commit them
+ *	     else --> the worker composes it into one of two slots --> commit all
  *	commit --flip--> the frames of the former scene are released, callbacks answered --> idle
  *
  * There is one scene on its way at most. Changes meanwhile only set `dirty`, and the next repaint
@@ -30,15 +32,18 @@ struct output {
 	struct waybuf_kms_restore *restore;
 	struct waybuf_kms_connector *connector;
 	struct waybuf_kms_crtc *crtc;
-	struct waybuf_kms_plane *plane;
+	struct waybuf_kms_plane *plane; /* the primary one: below all others, always on */
 	uint32_t width, height, refresh_mhz;
 
 	/* what is on the screen, what waits for its flip, and what is being composed; or NULL */
 	struct scene *shown, *pending;
 	struct render_job compose;
 	bool composing; /* compose.scene is in use */
-	struct waybuf_kms_dumb *slots[2]; /* the second one is made when it is needed */
-	struct waybuf_kms_dumb *shown_slot; /* of the last commit; NULL: a client's buffer */
+	struct slot slots[2]; /* the second one is made when it is needed */
+	struct slot *shown_slot; /* on the primary plane; NULL: a client's buffer is */
+	struct waybuf_kms_assigner *assigner;
+	struct waybuf_kms_place places[SCENE_MAX_LAYERS]; /* of the scene that was made last */
+	unsigned refused; /* repaints that use no planes yet */
 	bool dirty;
 	bool failing; /* frames could not be shown, and that was said */
 	struct wl_event_source *idle; /* a repaint is due */
@@ -88,13 +93,24 @@ uint32_t output_period_ns(const struct output *output);
 extern const struct waybuf_kms_listener output_kms_listener;
 
 /*
- * scanout.c: shows @fb, the frames of which @scene holds, with a capture if one waits. Takes
- * @scene on success.
+ * scanout.c: finds planes for the layers of @scene, the one that was made last; the output's places
+ * say why there is none.
  */
-int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_fb *fb,
+void scanout_assign(struct output *output, struct scene *scene);
+/* Whether the primary plane shows an image of what is composed, if only black. */
+bool scanout_needs_image(const struct output *output, const struct scene *scene);
+/* What came of a layer of that scene, for its client. */
+enum waybuf_plane_result scanout_result(
+	const struct output *output, const struct scene *scene, uint32_t index);
+/*
+ * Shows @scene: its layers on their planes, below them @image (NULL: none is needed), with a
+ * capture if one waits. Takes @scene on success.
+ */
+int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_fb *image,
 	struct waybuf_kms_why *why);
-/* Shows @scene from the client's own buffer. NULL, and @scene is taken; or why not, static. */
-const char *scanout_try(struct output *output, struct scene *scene, struct waybuf_kms_why *why);
+/* A commit with planes was refused: @scene has none now, and nor has any for a while. */
+void scanout_refused(struct output *output, struct scene *scene, const struct waybuf_kms_why *why);
+extern const struct waybuf_kms_assigner_ops scanout_assigner_ops;
 
 /* callbacks.c: frame callbacks that no flip answers */
 int callbacks_init(struct output *output);

@@ -87,7 +87,7 @@ static int propose(struct output *output, const struct _drmModeModeInfo *mode,
 	if (!output->plane)
 		return -ENODEV;
 	struct waybuf_kms_layer layer;
-	waybuf_kms_layer_init(&layer, output->slots[0]->fb);
+	waybuf_kms_layer_init(&layer, output->slots[0].dumb->fb);
 	return waybuf_kms_state_set_plane(state, output->plane, output->crtc, &layer, why);
 }
 
@@ -97,7 +97,7 @@ static int light_up(
 {
 	struct waybuf_kms_state *state;
 	int ret = waybuf_kms_dumb_create(output->kms, output->width, output->height,
-		DRM_FORMAT_XRGB8888, &output->slots[0], why);
+		DRM_FORMAT_XRGB8888, &output->slots[0].dumb, why);
 	if (ret < 0)
 		return ret;
 	ret = waybuf_kms_state_create(output->kms, &state);
@@ -109,7 +109,9 @@ static int light_up(
 	if (ret < 0)
 		waybuf_kms_state_destroy(state);
 	else
-		output->shown_slot = output->slots[0];
+		output->shown_slot = &output->slots[0];
+	/* it is black: that is an image of nothing */
+	output->slots[0].valid = ret == 0;
 	return ret;
 }
 
@@ -147,8 +149,9 @@ struct output *output_create(struct daemon *daemon)
 	output->daemon = daemon;
 	output->flip_context = waybuf_fence_context_alloc();
 	wl_list_init(&output->resources);
-	if (callbacks_init(output) < 0 || !open_device(output, daemon->options) ||
-		!start(output, daemon->options)) {
+	if (callbacks_init(output) < 0 ||
+		waybuf_kms_assigner_create(&scanout_assigner_ops, output, &output->assigner) < 0 ||
+		!open_device(output, daemon->options) || !start(output, daemon->options)) {
 		output_destroy(output);
 		return NULL;
 	}
@@ -186,8 +189,9 @@ void output_destroy(struct output *output)
 	scene_destroy(output->pending);
 	scene_destroy(output->shown);
 	callbacks_finish(output);
-	waybuf_kms_dumb_destroy(output->slots[0]);
-	waybuf_kms_dumb_destroy(output->slots[1]);
+	waybuf_kms_dumb_destroy(output->slots[0].dumb);
+	waybuf_kms_dumb_destroy(output->slots[1].dumb);
+	waybuf_kms_assigner_destroy(output->assigner);
 	waybuf_kms_device_destroy(output->kms);
 	free(output);
 }

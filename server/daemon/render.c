@@ -283,23 +283,37 @@ static bool draw_dmabuf(pixman_image_t *target, const struct scene_layer *layer)
 	return access_end(&access) && drawn;
 }
 
+static void clear(pixman_image_t *target)
+{
+	const pixman_color_t black = {0, 0, 0, 0xffff};
+	const pixman_box32_t all = {
+		0, 0, pixman_image_get_width(target), pixman_image_get_height(target)};
+	pixman_image_fill_boxes(PIXMAN_OP_SRC, target, &black, 1, &all);
+}
+
 static void draw_scene(struct render_job *job, pixman_image_t *target)
 {
 	const struct scene *scene = job->scene;
-	if (!scene_is_covered(scene)) {
-		const pixman_color_t black = {0, 0, 0, 0xffff};
-		const pixman_box32_t all = {0, 0, (int)scene->width, (int)scene->height};
-		pixman_image_fill_boxes(PIXMAN_OP_SRC, target, &black, 1, &all);
-	}
 	for (uint32_t i = scene->n_layers; i-- > 0;) {
 		const struct scene_layer *layer = &scene->layers[i];
 		bool drawn = false;
+		if (layer->plane)
+			continue;
 		if (!render_refusal(layer->frame))
 			drawn = layer->frame->shm ? draw_shm(job, target, layer, i)
 						  : draw_dmabuf(target, layer);
 		if (!drawn)
 			job->failed |= UINT64_C(1) << i;
 	}
+}
+
+/* Whether the lowest layer that is drawn leaves nothing of what is below it. */
+static bool hides_background(const struct scene *scene)
+{
+	for (uint32_t i = scene ? scene->n_layers : 0; i-- > 0;)
+		if (!scene->layers[i].plane)
+			return scene_layer_covers(scene, &scene->layers[i]);
+	return false;
 }
 
 static bool draw_copy(struct render_job *job, pixman_image_t *target)
@@ -323,10 +337,12 @@ static void run(struct waybuf_job *base)
 	}
 	struct sigbus_guard guard;
 	begin_guard(&guard, job->target.shm);
-	if (job->scene)
-		draw_scene(job, target);
-	else if (!draw_copy(job, target))
+	if (job->source.pixels && !draw_copy(job, target))
 		job->error = -ENOMEM;
+	else if (!job->source.pixels && !hides_background(job->scene))
+		clear(target);
+	if (job->scene && job->error == 0)
+		draw_scene(job, target);
 	if (end_guard(&guard, job->target.shm))
 		job->error = -EIO;
 	pixman_image_unref(target);
@@ -374,8 +390,10 @@ int render_start(struct waybuf_worker *worker, struct render_job *job)
 	job->error = 0;
 	job->failed = job->cut = 0;
 	/* one that cannot be prepared is one that is left out */
-	for (uint32_t i = 0; job->scene && i < job->scene->n_layers; i++)
-		if (job->scene->layers[i].frame->backing)
-			frame_prepare_cpu(job->scene->layers[i].frame);
+	for (uint32_t i = 0; job->scene && i < job->scene->n_layers; i++) {
+		const struct scene_layer *layer = &job->scene->layers[i];
+		if (!layer->plane && layer->frame->backing)
+			frame_prepare_cpu(layer->frame);
+	}
 	return waybuf_worker_submit(worker, &job->base);
 }

@@ -27,9 +27,9 @@ struct render_image {
 
 struct render_job {
 	struct waybuf_job base;
-	/* borrowed until done; NULL: copy @source instead */
+	/* its layers that are on no plane are drawn; borrowed until done. NULL: none */
 	struct scene *scene;
-	struct render_image source;
+	struct render_image source; /* what is below them; no pixels: black */
 	struct render_image target;
 	/*
 	 * On the loop's thread. @error: the picture is not there (-EIO: the target's memory was cut

@@ -5,40 +5,78 @@
 #include "capture.h"
 #include "daemon.h"
 #include "fence/sync_file.h"
-#include "kms/probe.h"
 #include "output.h"
 
 /*
  * Direct scanout: the display reads the client's buffer, and nobody copies. What can be told from
- * the scene alone is asked first, then the device, once for each kind of buffer
- * (waybuf_kms_probe()) and once for each storage (the framebuffer).
+ * the layer alone is asked first, then the device, once for each storage (the framebuffer); then
+ * kms/assign.h finds planes for those that are left.
  */
 
-static const char *place_refusal(const struct output *output, const struct scene *scene)
+/* So long nothing is tried after a commit that the device refused against its own test. */
+#define REFUSED_REPAINTS 60
+
+static const char refused_lately[] = "the display refused its planes a moment ago";
+
+/* NULL, or why no plane can show this layer. */
+static const char *layer_refusal(
+	struct output *output, const struct scene_layer *layer, struct waybuf_kms_why *why)
 {
-	if (scene->n_layers != 1)
-		return scene->n_layers ? "other surfaces are visible too" : "nothing to show";
-	const struct scene_layer *layer = &scene->layers[0];
-	const struct frame *frame = layer->frame;
+	struct frame *frame = layer->frame;
+	if (frame->shm)
+		return "its memory is wl_shm, which no plane reads";
 	if (layer->transform != WL_OUTPUT_TRANSFORM_NORMAL)
 		return "its buffer is rotated or mirrored";
-	if (frame->width != output->width || frame->height != output->height || layer->scale != 1)
-		return "it is not as large as the output";
-	if (layer->x || layer->y)
-		return "it is not where the output begins";
-	return NULL;
+	if (output->refused)
+		return refused_lately;
+	if (frame_fb(frame, output->kms))
+		return NULL;
+	*why = frame->backing->why;
+	return waybuf_kms_refusal_name(frame->backing->refusal);
 }
 
-static const char *shm_refusal(struct scene *scene, bool could)
+static void describe(
+	struct output *output, const struct scene_layer *layer, struct waybuf_kms_place *place)
 {
-	scene->plane = could ? WAYBUF_PLANE_COULD : WAYBUF_PLANE_CANNOT;
-	return "its memory is wl_shm, which no plane reads";
+	struct waybuf_kms_why why = {.text = ""};
+	const char *reason = layer_refusal(output, layer, &why);
+	*place = (struct waybuf_kms_place){.opaque = layer->opaque, .reason = reason, .why = why};
+	waybuf_kms_layer_init(&place->layer, reason ? NULL : layer->frame->backing->fb);
+	place->layer.x = layer->x;
+	place->layer.y = layer->y;
+	place->layer.w = layer->width;
+	place->layer.h = layer->height;
+}
+
+static struct waybuf_kms_picture picture_of(struct output *output, uint32_t n_places)
+{
+	return (struct waybuf_kms_picture){
+		.device = output->kms,
+		.crtc = output->crtc,
+		.primary = output->plane,
+		.width = output->width,
+		.height = output->height,
+		.places = output->places,
+		.n_places = n_places,
+	};
+}
+
+void scanout_assign(struct output *output, struct scene *scene)
+{
+	struct waybuf_kms_picture picture = picture_of(output, scene->n_layers);
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		describe(output, &scene->layers[i], &output->places[i]);
+	waybuf_kms_assign(output->assigner, &picture);
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		scene->layers[i].plane = output->places[i].plane;
+	if (output->refused)
+		output->refused--;
 }
 
 /* Another format, modifier or memory could do: those that a client chooses. */
-static bool is_of_buffer(const struct frame *frame)
+static bool is_of_buffer(enum waybuf_kms_refusal refusal)
 {
-	switch (frame->backing->refusal) {
+	switch (refusal) {
 	case WAYBUF_KMS_BAD_FORMAT:
 	case WAYBUF_KMS_NO_DMABUF:
 	case WAYBUF_KMS_UNREACHABLE:
@@ -50,78 +88,83 @@ static bool is_of_buffer(const struct frame *frame)
 	}
 }
 
-static const char *refused(struct frame *frame, enum waybuf_kms_refusal refusal,
-	const struct waybuf_kms_why *detail, struct waybuf_kms_why *why)
+/*
+ * Only one that has the output for itself is told that another buffer would do: it cannot lose the
+ * plane to a neighbour.
+ */
+static bool could_do(
+	const struct output *output, const struct scene *scene, const struct scene_layer *layer)
 {
-	if (refusal == WAYBUF_KMS_ACCEPTED)
-		refusal = WAYBUF_KMS_EXHAUSTED;
-	frame->backing->refusal = refusal;
-	*why = frame->backing->why = *detail;
-	return waybuf_kms_refusal_name(refusal);
+	const struct frame *frame = layer->frame;
+	if (scene->n_layers != 1 || layer->transform != WL_OUTPUT_TRANSFORM_NORMAL || layer->x ||
+		layer->y || layer->scale != 1 || layer->width != output->width ||
+		layer->height != output->height || output->refused)
+		return false;
+	return frame->shm || frame->backing->fb || is_of_buffer(frame->backing->refusal);
 }
 
-/* NULL, or why the plane does not take this frame. */
-static const char *device_refusal(
-	struct output *output, struct frame *frame, struct waybuf_kms_why *why)
+enum waybuf_plane_result scanout_result(
+	const struct output *output, const struct scene *scene, uint32_t index)
 {
-	struct backing *backing = frame->backing;
-	struct waybuf_kms_why detail = {.text = ""};
-	enum waybuf_kms_refusal refusal = WAYBUF_KMS_ACCEPTED;
-	if (backing->plane_ok)
-		return NULL;
-	if (backing->refusal != WAYBUF_KMS_ACCEPTED && backing->refusal != WAYBUF_KMS_EXHAUSTED)
-		return refused(frame, backing->refusal, &backing->why, why);
-	if (waybuf_kms_probe(output->kms, output->plane, output->crtc, frame->grant.layout,
-		    &refusal, &detail) < 0)
-		return refused(frame, refusal, &detail, why);
-	if (!frame_fb(frame, output->kms))
-		return refused(frame, backing->refusal, &backing->why, why);
-	backing->plane_ok = true;
-	return NULL;
+	const struct scene_layer *layer = &scene->layers[index];
+	if (layer->plane)
+		return WAYBUF_PLANE_SHOWN;
+	return could_do(output, scene, layer) ? WAYBUF_PLANE_COULD : WAYBUF_PLANE_CANNOT;
 }
 
-const char *scanout_try(struct output *output, struct scene *scene, struct waybuf_kms_why *why)
+bool scanout_needs_image(const struct output *output, const struct scene *scene)
 {
-	const char *reason = place_refusal(output, scene);
-	struct frame *frame = scene->layers[0].frame;
-	if (scene->n_layers == 1 && frame->shm)
-		return shm_refusal(scene, !reason);
-	if (reason)
-		return reason;
-	reason = device_refusal(output, frame, why);
-	if (reason) {
-		scene->plane = is_of_buffer(frame) ? WAYBUF_PLANE_COULD : WAYBUF_PLANE_CANNOT;
-		return reason;
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		if (scene->layers[i].plane == output->plane)
+			return false;
+	return true;
+}
+
+/* The device takes no planes at all for a while, or it would be asked sixty times a second. */
+void scanout_refused(struct output *output, struct scene *scene, const struct waybuf_kms_why *why)
+{
+	output->refused = REFUSED_REPAINTS;
+	waybuf_kms_assigner_forget(output->assigner);
+	for (uint32_t i = 0; i < scene->n_layers; i++) {
+		if (!scene->layers[i].plane)
+			continue;
+		scene->layers[i].plane = output->places[i].plane = NULL;
+		output->places[i].reason = refused_lately;
+		output->places[i].why = *why;
 	}
-	scene->direct = true;
-	scene->plane = WAYBUF_PLANE_SHOWN;
-	int ret = output_commit(output, scene, frame->backing->fb, why);
-	if (ret == 0)
-		return NULL;
-	scene->direct = false;
-	scene->plane = WAYBUF_PLANE_CANNOT;
-	if (ret != -EINVAL && ret != -ENOSPC && ret != -ERANGE)
-		return "the commit failed";
-	/* the test was wrong about this one: do not try it again */
-	frame->backing->plane_ok = false;
-	return refused(frame, WAYBUF_KMS_BAD_STATE, why, why);
 }
 
-static int propose(struct output *output, struct waybuf_kms_fb *fb, struct waybuf_kms_state **out,
-	struct waybuf_kms_why *why)
+static int test_picture(
+	void *data, const struct waybuf_kms_picture *picture, struct waybuf_kms_why *why)
 {
-	struct waybuf_kms_layer layer;
+	struct output *output = data;
+	struct waybuf_kms_state *state;
+	int ret = waybuf_kms_state_duplicate(output->kms, &state);
+	if (ret < 0)
+		return ret;
+	/* any image of that size stands for the one that will be composed */
+	ret = waybuf_kms_picture_set(state, picture, output->slots[0].dumb->fb, why);
+	if (ret == 0)
+		ret = waybuf_kms_state_test(state, why);
+	waybuf_kms_state_destroy(state);
+	return ret;
+}
+
+const struct waybuf_kms_assigner_ops scanout_assigner_ops = {.test = test_picture};
+
+static int propose(struct output *output, const struct scene *scene, struct waybuf_kms_fb *image,
+	struct waybuf_kms_state **out, struct waybuf_kms_why *why)
+{
+	const struct waybuf_kms_picture picture = picture_of(output, scene->n_layers);
 	int ret = waybuf_kms_state_duplicate(output->kms, out);
 	if (ret < 0)
 		return ret;
-	waybuf_kms_layer_init(&layer, fb);
-	waybuf_kms_layer_set_color(&layer, output->plane);
-	ret = waybuf_kms_state_set_plane(*out, output->plane, output->crtc, &layer, why);
+	ret = waybuf_kms_picture_set(*out, &picture, image, why);
 	if (ret < 0) {
 		waybuf_kms_state_destroy(*out);
 		return ret;
 	}
-	/* to get a flip also for a framebuffer that is on the screen already */
+	/* to get a flip also for framebuffers that are on the screen already */
 	waybuf_kms_state_touch(*out, output->crtc);
 	return 0;
 }
@@ -129,9 +172,10 @@ static int propose(struct output *output, struct waybuf_kms_fb *fb, struct waybu
 /*
  * The commit was accepted, so from now on it is certain when the former scene is off the screen, and
  * the fence of that exists: the clients' next frames can be queued on it before the flip. Without
- * a fence they hear of it with the flip. Captures need no place in this, as the device takes no
- * commit before the writeback of the former scene is over. True: a buffer was released, at a time
- * that the trace has.
+ * a fence they hear of it with the flip. All planes of the CRTC change at the same vblank, so it is
+ * the same fence for every layer. Captures need no place in this, as the device takes no commit
+ * before the writeback of the former scene is over. True: a buffer was released, at a time that the
+ * trace has.
  */
 static bool displace(
 	struct output *output, const struct scene *next, struct waybuf_kms_commit_result *result)
@@ -145,11 +189,11 @@ static bool displace(
 	return ret == 0 && scene_displaced(output->shown, next, output->flip_fence);
 }
 
-int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_fb *fb,
+int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_fb *image,
 	struct waybuf_kms_why *why)
 {
 	struct waybuf_kms_state *state;
-	int ret = propose(output, fb, &state, why);
+	int ret = propose(output, scene, image, &state, why);
 	if (ret < 0)
 		return ret;
 	struct waybuf_kms_commit_result result;
@@ -158,7 +202,7 @@ int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_
 		.listener = &output_kms_listener,
 		.data = output,
 		/* what was composed is read by nobody but us */
-		.out_fences = output->shown && output->shown->direct,
+		.out_fences = output->shown && scene_has_planes(output->shown),
 	};
 	ret = waybuf_kms_state_commit(state, &options, &result, why);
 	if (capturing)
@@ -173,5 +217,5 @@ int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_
 	}
 	waybuf_kms_state_destroy(state);
 	/* the capture may have been too much, and is not tried again */
-	return capturing ? output_commit(output, scene, fb, why) : ret;
+	return capturing ? output_commit(output, scene, image, why) : ret;
 }

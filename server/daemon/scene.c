@@ -9,9 +9,10 @@
 #include "subsurface.h"
 #include "xdg.h"
 
-static bool layer_covers(const struct scene *scene, const struct scene_layer *layer)
+bool scene_layer_covers(const struct scene *scene, const struct scene_layer *layer)
 {
-	return layer->x <= 0 && layer->y <= 0 && layer->x + (int64_t)layer->width >= scene->width &&
+	return layer->opaque && layer->x <= 0 && layer->y <= 0 &&
+		layer->x + (int64_t)layer->width >= scene->width &&
 		layer->y + (int64_t)layer->height >= scene->height;
 }
 
@@ -19,8 +20,7 @@ bool scene_is_covered(const struct scene *scene)
 {
 	if (!scene->n_layers)
 		return false;
-	const struct scene_layer *lowest = &scene->layers[scene->n_layers - 1];
-	return lowest->opaque && layer_covers(scene, lowest);
+	return scene_layer_covers(scene, &scene->layers[scene->n_layers - 1]);
 }
 
 /* What a surface wants to hear belongs to the first scene that shows it. */
@@ -54,6 +54,7 @@ static void add(
 	struct scene_layer *layer = &scene->layers[scene->n_layers++];
 	*layer = (struct scene_layer){
 		.frame = frame,
+		.serial = frame->serial,
 		.who = frame->who,
 		.surface = surface,
 		.x = (int32_t)x,
@@ -65,7 +66,8 @@ static void add(
 		.opaque = surface_is_opaque(surface),
 	};
 	move_list(&scene->callbacks, &surface->current.callbacks);
-	move_list(&scene->feedbacks, &surface->current.feedbacks);
+	wl_list_init(&layer->feedbacks);
+	move_list(&layer->feedbacks, &surface->current.feedbacks);
 	output->visible[output->n_visible++] = surface;
 	surface->visible = true;
 	surface->dirty = false;
@@ -117,7 +119,6 @@ struct scene *scene_create(struct output *output)
 	scene->width = output->width;
 	scene->height = output->height;
 	wl_list_init(&scene->callbacks);
-	wl_list_init(&scene->feedbacks);
 	struct surface *before[SCENE_MAX_LAYERS];
 	uint32_t n_before = output->n_visible;
 	for (uint32_t i = 0; i < n_before; i++) {
@@ -148,10 +149,23 @@ void scene_trace(
 
 static bool scans_out(const struct scene *scene, const struct frame *frame)
 {
-	for (uint32_t i = 0; scene->direct && i < scene->n_layers; i++)
-		if (scene->layers[i].frame == frame)
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		if (scene->layers[i].plane && scene->layers[i].frame == frame)
 			return true;
 	return false;
+}
+
+uint32_t scene_count_composed(const struct scene *scene)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		n += !scene->layers[i].plane;
+	return n;
+}
+
+bool scene_has_planes(const struct scene *scene)
+{
+	return scene_count_composed(scene) < scene->n_layers;
 }
 
 bool scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence)
@@ -168,28 +182,34 @@ bool scene_displaced(struct scene *scene, const struct scene *next, struct waybu
 	return released;
 }
 
-void scene_drop_frames(struct scene *scene)
+static void drop_frame(struct scene_layer *layer)
 {
-	for (uint32_t i = 0; i < scene->n_layers; i++) {
-		struct scene_layer *layer = &scene->layers[i];
-		if (layer->frame_done)
-			frame_unref(layer->frame);
-		else
-			frame_drop(layer->frame);
-		layer->frame = NULL;
-		layer->frame_done = false;
-	}
+	if (layer->frame_done)
+		frame_unref(layer->frame);
+	else
+		frame_drop(layer->frame);
+	layer->frame = NULL;
+	layer->frame_done = false;
+}
+
+void scene_drop_composed(struct scene *scene)
+{
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		if (!scene->layers[i].plane)
+			drop_frame(&scene->layers[i]);
 }
 
 void scene_destroy(struct scene *scene)
 {
 	if (!scene)
 		return;
-	scene_drop_frames(scene);
+	for (uint32_t i = 0; i < scene->n_layers; i++) {
+		drop_frame(&scene->layers[i]);
+		presentation_discard(&scene->layers[i].feedbacks);
+	}
 	struct wl_resource *callback, *tmp;
 	wl_resource_for_each_safe(callback, tmp, &scene->callbacks)
 		wl_resource_destroy(callback);
-	presentation_discard(&scene->feedbacks);
 	free(scene);
 }
 

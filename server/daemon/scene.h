@@ -10,7 +10,7 @@ struct output;
  * One picture of an output, as a value: which frames are where, and who wants to hear when it is on
  * the screen. A scene holds its frames, so that what it shows can be composed, scanned out and
  * captured whatever the surfaces do meanwhile. It lives from the repaint until the flip that
- * replaces it; the frames of one that was composed go when that is done.
+ * replaces it; the frames of layers that are composed go when that is done.
  */
 
 /* Surfaces below so many others are left out of the picture. */
@@ -18,6 +18,9 @@ struct output;
 
 struct scene_layer {
 	struct frame *frame; /* NULL once it was composed and is not needed any more */
+	uint64_t serial; /* of the frame */
+	/* what shows it from the client's own buffer; NULL: it is composed */
+	struct waybuf_kms_plane *plane;
 	struct waybuf_trace_event who; /* for the trace; its point is 0 */
 	bool frame_done; /* displaced, the flip has not come */
 	struct surface *surface; /* NULL once it is gone; for its counters */
@@ -25,6 +28,7 @@ struct scene_layer {
 	uint32_t width, height; /* on the output */
 	int32_t scale, transform;
 	bool opaque;
+	struct wl_list feedbacks; /* wp_presentation_feedback, of what is seen for the first time */
 };
 
 struct scene {
@@ -33,9 +37,7 @@ struct scene {
 	struct scene_layer layers[SCENE_MAX_LAYERS]; /* the topmost first */
 	uint32_t n_layers;
 	struct wl_list callbacks; /* wl_callback, of what is seen for the first time */
-	struct wl_list feedbacks; /* wp_presentation_feedback, likewise */
-	enum waybuf_plane_result plane; /* of its only layer; else it cannot */
-	bool direct; /* scanned out from the client's own buffer */
+	bool reused; /* what is composed in it was so before, and is shown again */
 };
 
 /* What the output has to show now, with the callbacks of its surfaces. NULL: no memory. */
@@ -52,11 +54,18 @@ bool scene_displaced(struct scene *scene, const struct scene *next, struct waybu
 /* Says of each layer what has become of it; @ns 0: now. */
 void scene_trace(
 	const struct scene *scene, enum waybuf_trace_kind kind, uint64_t ns, uint64_t point);
-/* Its frames have been composed into something else. */
-void scene_drop_frames(struct scene *scene);
+/* The frames that are on no plane have been composed into something else. */
+void scene_drop_composed(struct scene *scene);
+
+/* Layers that are composed. */
+uint32_t scene_count_composed(const struct scene *scene);
+/* Whether something in it is read by the display from a client's buffer. */
+bool scene_has_planes(const struct scene *scene);
 
 /* Whether every pixel is from a surface, so that there is no background to be seen. */
 bool scene_is_covered(const struct scene *scene);
+/* Whether the layer hides all that is below it, background and all. */
+bool scene_layer_covers(const struct scene *scene, const struct scene_layer *layer);
 
 void scene_surface_gone(struct scene *scene, const struct surface *surface);
 

@@ -89,7 +89,8 @@ struct surface {
 	bool dirty;
 	bool visible; /* in the scene that was made last */
 	uint32_t width, height; /* surface coordinates; 0: has no content */
-	/* why its last frame was not scanned out directly, NULL: it was. Static */
+	uint32_t plane_id; /* the plane that its last frame was shown on; 0: it was composed */
+	/* why it was, NULL: it was not, or never shown. Static */
 	const char *copied_because;
 	struct waybuf_kms_why copied_detail;
 	uint64_t frames_direct, frames_copied;

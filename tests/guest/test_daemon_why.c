@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <drm_fourcc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +116,34 @@ TEST(why_a_surface_waits)
 	ck_assert_int_eq(sw_sync_advance(s.timeline, 1), 0);
 	calm_down(&s);
 	check_why(start_why(&s, surface), "waits for no fence", "the client, by its next commit");
+	end(&s);
+}
+
+static void check_place(const struct scenario *s, uint32_t id, const char *expected)
+{
+	char arguments[32], text[512];
+	snprintf(arguments, sizeof(arguments), "why %u", id);
+	FILE *ctl = start_ctl(s, arguments);
+	size_t length = fread(text, 1, sizeof(text) - 1, ctl);
+	text[length] = '\0';
+	ck_assert_int_eq(pclose(ctl), 0);
+	ck_assert_msg(strstr(text, expected), "%s", text);
+}
+
+TEST(why_a_surface_is_composed)
+{
+	struct scenario s;
+	struct picture shm;
+	struct window second;
+	begin(&s);
+	show_first(&s);
+	check_place(&s, id_of(s.window.surface), "shown on plane ");
+	window_init(&second, &s.client);
+	picture_init(&s.client, &shm, PICTURE_SHM, 64, 64, DRM_FORMAT_XRGB8888);
+	window_show(&second, &shm);
+	check_place(&s, id_of(second.surface), "composed: its memory is wl_shm");
+	window_finish(&second);
+	picture_finish(&shm);
 	end(&s);
 }
 
