@@ -41,6 +41,8 @@ int gate_submit_state(int id, struct waybuf_gate_queue *queue);
 int gate_submit_parts(int id, const struct waybuf_gate_part *parts, size_t n);
 /* The same with a deadline of its own. */
 int gate_submit_within(int id, const struct waybuf_gate_part *parts, size_t n, uint32_t ms);
+/* Puts back the commit that was handed over last. */
+int gate_submit_again(int id, const struct waybuf_gate_part *parts, size_t n, uint32_t ms);
 /* A part with content that waits for *@fence. */
 struct waybuf_gate_part gate_part(
 	struct waybuf_gate_queue *queue, struct waybuf_fence *const *fence);

@@ -66,25 +66,30 @@ static bool can_go(const struct model *model, int id, bool *closure)
 
 static void go(struct model *model, int id, const bool *closure)
 {
-	model->commits[id].alive = false;
+	struct model_commit *commit = &model->commits[id];
+	commit->alive = false;
+	commit->oldest = id;
 	for (int x = id - 1; x >= model->first; x--) {
 		if (!closure[x])
 			continue;
+		commit->oldest = x;
 		model->commits[x].alive = false;
-		note(model, "f%d>%d ", x, id);
+		for (int q = 0; q < MODEL_QUEUES; q++)
+			commit->parts[q].there |= model->commits[x].parts[q].there;
+		note(model, "f%d>%d ", model->commits[x].name, commit->name);
 	}
 }
 
 static void let_go(struct model *model)
 {
 	static bool closure[MODEL_COMMITS];
-	while (model->first <= model->n && !model->commits[model->first].alive)
-		model->first++;
 	for (int id = model->n; id >= model->first; id--) {
 		if (!model->commits[id].alive || !can_go(model, id, closure))
 			continue;
 		go(model, id, closure);
-		note(model, "r%d ", id);
+		note(model, "r%d ", model->commits[id].name);
+		if (model->on_ready)
+			model->on_ready(id);
 		id = model->n + 1; /* start over */
 	}
 }
@@ -103,7 +108,7 @@ static void discard(struct model *model, int id, const char *reason)
 	for (int q = 0; q < MODEL_QUEUES; q++)
 		commit->parts[q] = (struct model_part){.there = commit->parts[q].there};
 	commit->when_ms = 0;
-	note(model, "d%d:%s ", id, reason);
+	note(model, "d%d:%s ", commit->name, reason);
 }
 
 static int length_of(const struct model *model, int queue)
@@ -138,11 +143,11 @@ static void fold(struct model *model, int older, int newer)
 		if (!part->there || to->parts[q].content || (to->parts[q].there && !part->content))
 			continue;
 		if (part->pending && (!to->when_ms || from->when_ms < to->when_ms))
-			to->when_ms = from->when_ms;
+			to->when_ms = to->due_ms = from->when_ms;
 		to->parts[q] = *part;
 	}
 	from->alive = false;
-	note(model, "f%d>%d ", older, newer);
+	note(model, "f%d>%d ", from->name, to->name);
 }
 
 static void compact(struct model *model, int id)
@@ -175,8 +180,10 @@ int model_submit(struct model *model, uint32_t deadline_ms)
 	int id = model->n;
 	struct model_commit *commit = &model->commits[id];
 	commit->alive = true;
+	commit->name = id;
+	commit->due_ms = model->now_ms + deadline_ms;
 	if (is_pending(commit))
-		commit->when_ms = model->now_ms + deadline_ms;
+		commit->when_ms = commit->due_ms;
 	if (lost(commit))
 		discard(model, id, lost(commit));
 	bool goes = can_go(model, id, closure);
@@ -188,6 +195,20 @@ int model_submit(struct model *model, uint32_t deadline_ms)
 		go(model, id, closure);
 	let_go(model);
 	return goes;
+}
+
+int model_submit_again(struct model *model, int place)
+{
+	static bool closure[MODEL_COMMITS];
+	int id = model->commits[place].oldest;
+	struct model_commit *commit = &model->commits[id];
+	*commit = model->commits[place];
+	commit->alive = true;
+	commit->when_ms = is_pending(commit) ? commit->due_ms : 0;
+	if (lost(commit))
+		discard(model, id, lost(commit));
+	commit->alive = !can_go(model, id, closure);
+	return !commit->alive;
 }
 
 void model_settle(struct model *model, int origin, int queue, bool failed)
@@ -209,8 +230,18 @@ void model_settle(struct model *model, int origin, int queue, bool failed)
 	let_go(model);
 }
 
+/* What has been over for long is not looked at again. Not while one may still come back. */
+static void forget(struct model *model)
+{
+	while (model->first <= model->n && !model->commits[model->first].alive)
+		model->first++;
+}
+
+/* A timer takes a millisecond at least, for what should have been over before, too. */
 void model_advance(struct model *model, uint64_t ms)
 {
+	if (ms == 0)
+		return;
 	uint64_t until = model->now_ms + ms;
 	for (;;) {
 		int first = 0;
@@ -241,7 +272,7 @@ void model_destroy_queue(struct model *model, int queue)
 		for (int q = 0; q < MODEL_QUEUES; q++)
 			commit->alive |= commit->parts[q].there;
 		if (!commit->alive)
-			note(model, "c%d ", x);
+			note(model, "c%d ", commit->name);
 	}
 	let_go(model);
 }
@@ -256,6 +287,7 @@ int model_waiting(const struct model *model)
 
 const char *model_log(struct model *model)
 {
+	forget(model);
 	if (model->length > 0)
 		model->log[model->length - 1] = '\0';
 	else

@@ -137,6 +137,19 @@ WAYBUF_EXPORT int waybuf_gate_submit(
 	struct waybuf_gate *gate, const struct waybuf_gate_request *request);
 
 /**
+ * Puts the commit back that was handed over last, by ops.ready() from inside of it, or by
+ * waybuf_gate_submit() right after it has returned 1, because there is something new to be waited
+ * for: the contents of a buffer have moved, and waybuf_use_latch() gave a fence. It has its old
+ * place and the time that was left of its deadline (all of it, if it never waited). @request is as
+ * for waybuf_gate_submit(), with one part for each queue that it now touches. 1: there is nothing
+ * to wait for after all, or nothing any more since ops.discard() has run; apply it. 0: it waits,
+ * and all that is said of commits that wait holds anew. -ENOMEM: nothing was kept. -EINVAL: as in
+ * waybuf_gate_submit(), or another commit was submitted or handed over since.
+ */
+WAYBUF_EXPORT int waybuf_gate_submit_again(
+	struct waybuf_gate *gate, const struct waybuf_gate_request *request);
+
+/**
  * Tells the fences that are waited for that they are wanted by @vblank_ns (CLOCK_MONOTONIC, ns).
  * Call it once for each vblank, before it is too late for a GPU to make good use of the hint. At
  * most 64 fences are told in a call, taking turns.

@@ -54,7 +54,8 @@ extern "C" {
  *	if (ret == 1)
  *		apply(commit);			and else when ops.ready(commit) comes
  *
- *   In apply() latch the use again: a newer generation may have come while it waited.
+ *   In apply() latch the use again: a newer generation may have come while it waited. If that gives
+ *   a fence which has not signalled, waybuf_gate_submit_again() puts the commit back in its place.
  *
  *   Keep points.release with the use: whoever reads the buffer for this commit has both. In
  *   ops.discard() and for the buffers that ops.fold() drops, and when the surface is destroyed

@@ -109,8 +109,10 @@ static struct waybuf_gate_part describe(const struct surface_part *part)
 	};
 }
 
-/* As waybuf_gate_submit(); -EALREADY: it had to wait, and is over already. */
-static int submit(struct surface_commit *commit)
+typedef int (*submit_func)(struct waybuf_gate *gate, const struct waybuf_gate_request *request);
+
+/* As @func; -EALREADY: it had to wait, and is over already. */
+static int submit(struct surface_commit *commit, submit_func func)
 {
 	struct waybuf_gate_part one, *parts = &one;
 	struct surface_part *part;
@@ -125,7 +127,7 @@ static int submit(struct surface_commit *commit)
 	const struct waybuf_gate_request request = {.parts = parts, .n_parts = n, .commit = commit};
 	part = wl_container_of(commit->parts.next, part, commit_link);
 	commit->gone = &gone;
-	int ret = waybuf_gate_submit(part->surface->daemon->gate, &request);
+	int ret = func(part->surface->daemon->gate, &request);
 	if (parts != &one)
 		free(parts);
 	if (gone)
@@ -190,18 +192,23 @@ static int latch_again(struct surface_commit *commit)
 	return waits;
 }
 
+/* Whether it may be applied now that the gate has let it go; else the gate has it again. */
+static bool may_go(struct surface_commit *commit)
+{
+	int waits = latch_again(commit);
+	int ret = waits > 0 ? submit(commit, waybuf_gate_submit_again) : waits;
+	if (waits > 0 && (ret == 0 || ret == -EALREADY))
+		return false;
+	if (ret < 0)
+		forget_contents(commit);
+	return true;
+}
+
 static void handle_ready(void *data)
 {
 	struct surface_commit *commit = data;
-	int ret = latch_again(commit);
-	if (ret > 0) {
-		ret = submit(commit);
-		if (ret == 0 || ret == -EALREADY)
-			return;
-	}
-	if (ret < 0)
-		forget_contents(commit);
-	apply(commit, 0);
+	if (may_go(commit))
+		apply(commit, 0);
 }
 
 static void fold_part(struct surface_part *older, struct surface_commit *commit)
@@ -221,6 +228,7 @@ static void handle_fold(void *older_data, void *newer_data)
 {
 	struct surface_commit *older = older_data, *newer = newer_data;
 	struct surface_part *part, *tmp;
+	newer->has_waited = true;
 	wl_list_for_each_safe(part, tmp, &older->parts, commit_link)
 		fold_part(part, newer);
 	commit_destroy(older);
@@ -271,7 +279,9 @@ static int send(struct surface_commit *commit)
 {
 	commit->sent = true;
 	/* its surfaces may be gone */
-	int ret = wl_list_empty(&commit->parts) ? -ECANCELED : submit(commit);
+	int ret = wl_list_empty(&commit->parts) ? -ECANCELED : submit(commit, waybuf_gate_submit);
+	if (ret > 0 && commit->has_waited)
+		ret = may_go(commit);
 	/* those that were not kept have not waited since they were acquired */
 	if (ret > 0)
 		apply(commit, WAYBUF_TRACE_AS_BEFORE);

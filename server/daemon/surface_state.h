@@ -30,6 +30,7 @@ struct surface_fences {
 /* What becomes current together: of one surface, or of a parent with synchronised subsurfaces. */
 struct surface_commit {
 	struct wl_list parts; // surface_part.commit_link
+	bool has_waited; /* in what was folded into it */
 	bool sent; /* the gate has it; false: it waits for a parent's commit */
 	bool *gone; /* set when it is destroyed; NULL: nobody asks */
 };

@@ -44,6 +44,11 @@
  * callback runs; callbacks that call the gate find it in order, and what they make dirty is looked
  * at by the gate_run() that is under way.
  *
+ * Again. The contents of a buffer may have moved while its commit waited, and the new memory has
+ * fences of its own. A host that finds so as a commit is handed over submits it again, and it goes
+ * back to its old place with the time that it had left: at the end of the queue it would be newer
+ * than what came after it, and with a fresh deadline it could wait for ever.
+ *
  * Bounds. A queue holds two commits: when a third comes, all of them but those that nobody older
  * stands before are folded into it (gate_compact()). A queue of one would not do: a client whose
  * GPU takes longer than the time between its commits would have each frame superseded before it is
@@ -146,16 +151,21 @@ static bool part_is_ready(const struct waybuf_gate_part *part)
 	return true;
 }
 
+static bool parts_are_ready(const struct waybuf_gate_request *request)
+{
+	for (size_t i = 0; i < request->n_parts; i++)
+		if (!part_is_ready(&request->parts[i]))
+			return false;
+	return true;
+}
+
 /* Nothing to wait for and nobody before it: the case that must cost nothing. */
 static bool is_ready_now(const struct waybuf_gate_request *request)
 {
 	for (size_t i = 0; i < request->n_parts; i++)
 		if (!waybuf_list_empty(&request->parts[i].queue->parts))
 			return false;
-	for (size_t i = 0; i < request->n_parts; i++)
-		if (!part_is_ready(&request->parts[i]))
-			return false;
-	return true;
+	return parts_are_ready(request);
 }
 
 /* Queues are marked as they are seen, so that one that appears twice shows. */
@@ -180,14 +190,14 @@ static void deadline_passed(struct waybuf_deadline *deadline)
 }
 
 static struct gate_commit *commit_create(
-	struct waybuf_gate *gate, const struct waybuf_gate_request *request)
+	struct waybuf_gate *gate, const struct waybuf_gate_request *request, uint64_t serial)
 {
 	struct gate_commit *commit = calloc(1, sizeof(*commit));
 	if (!commit)
 		return NULL;
 	commit->gate = gate;
 	commit->data = request->commit;
-	commit->serial = ++gate->last_serial;
+	commit->serial = serial;
 	waybuf_deadline_init(&commit->deadline, deadline_passed);
 	waybuf_list_init(&commit->parts);
 	waybuf_list_init(&commit->work);
@@ -212,11 +222,15 @@ static bool is_crowded(const struct gate_commit *commit)
 	return false;
 }
 
+static uint64_t due_in(const struct waybuf_gate_request *request)
+{
+	return waybuf_deadline_in(
+		request->deadline_ms ? request->deadline_ms : WAYBUF_GATE_DEADLINE_MS);
+}
+
+/* Its parts are in their queues. */
 static void start(struct gate_commit *commit, const struct waybuf_gate_request *request)
 {
-	struct gate_part *part;
-	waybuf_list_for_each(part, &commit->parts, commit_link)
-		gate_part_link(part);
 	int error = 0;
 	int reason = gate_commit_watch(commit, &error);
 	for (size_t i = 0; i < request->n_parts && !reason; i++) {
@@ -228,35 +242,82 @@ static void start(struct gate_commit *commit, const struct waybuf_gate_request *
 	if (reason)
 		gate_commit_discard(commit, (enum waybuf_gate_reason)reason, error);
 	else if (commit->n_pending > 0)
-		waybuf_deadline_arm(commit->gate->deadlines, &commit->deadline,
-			request->deadline_ms ? request->deadline_ms : WAYBUF_GATE_DEADLINE_MS);
+		waybuf_deadline_arm_at(commit->gate->deadlines, &commit->deadline, commit->due_ms);
+}
+
+/* What goes at once has a place, too: behind all. Nobody has waited for it. */
+static int go_now(struct waybuf_gate *gate, const struct waybuf_gate_request *request)
+{
+	gate->stats.submitted++;
+	gate->stats.ready_now++;
+	gate->turn = (struct gate_turn){
+		.data = request->commit,
+		.serial = ++gate->last_serial,
+		.counted = &gate->stats.ready_now,
+	};
+	return 1;
+}
+
+/* What was folded may have stood in the way of others, who must not take its turn away. */
+static void finish_submit(struct gate_commit *commit, bool goes)
+{
+	struct waybuf_gate *gate = commit->gate;
+	if (goes)
+		gate_hand_over(commit, &gate->stats.ready_now);
+	struct gate_turn turn = gate->turn;
+	gate_run(gate);
+	gate->turn = turn;
 }
 
 int waybuf_gate_submit(struct waybuf_gate *gate, const struct waybuf_gate_request *request)
 {
+	struct gate_part *part;
 	if (!is_valid(gate, request))
 		return -EINVAL;
-	if (is_ready_now(request)) {
-		gate->stats.submitted++;
-		gate->stats.ready_now++;
-		return 1;
-	}
-	struct gate_commit *commit = commit_create(gate, request);
+	gate->turn.data = NULL;
+	if (is_ready_now(request))
+		return go_now(gate, request);
+	struct gate_commit *commit = commit_create(gate, request, gate->last_serial + 1);
 	if (!commit)
 		return -ENOMEM;
 	gate->stats.submitted++;
+	gate->last_serial++;
+	commit->due_ms = due_in(request);
+	waybuf_list_for_each(part, &commit->parts, commit_link)
+		gate_part_link(part);
 	start(commit, request);
 	bool goes = gate_try(commit);
 	if (!goes && is_crowded(commit)) {
 		gate_compact(commit);
 		goes = gate_try(commit);
 	}
-	if (goes) {
-		gate_commit_destroy(commit);
-		gate->stats.ready_now++;
-	}
-	/* what was folded may have stood in the way of others */
-	gate_run(gate);
+	finish_submit(commit, goes);
+	return goes;
+}
+
+/*
+ * Nobody is before it: whoever was has been folded into it. And nobody behind it has gone since,
+ * for that would have taken it along. So the front of its queues is its place.
+ */
+int waybuf_gate_submit_again(struct waybuf_gate *gate, const struct waybuf_gate_request *request)
+{
+	struct gate_turn turn = gate->turn;
+	struct gate_part *part;
+	if (!is_valid(gate, request) || turn.data != request->commit)
+		return -EINVAL;
+	if (parts_are_ready(request))
+		return 1;
+	struct gate_commit *commit = commit_create(gate, request, turn.serial);
+	if (!commit)
+		return -ENOMEM;
+	gate->turn.data = NULL;
+	--*turn.counted;
+	commit->due_ms = turn.due_ms ? turn.due_ms : due_in(request);
+	waybuf_list_for_each(part, &commit->parts, commit_link)
+		gate_part_link_first(part);
+	start(commit, request);
+	bool goes = gate_try(commit);
+	finish_submit(commit, goes);
 	return goes;
 }
 

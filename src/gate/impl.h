@@ -8,6 +8,14 @@
 
 /* Between the files of the gate; gate.c has the rules. */
 
+/* The place of the commit that was handed over last: it may ask to have it back. */
+struct gate_turn {
+	const void *data; /* the host's name of it; NULL: nobody's */
+	uint64_t serial;
+	uint64_t due_ms;
+	uint64_t *counted; /* as what it was counted */
+};
+
 struct waybuf_gate {
 	struct waybuf_loop *loop;
 	struct waybuf_deadlines *deadlines;
@@ -17,6 +25,7 @@ struct waybuf_gate {
 	bool running, no_hints;
 	struct waybuf_list pending; // gate_part.pending_link
 	struct waybuf_list dirty; // gate_commit.watch_link, newest first
+	struct gate_turn turn;
 	struct waybuf_gate_stats stats;
 };
 
@@ -32,6 +41,7 @@ struct gate_commit {
 	struct waybuf_gate *gate;
 	void *data;
 	uint64_t serial;
+	uint64_t due_ms; /* when its deadline is, should it have to wait for a fence */
 	uint64_t mark; /* of the search that has found it */
 	unsigned n_pending;
 	struct waybuf_deadline deadline;
@@ -60,6 +70,8 @@ int gate_part_create(struct gate_commit *commit, const struct waybuf_gate_part *
 void gate_part_destroy(struct gate_part *part);
 /* Appends to its queue. */
 void gate_part_link(struct gate_part *part);
+/* The same at the other end. */
+void gate_part_link_first(struct gate_part *part);
 void gate_part_unlink(struct gate_part *part);
 
 /* Starts all waits. 0, or the reason why the content is lost, with *error. */
@@ -79,6 +91,8 @@ void gate_compact(struct gate_commit *commit);
 void gate_mark_dirty(struct gate_commit *commit);
 /* The same for all that it is connected with. */
 void gate_mark_component(struct gate_commit *commit);
+/* Ends a commit that goes, and keeps its place for it. The host's name of it. */
+void *gate_hand_over(struct gate_commit *commit, uint64_t *counter);
 /* Looks at all that have to be, newest first, and hands over those that may go. */
 void gate_run(struct waybuf_gate *gate);
 

@@ -86,10 +86,15 @@ static void unlink_parts(struct gate_commit *commit)
 		gate_part_unlink(part);
 }
 
-/* Everything is taken out of the queues first: callbacks find the gate as it will be. */
+/*
+ * Everything is taken out of the queues first: callbacks find the gate as it will be. The newest
+ * has the place of the oldest from now on, should it be put back: what stands behind any of them is
+ * newer than that.
+ */
 static void fold_all(struct waybuf_list *found, struct gate_commit *newest)
 {
 	struct waybuf_gate *gate = newest->gate;
+	newest->serial = commit_at(found->prev)->serial;
 	for (struct waybuf_list *at = found->next; at != found; at = at->next)
 		unlink_parts(commit_at(at));
 	waybuf_list_remove(&newest->work);
@@ -129,6 +134,20 @@ void gate_mark_dirty(struct gate_commit *commit)
 	waybuf_list_insert(at, &commit->watch_link);
 }
 
+void *gate_hand_over(struct gate_commit *commit, uint64_t *counter)
+{
+	void *data = commit->data;
+	++*counter;
+	commit->gate->turn = (struct gate_turn){
+		.data = data,
+		.serial = commit->serial,
+		.due_ms = commit->due_ms,
+		.counted = counter,
+	};
+	gate_commit_destroy(commit);
+	return data;
+}
+
 void gate_run(struct waybuf_gate *gate)
 {
 	if (gate->running)
@@ -139,10 +158,7 @@ void gate_run(struct waybuf_gate *gate)
 			waybuf_list_first(&gate->dirty, struct gate_commit, watch_link);
 		if (!gate_try(commit))
 			continue;
-		void *data = commit->data;
-		gate_commit_destroy(commit);
-		gate->stats.ready_later++;
-		gate->ops.ready(data);
+		gate->ops.ready(gate_hand_over(commit, &gate->stats.ready_later));
 	}
 	gate->running = false;
 }
@@ -249,8 +265,10 @@ static void fold_into(struct gate_commit *older, struct gate_commit *commit)
 		take_over(part, commit);
 	bool waits = !waybuf_list_empty(&commit->deadline.link);
 	if (commit->n_pending > before &&
-		(!waits || older->deadline.when_ms < commit->deadline.when_ms))
-		waybuf_deadline_arm_at(gate->deadlines, &commit->deadline, older->deadline.when_ms);
+		(!waits || older->deadline.when_ms < commit->deadline.when_ms)) {
+		commit->due_ms = older->deadline.when_ms;
+		waybuf_deadline_arm_at(gate->deadlines, &commit->deadline, commit->due_ms);
+	}
 	void *data = older->data;
 	gate_commit_destroy(older);
 	gate->stats.folded++;

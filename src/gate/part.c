@@ -71,6 +71,12 @@ void gate_part_link(struct gate_part *part)
 	part->queue->n_parts++;
 }
 
+void gate_part_link_first(struct gate_part *part)
+{
+	waybuf_list_insert(&part->queue->parts, &part->queue_link);
+	part->queue->n_parts++;
+}
+
 void gate_part_unlink(struct gate_part *part)
 {
 	if (waybuf_list_empty(&part->queue_link))

@@ -64,10 +64,15 @@ void waybuf_deadline_init(
 	waybuf_list_init(&deadline->link);
 }
 
+uint64_t waybuf_deadline_in(uint32_t ms)
+{
+	return now_ms() + ms;
+}
+
 void waybuf_deadline_arm(
 	struct waybuf_deadlines *deadlines, struct waybuf_deadline *deadline, uint32_t ms)
 {
-	waybuf_deadline_arm_at(deadlines, deadline, now_ms() + ms);
+	waybuf_deadline_arm_at(deadlines, deadline, waybuf_deadline_in(ms));
 }
 
 void waybuf_deadline_arm_at(

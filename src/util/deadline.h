@@ -29,6 +29,8 @@ void waybuf_deadlines_finish(struct waybuf_deadlines *deadlines);
 
 void waybuf_deadline_init(
 	struct waybuf_deadline *deadline, void (*func)(struct waybuf_deadline *deadline));
+/* @ms milliseconds from now, on the clock of waybuf_deadline_arm_at(). */
+uint64_t waybuf_deadline_in(uint32_t ms);
 /* Calls the function once, from the loop, after @ms milliseconds; replaces a pending one. */
 void waybuf_deadline_arm(
 	struct waybuf_deadlines *deadlines, struct waybuf_deadline *deadline, uint32_t ms);

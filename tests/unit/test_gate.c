@@ -436,6 +436,121 @@ TEST(ready_may_call_the_gate)
 	tear_down();
 }
 
+/* ---- commits that wait again ----------------------------------------------------------------- */
+
+static int again(int id, uint64_t n)
+{
+	struct waybuf_fence *fence = point(n);
+	struct waybuf_gate_part part = gate_part(from_callback, &fence);
+	int ret = gate_submit_again(id, &part, 1, 0);
+	waybuf_fence_unref(fence);
+	return ret;
+}
+
+static bool has_moved;
+
+/* The contents of 1 have moved, once. */
+static void first_waits_again(int id)
+{
+	if (id != 1 || has_moved)
+		return;
+	has_moved = true;
+	ck_assert_int_eq(again(1, 10), 0);
+}
+
+static void set_up_again(void)
+{
+	set_up();
+	from_callback = gate_queue();
+	gate_fixture.on_ready = first_waits_again;
+}
+
+static void tear_down_again(void)
+{
+	waybuf_gate_queue_destroy(from_callback);
+	tear_down();
+}
+
+TEST(again_is_before_what_came_later)
+{
+	set_up_again();
+	ck_assert_int_eq(submit(1, from_callback, 1), 0);
+	ck_assert_int_eq(submit(2, from_callback, 11), 0);
+	signal_point(1);
+	gate_expect("r1");
+	ck_assert_uint_eq(gate_stats().waiting, 2);
+	signal_point(10);
+	gate_expect("r1");
+	signal_point(11);
+	gate_expect("r2");
+	tear_down_again();
+}
+
+TEST(again_is_superseded_by_what_came_later)
+{
+	set_up_again();
+	struct waybuf_timeline *other;
+	struct waybuf_fence *fence;
+	ck_assert_int_eq(waybuf_timeline_create("other", &other), 0);
+	ck_assert_int_eq(waybuf_timeline_fence(other, 1, &fence), 0);
+	ck_assert_int_eq(submit(1, from_callback, 1), 0);
+	ck_assert_int_eq(gate_submit(2, from_callback, fence), 0);
+	signal_point(1);
+	gate_expect("r1");
+	ck_assert_int_eq(waybuf_timeline_signal(other, 1), 0);
+	gate_expect("f1>2 r2");
+	waybuf_fence_unref(fence);
+	waybuf_timeline_destroy(other);
+	tear_down_again();
+}
+
+TEST(again_has_the_time_that_was_left)
+{
+	set_up_again();
+	ck_assert_int_eq(submit(1, from_callback, 1), 0);
+	fake_clock_advance(600);
+	signal_point(1);
+	gate_expect("r1");
+	fake_clock_advance(399);
+	gate_expect("");
+	fake_clock_advance(1);
+	gate_expect("d1:deadline r1");
+	tear_down_again();
+}
+
+TEST(again_of_what_never_waited)
+{
+	set_up_again();
+	ck_assert_int_eq(gate_submit(3, from_callback, NULL), 1);
+	fake_clock_advance(600);
+	ck_assert_int_eq(again(3, 2), 0);
+	fake_clock_advance(999);
+	gate_expect("");
+	signal_point(2);
+	gate_expect("r3");
+	/* nothing to wait for after all; and something that is lost */
+	ck_assert_int_eq(gate_submit(4, from_callback, NULL), 1);
+	ck_assert_int_eq(again(4, 2), 1);
+	ck_assert_int_eq(waybuf_timeline_fail(timeline, 5, -EIO), 0);
+	ck_assert_int_eq(again(4, 5), 1);
+	gate_expect("d4:undefined");
+	tear_down_again();
+}
+
+TEST(only_the_last_one_may_have_its_place_again)
+{
+	set_up_again();
+	ck_assert_int_eq(again(1, 1), -EINVAL);
+	ck_assert_int_eq(gate_submit(3, from_callback, NULL), 1);
+	ck_assert_int_eq(gate_submit(4, from_callback, NULL), 1);
+	ck_assert_int_eq(again(3, 1), -EINVAL);
+	ck_assert_int_eq(again(4, 1), 0);
+	ck_assert_int_eq(again(4, 1), -EINVAL);
+	signal_point(1);
+	gate_expect("r4");
+	tear_down_again();
+}
+
 /* The work is counted, not timed: what one surface costs must not depend on how many others wait. */
 static uint64_t cost_of_one(struct waybuf_gate_queue *queue, int *id, uint64_t *n)
 {

@@ -12,15 +12,32 @@ enum { RUNS = 6, STEPS = 1500, SHORT_RUNS = 1200, SHORT_STEPS = 50 };
 /* A fence under way, and the part it was submitted for. */
 struct flight {
 	struct waybuf_timeline *timeline;
-	int commit, queue;
+	int origin, queue;
+};
+
+struct request {
+	struct waybuf_gate_part parts[MODEL_QUEUES];
+	struct waybuf_fence *fences[MODEL_QUEUES][MODEL_FENCES];
+	size_t n;
+};
+
+/* What is done with a commit that has become ready: nothing, or it is put back. */
+struct answer {
+	int name;
+	bool again;
+	int expected;
+	struct request request;
 };
 
 static struct {
 	uint64_t random;
 	struct model model;
 	struct waybuf_gate_queue *queues[MODEL_QUEUES];
-	struct flight flights[MODEL_COMMITS * MODEL_FENCES];
-	int n_flights;
+	struct flight flights[MODEL_COMMITS * MODEL_FENCES * 4];
+	int n_flights, n_origins;
+	/* the model's, of this step; the gate has to ask for them in this order */
+	struct answer answers[MODEL_COMMITS];
+	int n_answers, answered;
 } run;
 
 static unsigned dice(unsigned sides)
@@ -31,7 +48,7 @@ static unsigned dice(unsigned sides)
 static bool is_taken(uint64_t when_ms)
 {
 	for (int i = run.model.first; i < run.model.n; i++)
-		if (run.model.commits[i].alive && run.model.commits[i].when_ms == when_ms)
+		if (run.model.commits[i].alive && run.model.commits[i].due_ms == when_ms)
 			return true;
 	return false;
 }
@@ -62,22 +79,16 @@ static struct waybuf_fence *make_fence(struct model_part *part, int queue)
 		return fence;
 	}
 	part->pending++;
-	run.flights[run.n_flights++] = (struct flight){timeline, run.model.n, queue};
+	ck_assert_int_lt(run.n_flights, (int)(sizeof(run.flights) / sizeof(run.flights[0])));
+	run.flights[run.n_flights++] = (struct flight){timeline, part->origin, queue};
 	return fence;
 }
 
-struct request {
-	struct waybuf_gate_part parts[MODEL_QUEUES];
-	struct waybuf_fence *fences[MODEL_QUEUES][MODEL_FENCES];
-	size_t n;
-};
-
-static void add_part(struct request *request, int queue)
+static void add_part(struct request *request, int place, int queue)
 {
-	struct model_part *model = &run.model.commits[run.model.n].parts[queue];
+	struct model_part *model = &run.model.commits[place].parts[queue];
 	struct waybuf_gate_part *part = &request->parts[request->n++];
-	model->there = true;
-	model->origin = run.model.n;
+	*model = (struct model_part){.there = true, .origin = ++run.n_origins};
 	model->content = dice(4) > 0;
 	*part = (struct waybuf_gate_part){.queue = run.queues[queue], .content = model->content};
 	if (!model->content)
@@ -97,6 +108,53 @@ static void drop_fences(struct request *request)
 			waybuf_fence_unref(request->fences[q][i]);
 }
 
+/* ---- once more ------------------------------------------------------------------------------ */
+
+static int choose_again(struct answer *answer, int place)
+{
+	answer->again = true;
+	for (int q = 0; q < MODEL_QUEUES; q++)
+		if (run.model.commits[place].parts[q].there)
+			add_part(&answer->request, place, q);
+	return model_submit_again(&run.model, place);
+}
+
+static void model_ready(int place)
+{
+	struct answer *answer = &run.answers[run.n_answers++];
+	memset(answer, 0, sizeof(*answer));
+	answer->name = run.model.commits[place].name;
+	if (dice(6) == 0)
+		answer->expected = choose_again(answer, place);
+}
+
+static void put_back(struct answer *answer)
+{
+	struct request *request = &answer->request;
+	int ret = gate_submit_again(answer->name, request->parts, request->n, 0);
+	ck_assert_int_eq(ret, answer->expected);
+	drop_fences(request);
+}
+
+static void gate_ready(int name)
+{
+	ck_assert_int_lt(run.answered, run.n_answers);
+	struct answer *answer = &run.answers[run.answered++];
+	ck_assert_int_eq(answer->name, name);
+	if (answer->again)
+		put_back(answer);
+}
+
+/* That was ready at once, and is not after all. Its deadline was chosen with the commit. */
+static void put_back_at_once(uint32_t deadline)
+{
+	struct answer answer = {.name = run.model.n};
+	answer.expected = choose_again(&answer, run.model.n);
+	int ret = gate_submit_again(answer.name, answer.request.parts, answer.request.n, deadline);
+	ck_assert_int_eq(ret, answer.expected);
+	drop_fences(&answer.request);
+}
+
 static void submit(void)
 {
 	struct request request = {0};
@@ -105,12 +163,14 @@ static void submit(void)
 	int first = (int)dice(MODEL_QUEUES);
 	for (int i = 0; i < MODEL_QUEUES; i++)
 		if (i == 0 || (transaction && dice(2)))
-			add_part(&request, (first + i) % MODEL_QUEUES);
+			add_part(&request, run.model.n, (first + i) % MODEL_QUEUES);
 	uint32_t deadline = choose_deadline();
 	int expected = model_submit(&run.model, deadline);
 	int ret = gate_submit_within(run.model.n, request.parts, request.n, deadline);
 	ck_assert_int_eq(ret, expected);
 	drop_fences(&request);
+	if (ret == 1 && dice(6) == 0)
+		put_back_at_once(deadline);
 }
 
 static void settle(void)
@@ -121,7 +181,7 @@ static void settle(void)
 	struct flight flight = run.flights[i];
 	run.flights[i] = run.flights[--run.n_flights];
 	bool fails = dice(10) == 0;
-	model_settle(&run.model, flight.commit, flight.queue, fails);
+	model_settle(&run.model, flight.origin, flight.queue, fails);
 	if (fails)
 		ck_assert_int_eq(waybuf_timeline_fail(flight.timeline, 1, -EIO), 0);
 	else
@@ -136,7 +196,7 @@ static void lose_device(void)
 		int i = (int)dice((unsigned)run.n_flights);
 		struct flight flight = run.flights[i];
 		run.flights[i] = run.flights[--run.n_flights];
-		model_settle(&run.model, flight.commit, flight.queue, true);
+		model_settle(&run.model, flight.origin, flight.queue, true);
 		ck_assert_int_eq(waybuf_timeline_fail(flight.timeline, 1, -ENODEV), 0);
 		waybuf_timeline_destroy(flight.timeline);
 	}
@@ -167,6 +227,8 @@ static void destroy_queues(unsigned most)
 static void compare(void)
 {
 	gate_expect(model_log(&run.model));
+	ck_assert_int_eq(run.answered, run.n_answers);
+	run.answered = run.n_answers = 0;
 	ck_assert_int_eq((int)gate_stats().waiting, model_waiting(&run.model));
 }
 
@@ -194,6 +256,8 @@ static void history(uint64_t seed, int steps)
 	run.random = seed;
 	gate_set_up(NULL);
 	model_init(&run.model, fake_clock.now_ms);
+	run.model.on_ready = model_ready;
+	gate_fixture.on_ready = gate_ready;
 	for (int q = 0; q < MODEL_QUEUES; q++)
 		run.queues[q] = gate_queue();
 	for (int i = 0; i < steps; i++)
