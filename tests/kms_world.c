@@ -13,11 +13,13 @@ static void on_flipped(void *data, const struct waybuf_kms_flip *flip)
 	world->last = *flip;
 }
 
-static void on_captured(void *data, struct waybuf_kms_crtc *crtc, int error)
+static void on_captured(
+	void *data, struct waybuf_kms_crtc *crtc, int error, struct waybuf_fence *writing)
 {
 	struct world *world = data;
 	world->captures++;
 	world->capture_error = error;
+	world->still_writing = writing != NULL;
 }
 
 const struct waybuf_kms_listener world_listener = {on_flipped, on_captured};

@@ -16,6 +16,7 @@ struct world {
 	struct waybuf_kms_connector *connector;
 	struct waybuf_kms_plane *primary, *overlay, *rich;
 	int flips, captures, capture_error;
+	bool still_writing; /* the last capture */
 	struct waybuf_kms_flip last;
 };
 

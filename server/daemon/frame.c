@@ -146,15 +146,21 @@ struct frame *frame_read(struct frame *frame)
 }
 
 /*
- * All fences are of flips of one CRTC, which settle in the order of its commits: the newest one
- * stands for all. Nobody is asked whether it has settled, for it has just been made.
+ * Flips of one CRTC settle in the order of its commits, so the newest stands for all, and nobody is
+ * asked whether it has settled, for it has just been made. Only the fence of a capture that was
+ * given up has to stay beside it.
  */
 static void add_end(struct frame *frame, struct waybuf_fence *fence)
 {
+	struct waybuf_fence *const both[] = {frame->end, fence};
+	struct waybuf_fence *merged;
 	if (!fence || waybuf_fence_known_status(fence) != 0)
 		return;
+	if (!frame->end || frame->end->context == fence->context ||
+		waybuf_fence_merge(both, 2, &merged) < 0)
+		merged = waybuf_fence_ref(fence);
 	waybuf_fence_unref(frame->end);
-	frame->end = waybuf_fence_ref(fence);
+	frame->end = merged;
 }
 
 bool frame_done(struct frame *frame, struct waybuf_fence *fence)

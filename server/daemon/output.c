@@ -276,9 +276,14 @@ static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 	waybuf_gate_hint(output->daemon->gate, output->flip_ns + output_period_ns(output));
 }
 
-static void handle_captured(void *data, struct waybuf_kms_crtc *crtc, int error)
+/* Of what was committed last: until the capture was over, or given up, no other could be. */
+static void handle_captured(
+	void *data, struct waybuf_kms_crtc *crtc, int error, struct waybuf_fence *writing)
 {
 	struct output *output = data;
+	struct scene *scene = output->pending ? output->pending : output->shown;
+	if (writing && scene)
+		scene_read_until(scene, writing);
 	capture_written(output, error);
 	output_schedule(output);
 }

@@ -174,8 +174,8 @@ static int propose(struct output *output, const struct scene *scene, struct wayb
  * the fence of that exists: the clients' next frames can be queued on it before the flip. Without
  * a fence they hear of it with the flip. All planes of the CRTC change at the same vblank, so it is
  * the same fence for every layer. Captures need no place in this, as the device takes no commit
- * before the writeback of the former scene is over. True: a buffer was released, at a time that the
- * trace has.
+ * before the writeback of the former scene is over, and one that was given up is a reader of its own
+ * (scene_read_until()). True: a buffer was released, at a time that the trace has.
  */
 static bool displace(
 	struct output *output, const struct scene *next, struct waybuf_kms_commit_result *result)

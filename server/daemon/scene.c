@@ -182,6 +182,19 @@ bool scene_displaced(struct scene *scene, const struct scene *next, struct waybu
 	return released;
 }
 
+void scene_read_until(struct scene *scene, struct waybuf_fence *fence)
+{
+	for (uint32_t i = 0; i < scene->n_layers; i++) {
+		const struct scene_layer *layer = &scene->layers[i];
+		struct frame *frame =
+			layer->plane && !layer->frame_done ? frame_read(layer->frame) : NULL;
+		if (!frame)
+			continue;
+		frame_done(frame, fence);
+		frame_unref(frame);
+	}
+}
+
 static void drop_frame(struct scene_layer *layer)
 {
 	if (layer->frame_done)

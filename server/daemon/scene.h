@@ -51,6 +51,8 @@ void scene_destroy(struct scene *scene);
  * the end of a frame's last reader.
  */
 bool scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence);
+/* What is on planes is read until @fence settles, too: by a capture that was given up. */
+void scene_read_until(struct scene *scene, struct waybuf_fence *fence);
 /* Says of each layer what has become of it; @ns 0: now. */
 void scene_trace(
 	const struct scene *scene, enum waybuf_trace_kind kind, uint64_t ns, uint64_t point);

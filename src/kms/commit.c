@@ -318,13 +318,20 @@ static uint32_t commit_flags(const struct waybuf_kms_commit_options *options)
 }
 
 static void start_captures(
-	struct waybuf_kms_commit *pending, const struct waybuf_kms_commit_result *fences, bool keep)
+	struct waybuf_kms_commit *pending, struct waybuf_kms_commit_result *fences, bool keep)
 {
 	struct waybuf_kms_resources *res = &pending->device->res;
 	for (uint32_t i = 0; i < res->n_crtcs; i++) {
 		int fd = fences->writeback_fences[i];
-		if (fd >= 0)
-			waybuf_kms_pending_capture(pending, res->crtcs[i], keep ? fd_dup(fd) : fd);
+		if (fd < 0)
+			continue;
+		/* that it is watched comes first */
+		int own = keep ? fd_dup(fd) : fd;
+		if (own < 0) {
+			own = fd;
+			fences->writeback_fences[i] = -1;
+		}
+		waybuf_kms_pending_capture(pending, res->crtcs[i], own);
 	}
 }
 

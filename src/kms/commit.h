@@ -30,10 +30,13 @@ struct waybuf_kms_listener {
 	/* once per CRTC of the commit: it is on the screen */
 	void (*flipped)(void *data, const struct waybuf_kms_flip *flip);
 	/*
-	 * once per capture of the commit: 0, or why its contents are undefined. May run before the
-	 * commit returns, if that was blocking. May be NULL
+	 * once per capture of the commit: 0, or why its contents are undefined. @writing (borrowed):
+	 * it was given up, and until this has settled the device may read what was captured, and
+	 * write what it was captured into; NULL: it is over. May run before the commit returns, if
+	 * that was blocking. May be NULL
 	 */
-	void (*captured)(void *data, struct waybuf_kms_crtc *crtc, int error);
+	void (*captured)(
+		void *data, struct waybuf_kms_crtc *crtc, int error, struct waybuf_fence *writing);
 };
 
 struct waybuf_kms_commit_options {
@@ -48,7 +51,10 @@ struct waybuf_kms_commit_options {
 	void *data;
 };
 
-/* By index of the CRTC; -1 where there is none. All fds are the caller's. */
+/*
+ * By index of the CRTC; -1 where there is none, and for a capture of a commit with a listener when
+ * fds have run out: that is watched with the only one. All fds are the caller's.
+ */
 struct waybuf_kms_commit_result {
 	int out_fences[WAYBUF_KMS_MAX_CRTCS];
 	int writeback_fences[WAYBUF_KMS_MAX_CRTCS];

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -60,10 +59,15 @@ void waybuf_kms_pending_start(struct waybuf_kms_commit *commit, uint32_t flips)
 static void end_capture(struct waybuf_kms_capture *capture, int error)
 {
 	struct waybuf_kms_commit *commit = capture->commit;
+	struct waybuf_fence *fence = capture->fence;
+	struct waybuf_fence *writing = waybuf_fence_status(fence) ? NULL : fence;
+	capture->fence = NULL;
+	waybuf_fence_wait_cancel(&capture->wait);
 	commit->captures &= ~(UINT32_C(1) << capture->crtc->index);
 	forget_crtc(commit, capture->crtc);
 	if (commit->listener->captured)
-		commit->listener->captured(commit->data, capture->crtc, error);
+		commit->listener->captured(commit->data, capture->crtc, error, writing);
+	waybuf_fence_unref(fence);
 	finish_if_over(commit);
 }
 
@@ -81,6 +85,8 @@ static void handle_captured(struct waybuf_fence_wait *wait, int status)
  * one never ends, a display must not stand still for a picture: after this long it is given up.
  */
 #define CAPTURE_LIMIT_MS 2000
+/* How often one is looked at that cannot be watched, as memory or fds have run out. */
+#define CAPTURE_POLL_MS 10
 
 static uint64_t now_ms(void)
 {
@@ -104,6 +110,25 @@ static struct waybuf_kms_capture *find_oldest(struct waybuf_kms_device *device)
 	return oldest;
 }
 
+static bool is_unwatched(const struct waybuf_kms_capture *capture)
+{
+	return capture->fence && !waybuf_fence_wait_pending(&capture->wait);
+}
+
+static struct waybuf_kms_capture *find_unwatched(struct waybuf_kms_device *device, bool settled)
+{
+	struct waybuf_kms_commit *commit;
+	waybuf_list_for_each(commit, &device->commits, link) {
+		for (int i = 0; i < WAYBUF_KMS_MAX_CRTCS; i++) {
+			struct waybuf_kms_capture *capture = &commit->capture[i];
+			if (is_unwatched(capture) &&
+				(!settled || waybuf_fence_status(capture->fence)))
+				return capture;
+		}
+	}
+	return NULL;
+}
+
 /* Armed for the oldest, so that captures on one CRTC do not put off the limit of another's. */
 static int arm_capture_timer(struct waybuf_kms_device *device, uint64_t now)
 {
@@ -111,6 +136,8 @@ static int arm_capture_timer(struct waybuf_kms_device *device, uint64_t now)
 	if (!oldest)
 		return 0;
 	uint64_t due = oldest->begun_ms + CAPTURE_LIMIT_MS;
+	if (find_unwatched(device, false) && due > now + CAPTURE_POLL_MS)
+		due = now + CAPTURE_POLL_MS;
 	return waybuf_source_arm(device->capture_timer, due > now ? (uint32_t)(due - now) : 1);
 }
 
@@ -119,16 +146,19 @@ static void handle_capture_timer(void *data)
 	struct waybuf_kms_device *device = data;
 	struct waybuf_kms_capture *capture;
 	uint64_t now = now_ms();
-	/* ends: a capture that a listener begins meanwhile is not overdue at `now` */
-	while ((capture = find_oldest(device)) && capture->begun_ms + CAPTURE_LIMIT_MS <= now) {
-		waybuf_fence_wait_cancel(&capture->wait);
-		end_capture(capture, -ETIME);
+	while ((capture = find_unwatched(device, true))) {
+		int status = waybuf_fence_status(capture->fence);
+		end_capture(capture, status < 0 ? status : 0);
 	}
+	/* ends: a capture that a listener begins meanwhile is not overdue at `now` */
+	while ((capture = find_oldest(device)) && capture->begun_ms + CAPTURE_LIMIT_MS <= now)
+		end_capture(capture, -ETIME);
 	if (arm_capture_timer(device, now) < 0)
 		waybuf_error("a capture has no limit");
 }
 
-static void limit_capture(struct waybuf_kms_device *device, struct waybuf_kms_capture *capture)
+/* 0 or a negative errno: then nobody will see it end, unless it is watched. */
+static int limit_capture(struct waybuf_kms_device *device, struct waybuf_kms_capture *capture)
 {
 	int error = 0;
 	capture->begun_ms = now_ms();
@@ -139,45 +169,41 @@ static void limit_capture(struct waybuf_kms_device *device, struct waybuf_kms_ca
 		error = arm_capture_timer(device, capture->begun_ms);
 	if (error < 0)
 		waybuf_error("a capture has no limit: %s", strerror(-error));
+	return error;
 }
 
-/*
- * Only when memory or fds have run out: the driver finishes a capture within a frame or two, and a
- * commit before that would be undefined behaviour.
- */
-static void wait_here(int fd)
+/* Its fence is there. By event, by looking, or given up at once: but nothing waits for it here. */
+static void watch_capture(struct waybuf_kms_commit *commit, struct waybuf_kms_capture *capture)
 {
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-	while (poll(&poll_fd, 1, 100) < 0 && errno == EINTR)
-		;
+	commit->captures |= UINT32_C(1) << capture->crtc->index;
+	capture->crtc->pending = commit;
+	int watched = waybuf_fence_wait_add(
+		&capture->wait, capture->fence, commit->device->loop, handle_captured);
+	if (watched == 1) {
+		int status = waybuf_fence_status(capture->fence);
+		end_capture(capture, status < 0 ? status : 0);
+		return;
+	}
+	if (watched < 0)
+		waybuf_error("a capture cannot be watched: %s", strerror(-watched));
+	if (limit_capture(commit->device, capture) < 0 && watched < 0)
+		end_capture(capture, watched);
 }
 
 void waybuf_kms_pending_capture(
 	struct waybuf_kms_commit *commit, struct waybuf_kms_crtc *crtc, int fd)
 {
 	struct waybuf_kms_capture *capture = &commit->capture[crtc->index];
-	struct waybuf_fence *fence = NULL;
 	capture->commit = commit;
 	capture->crtc = crtc;
-	int spare = fd_dup(fd);
-	int watched = waybuf_fence_from_sync_file(fd, &fence);
-	if (watched == 0)
-		watched = waybuf_fence_wait_add(
-			&capture->wait, fence, commit->device->loop, handle_captured);
-	if (watched == 0) {
-		commit->captures |= UINT32_C(1) << crtc->index;
-		crtc->pending = commit;
-		limit_capture(commit->device, capture);
-	} else {
-		if (watched < 0) {
-			waybuf_error("a capture cannot be watched: %s", strerror(-watched));
-			wait_here(spare);
-		}
-		if (commit->listener->captured)
-			commit->listener->captured(commit->data, crtc, watched < 0 ? watched : 0);
+	int ret = waybuf_fence_from_sync_file(fd, &capture->fence);
+	if (ret == 0) {
+		watch_capture(commit, capture);
+		return;
 	}
-	waybuf_fence_unref(fence);
-	fd_close(&spare);
+	waybuf_error("the fence of a capture cannot be read: %s", strerror(-ret));
+	if (commit->listener->captured)
+		commit->listener->captured(commit->data, crtc, ret, NULL);
 }
 
 static struct waybuf_kms_crtc *find_crtc(struct waybuf_kms_device *device, uint32_t id)
@@ -245,6 +271,12 @@ int waybuf_kms_device_watch(struct waybuf_kms_device *device, struct waybuf_loop
 	return device->source ? 0 : error;
 }
 
+static void forget_capture(struct waybuf_kms_capture *capture)
+{
+	waybuf_fence_wait_finish(&capture->wait);
+	waybuf_fence_unref(capture->fence);
+}
+
 void waybuf_kms_commits_abandon(struct waybuf_kms_device *device)
 {
 	for (uint32_t i = 0; i < device->res.n_crtcs; i++)
@@ -252,7 +284,7 @@ void waybuf_kms_commits_abandon(struct waybuf_kms_device *device)
 	struct waybuf_kms_commit *commit, *tmp;
 	waybuf_list_for_each_safe(commit, tmp, &device->commits, link) {
 		for (int i = 0; i < WAYBUF_KMS_MAX_CRTCS; i++)
-			waybuf_fence_wait_finish(&commit->capture[i].wait);
+			forget_capture(&commit->capture[i]);
 		waybuf_list_remove(&commit->link);
 		free(commit);
 	}

@@ -14,6 +14,7 @@ struct waybuf_kms_capture {
 	struct waybuf_kms_commit *commit; /* NULL: unused */
 	struct waybuf_kms_crtc *crtc;
 	uint64_t begun_ms; /* CLOCK_MONOTONIC */
+	struct waybuf_fence *fence; /* NULL: over */
 	struct waybuf_fence_wait wait;
 };
 

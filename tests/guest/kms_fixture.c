@@ -71,7 +71,8 @@ static void on_flipped(void *data, const struct waybuf_kms_flip *flip)
 	display->last = *flip;
 }
 
-static void on_captured(void *data, struct waybuf_kms_crtc *crtc, int error)
+static void on_captured(
+	void *data, struct waybuf_kms_crtc *crtc, int error, struct waybuf_fence *writing)
 {
 	struct display *display = data;
 	ck_assert_ptr_eq(crtc, display->crtc);

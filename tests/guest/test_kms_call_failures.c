@@ -27,7 +27,10 @@ static void on_flipped(void *data, const struct waybuf_kms_flip *flip)
 	show->flips++;
 }
 
-static void on_captured(void *data, struct waybuf_kms_crtc *crtc, int error) {}
+static void on_captured(
+	void *data, struct waybuf_kms_crtc *crtc, int error, struct waybuf_fence *writing)
+{
+}
 
 static const struct waybuf_kms_listener listener = {on_flipped, on_captured};
 
