@@ -64,6 +64,7 @@ int waybuf_server_create(struct wl_display *display, const struct waybuf_server_
 	wl_list_init(&server->pools);
 	wl_list_init(&server->syncobjs);
 	wl_list_init(&server->release_points);
+	wl_list_init(&server->watch_debts);
 	wl_list_init(&server->trace_requests);
 	token_table_init(&server->tokens);
 
@@ -111,6 +112,7 @@ void waybuf_server_destroy(struct waybuf_server *server)
 	waybuf_server_allocator_destroy(server->allocator);
 	waybuf_server_dmabuf_destroy(server->dmabuf);
 	release_points_finish(server);
+	watch_debts_finish(server);
 	struct waybuf_server_syncobj *syncobj, *next_syncobj;
 	wl_list_for_each_safe(syncobj, next_syncobj, &server->syncobjs, link) {
 		server_syncobj_sever(syncobj);

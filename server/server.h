@@ -31,6 +31,7 @@ struct waybuf_server {
 	struct wl_list pools; // server_pool.link
 	struct wl_list syncobjs; // waybuf_server_syncobj.link
 	struct wl_list release_points; // waybuf_release_point.link
+	struct wl_list watch_debts; // watch_debt.link
 	struct waybuf_trace *trace;
 	struct wl_list trace_requests; // trace_request.link
 	struct token_table tokens;

@@ -42,6 +42,14 @@ void syncobj_timeline_unref(struct syncobj_timeline *timeline);
 /* The kernel's object, borrowed; tries again what failed before. 0 or a negative errno. */
 int syncobj_timeline_get(struct syncobj_timeline *timeline, struct waybuf_syncobj **out);
 
+/* ---- watch_debts.c --------------------------------------------------------------------------- */
+
+/* From now on @account (referenced) pays for points of @timeline that are watched. 0 or -ENOMEM. */
+int watch_debts_pay(struct waybuf_server_syncobj *syncobj, struct waybuf_account *account,
+	struct waybuf_syncobj *timeline);
+/* The server goes, and forgets what is owed. */
+void watch_debts_finish(struct waybuf_server *server);
+
 /* ---- syncobj_surface_v1.c -------------------------------------------------------------------- */
 
 /* -EEXIST: the surface has one; -ENOMEM. */

@@ -17,16 +17,29 @@
  */
 struct syncobj_timeline {
 	unsigned refs; /* the resource, and each point that was set */
-	struct waybuf_syncobj_device *device;
+	struct waybuf_server_syncobj *owner; /* referenced */
 	struct waybuf_account *account; /* charged; NULL: not */
 	struct waybuf_syncobj *syncobj; /* NULL: could not be imported yet */
 	int fd; /* to try again; -1: imported, or given up */
 	int error; /* why it was given up */
 };
 
+/* Without a payer its points are not to be watched: then it is not imported. */
+static int pay(struct syncobj_timeline *timeline)
+{
+	int ret = watch_debts_pay(timeline->owner, timeline->account, timeline->syncobj);
+	if (ret < 0) {
+		waybuf_syncobj_unref(timeline->syncobj);
+		timeline->syncobj = NULL;
+	}
+	return ret;
+}
+
 static int import(struct syncobj_timeline *timeline)
 {
-	int ret = waybuf_syncobj_import(timeline->device, timeline->fd, &timeline->syncobj);
+	int ret = waybuf_syncobj_import(timeline->owner->device, timeline->fd, &timeline->syncobj);
+	if (ret == 0 && timeline->account)
+		ret = pay(timeline);
 	if (ret == 0)
 		fd_close(&timeline->fd);
 	return ret;
@@ -43,7 +56,7 @@ void syncobj_timeline_unref(struct syncobj_timeline *timeline)
 	if (!timeline || --timeline->refs > 0)
 		return;
 	waybuf_syncobj_unref(timeline->syncobj);
-	waybuf_syncobj_device_unref(timeline->device);
+	server_syncobj_unref(timeline->owner);
 	if (timeline->account) {
 		waybuf_account_discharge(timeline->account, WAYBUF_RESOURCE_POINTS, 1);
 		waybuf_account_unref(timeline->account);
@@ -92,7 +105,7 @@ static struct syncobj_timeline *timeline_alloc(struct waybuf_server_syncobj *syn
 		return NULL;
 	}
 	timeline->refs = 1;
-	timeline->device = waybuf_syncobj_device_ref(syncobj->device);
+	timeline->owner = server_syncobj_ref(syncobj);
 	timeline->fd = fd;
 	return timeline;
 }
@@ -111,8 +124,10 @@ static void charge(struct syncobj_timeline *timeline, struct waybuf_server_synco
 		account ? waybuf_account_charge(account, WAYBUF_RESOURCE_POINTS, 1) : -ENOMEM;
 	if (timeline->error == 0) {
 		timeline->account = waybuf_account_ref(account);
-		return;
+		timeline->error = timeline->syncobj ? pay(timeline) : 0;
 	}
+	if (timeline->error == 0)
+		return;
 	waybuf_error("a timeline is given up: %s", strerror(-timeline->error));
 	waybuf_syncobj_unref(timeline->syncobj);
 	timeline->syncobj = NULL;

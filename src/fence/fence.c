@@ -38,6 +38,24 @@
  * one to go ends that (ops->disable), so a fence that nobody waits for costs its memory, and a
  * settled one has no source any more.
  *
+ * Who may wait where. Waiting for a fence while holding what its signaller needs is a deadlock, and
+ * a fence of a client's is in the hands of somebody who may never signal it. So
+ *
+ *	the loop	waits for nothing: it watches, and whatever is watched has a deadline
+ *			somewhere above (the gate, a grant, a copy), since most fences have none
+ *	the worker	waits for no client's fence. A DMA_BUF_IOCTL_SYNC may, inside the kernel,
+ *			and then a thread is left behind (core/bounded_sync.h)
+ *	the display	is given fences that have signalled, or of our own making with a bound; a
+ *			commit with any other would hold its CRTC for all clients (kms/state.h)
+ *	a client's GPU	may be given everything that has a kernel form: the kernel bounds these.
+ *			Points that have not materialised have none, and never leave this process
+ *	a client	waits on its own account, and may hold its own maps while it does: grants
+ *			to others carry its fences, and never wait for it to answer
+ *
+ * Our own fences follow the kernel's rule in return: what is handed out is certain to signal.
+ * Everything that could fail (memory, fds, room in an array) is got before a fence is promised, and
+ * between the promise and the signal nothing is allocated that could wait for that very fence.
+ *
  * References. A pending wait holds its fence; an array holds its members; a reservation its fences.
  * Nothing points the other way, so there are no cycles. Counts are plain integers: a fence belongs
  * to one thread. The exception is the stub, which everybody shares and nobody ever writes to.

@@ -7,6 +7,7 @@
 #include "fence/sync_file.h"
 #include "fence/syncobj.h"
 #include "fence/syncobj_ioctl.h"
+#include "fence/syncobj_watches.h"
 #include "util/fd.h"
 
 /*
@@ -29,6 +30,7 @@ struct waybuf_syncobj {
 	int refs;
 	uint32_t handle;
 	struct waybuf_syncobj_device *device;
+	struct syncobj_watches watches;
 };
 
 static int probe(int drm_fd)
@@ -148,6 +150,7 @@ void waybuf_syncobj_unref(struct waybuf_syncobj *syncobj)
 {
 	if (!syncobj || --syncobj->refs > 0)
 		return;
+	syncobj_watches_finish(&syncobj->watches);
 	syncobj_ioctl_destroy(syncobj->device->fd, syncobj->handle);
 	waybuf_syncobj_device_unref(syncobj->device);
 	free(syncobj);
@@ -160,7 +163,10 @@ int waybuf_syncobj_export(struct waybuf_syncobj *syncobj, int *fd)
 
 int waybuf_syncobj_query(struct waybuf_syncobj *syncobj, uint64_t *point)
 {
-	return syncobj_ioctl_query(syncobj->device->fd, syncobj->handle, point);
+	int ret = syncobj_ioctl_query(syncobj->device->fd, syncobj->handle, point);
+	if (ret == 0)
+		syncobj_watches_reached(&syncobj->watches, *point);
+	return ret;
 }
 
 /* Without points in the ioctls the way leads over a binary syncobj, which holds one fence. */
@@ -254,6 +260,36 @@ int waybuf_syncobj_eventfd(
 {
 	return syncobj_ioctl_eventfd(
 		syncobj->device->fd, syncobj->handle, point, fd, event == WAYBUF_SYNCOBJ_AVAILABLE);
+}
+
+void waybuf_syncobj_set_payer(
+	struct waybuf_syncobj *syncobj, const struct waybuf_syncobj_payer *payer, void *data)
+{
+	syncobj->watches.payer = payer;
+	syncobj->watches.data = data;
+}
+
+int waybuf_syncobj_watch(struct waybuf_syncobj *syncobj, uint64_t point, int fd)
+{
+	int drm_fd = syncobj->device->fd;
+	int ret = syncobj_watches_add(&syncobj->watches);
+	if (ret < 0)
+		return ret;
+	ret = syncobj_ioctl_eventfd(drm_fd, syncobj->handle, point, fd, true);
+	if (ret < 0) {
+		syncobj_watches_end(&syncobj->watches, point, true);
+		return ret;
+	}
+	ret = syncobj_ioctl_eventfd(drm_fd, syncobj->handle, point, fd, false);
+	/* the first one is there */
+	if (ret < 0)
+		syncobj_watches_end(&syncobj->watches, point, false);
+	return ret;
+}
+
+void waybuf_syncobj_unwatch(struct waybuf_syncobj *syncobj, uint64_t point, bool ended)
+{
+	syncobj_watches_end(&syncobj->watches, point, ended);
 }
 
 int waybuf_syncobj_set_deadline(struct waybuf_syncobj *syncobj, uint64_t point, uint64_t ns)

@@ -2,6 +2,7 @@
 #ifndef FENCE_SYNCOBJ_H
 #define FENCE_SYNCOBJ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <waybuf/fence.h>
 
@@ -41,6 +42,23 @@ int waybuf_syncobj_create(struct waybuf_syncobj_device *device, struct waybuf_sy
  */
 int waybuf_syncobj_import(
 	struct waybuf_syncobj_device *device, int fd, struct waybuf_syncobj **out);
+/*
+ * Who pays for what the kernel keeps for us on a timeline: each point that is watched before it has
+ * materialised costs kernel memory until it has signalled or the timeline is gone, whether or not we
+ * still want to know. Nobody else is charged for it.
+ */
+struct waybuf_syncobj_payer {
+	/* one more. 0 or -EDQUOT: then the point is not watched */
+	int (*charge)(void *data);
+	/* @n of them have ended */
+	void (*discharge)(void *data, uint32_t n);
+	/* our handle goes; @n have not ended, and do so when others' references to the timeline go */
+	void (*leave)(void *data, uint32_t n);
+};
+/* Once, before a point is watched. @data lasts until the call of leave. */
+void waybuf_syncobj_set_payer(
+	struct waybuf_syncobj *syncobj, const struct waybuf_syncobj_payer *payer, void *data);
+
 struct waybuf_syncobj *waybuf_syncobj_ref(struct waybuf_syncobj *syncobj);
 /* NULL is a no-op. */
 void waybuf_syncobj_unref(struct waybuf_syncobj *syncobj);
@@ -61,7 +79,7 @@ int waybuf_syncobj_fence(struct waybuf_syncobj *syncobj, uint64_t point, struct 
  */
 int waybuf_syncobj_point_error(struct waybuf_syncobj *syncobj, uint64_t point, int *error);
 
-/* The highest point up to which everything has signalled. */
+/* The highest point up to which everything has signalled. What it ends is paid for no more. */
 int waybuf_syncobj_query(struct waybuf_syncobj *syncobj, uint64_t *point);
 
 /* A sync_file of a point. -EAGAIN if it has not materialised. */
@@ -94,9 +112,16 @@ enum waybuf_syncobj_event {
 /*
  * The kernel will write to the eventfd @fd (borrowed; it keeps a reference of its own) when @point
  * gets there, at once if it has. A registration cannot be taken back: it lasts as long as the
- * timeline does.
+ * timeline does. For timelines of one's own.
  */
 int waybuf_syncobj_eventfd(
 	struct waybuf_syncobj *syncobj, uint64_t point, enum waybuf_syncobj_event event, int fd);
+/*
+ * The same for somebody else's: it is written to twice, when
+ * @point has materialised, and when it has signalled. Whoever has got 0 calls
+ * waybuf_syncobj_unwatch() once, and says whether both have come. -EDQUOT: the payer refuses.
+ */
+int waybuf_syncobj_watch(struct waybuf_syncobj *syncobj, uint64_t point, int fd);
+void waybuf_syncobj_unwatch(struct waybuf_syncobj *syncobj, uint64_t point, bool ended);
 
 #endif

@@ -30,7 +30,8 @@
  * the fence's: contents undefined.
  *
  * Registrations stay in the kernel until they fire or the timeline goes, so a fence that is
- * watched, left and watched again keeps its eventfd and does not register twice.
+ * watched, left and watched again keeps its eventfd and does not register twice. Those that nobody
+ * waits for any more are paid for until then (syncobj_watches.h).
  */
 struct point_fence {
 	struct waybuf_fence base;
@@ -115,12 +116,9 @@ static int register_eventfd(struct point_fence *fence)
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	uint64_t point = fence->base.seqno;
-	int ret = waybuf_syncobj_eventfd(fence->syncobj, point, WAYBUF_SYNCOBJ_AVAILABLE, fd);
-	if (ret == 0)
-		ret = waybuf_syncobj_eventfd(fence->syncobj, point, WAYBUF_SYNCOBJ_SIGNALLED, fd);
+	int ret = waybuf_syncobj_watch(fence->syncobj, fence->base.seqno, fd);
 	if (ret < 0) {
-		waybuf_error("DRM_IOCTL_SYNCOBJ_EVENTFD: %s", strerror(-ret));
+		waybuf_error("a point cannot be watched: %s", strerror(-ret));
 		fd_close(&fd);
 		return ret;
 	}
@@ -172,6 +170,10 @@ static int point_set_deadline(struct waybuf_fence *base, uint64_t ns)
 static void point_release(struct waybuf_fence *base)
 {
 	struct point_fence *fence = point_fence(base);
+	/* a point that has settled has done so in the kernel, and that has written its events */
+	if (fence->eventfd >= 0)
+		waybuf_syncobj_unwatch(
+			fence->syncobj, base->seqno, waybuf_fence_known_status(base) != 0);
 	fd_close(&fence->file);
 	fd_close(&fence->eventfd);
 	waybuf_syncobj_unref(fence->syncobj);

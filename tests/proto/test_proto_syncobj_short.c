@@ -3,6 +3,8 @@
 
 #include "fake/sync.h"
 #include "fence/impl.h"
+#include "fence/wait.h"
+#include "server.h"
 #include "syncobj_kit.h"
 
 /* When *we* run short of something: the commit loses its content, nobody loses the connection. */
@@ -220,6 +222,56 @@ TEST(too_many_timelines)
 	ck_assert_ptr_nonnull(points.release);
 	waybuf_syncobj_points_finish(&points);
 	w.timeline[1] = third;
+	world_finish(&w);
+}
+
+/* Commits with an acquire point that nobody has submitted to, watched as the gate does, and dropped. */
+static int watch_and_drop(struct world *w, uint64_t acquire)
+{
+	struct waybuf_syncobj_points points;
+	struct waybuf_fence_wait wait;
+	set_acquire(w, 0, acquire);
+	set_release(w, 1, acquire);
+	ck_assert_int_eq(commit(w, true, &points), 0);
+	ck_assert_int_eq(points.error, 0);
+	waybuf_fence_wait_init(&wait);
+	int ret = waybuf_fence_wait_add(&wait, points.acquire, w->server.server->loop, NULL);
+	waybuf_fence_wait_finish(&wait);
+	waybuf_syncobj_points_finish(&points);
+	return ret;
+}
+
+/*
+ * What the kernel keeps of points that were watched cannot be taken back, so it is the client's
+ * until they are reached: two timelines, five points, and one for a release under way.
+ */
+TEST(points_that_are_never_reached)
+{
+	struct world w;
+	struct waybuf_limits limits;
+	for (int i = 0; i < WAYBUF_RESOURCE_COUNT; i++)
+		limits.max[i] = 100;
+	limits.max[WAYBUF_RESOURCE_POINTS] = 8;
+	world_init_limits(&w, &limits);
+	ck_assert(client_sync(&w.client));
+	struct waybuf_account *account = waybuf_server_client_account(
+		w.server.server, wl_resource_get_client(w.server.surface));
+	for (uint64_t i = 1; i <= 5; i++)
+		ck_assert_int_eq(watch_and_drop(&w, i), 0);
+	ck_assert_uint_eq(waybuf_account_used(account, WAYBUF_RESOURCE_POINTS), 7);
+	ck_assert_int_eq(watch_and_drop(&w, 6), -EDQUOT);
+	ck_assert_int_eq(watch_and_drop(&w, 7), -EDQUOT);
+	ck_assert_int_eq(waybuf_syncobj_signal(w.syncobj[0], 4), 0);
+	ck_assert_int_eq(watch_and_drop(&w, 8), 0);
+	ck_assert_uint_eq(waybuf_account_used(account, WAYBUF_RESOURCE_POINTS), 4);
+	/* without the timeline nobody can tell, and they are owed for a while longer */
+	wp_linux_drm_syncobj_timeline_v1_destroy(w.timeline[0]);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(waybuf_account_used(account, WAYBUF_RESOURCE_POINTS), 3);
+	int fd = -1;
+	ck_assert_int_eq(waybuf_syncobj_export(w.syncobj[0], &fd), 0);
+	w.timeline[0] = wp_linux_drm_syncobj_manager_v1_import_timeline(w.manager, fd);
+	close(fd);
 	world_finish(&w);
 }
 

@@ -285,6 +285,103 @@ TEST(watching_again_registers_once)
 	tear_down(&f);
 }
 
+/* ---- who pays for what the kernel keeps ---------------------------------------------------------- */
+
+static struct purse {
+	uint32_t left, owed, left_over;
+	int leaves;
+} purse;
+
+static int take_one(void *data)
+{
+	ck_assert_ptr_eq(data, &purse);
+	if (purse.left == 0)
+		return -EDQUOT;
+	purse.left--;
+	purse.owed++;
+	return 0;
+}
+
+static void give_back(void *data, uint32_t n)
+{
+	ck_assert_uint_le(n, purse.owed);
+	purse.owed -= n;
+	purse.left += n;
+}
+
+static void note_leave(void *data, uint32_t n)
+{
+	purse.left_over = n;
+	purse.leaves++;
+}
+
+static const struct waybuf_syncobj_payer purse_ops = {take_one, give_back, note_leave};
+
+/* Watches the point, and loses interest. */
+static int watch_and_leave(struct fixture *f, uint64_t point)
+{
+	struct watcher watcher = {0};
+	struct waybuf_fence *fence = fence_at(f, point);
+	int ret = watch(&watcher, fence, f->loop);
+	waybuf_fence_wait_finish(&watcher.wait);
+	waybuf_fence_unref(fence);
+	return ret;
+}
+
+TEST(points_that_nobody_reaches_are_paid_for)
+{
+	struct fixture f;
+	uint64_t reached;
+	set_up(&f, true);
+	purse = (struct purse){.left = 20};
+	waybuf_syncobj_set_payer(f.timeline, &purse_ops, &purse);
+	for (uint64_t point = 1; point <= 20; point++)
+		ck_assert_int_eq(watch_and_leave(&f, point), 0);
+	int ioctls = fake_kernel.ioctls, fds = harness_count_fds();
+	ck_assert_int_eq(watch_and_leave(&f, 21), -EDQUOT);
+	/* asked for, but not watched */
+	ck_assert_int_le(fake_kernel.ioctls, ioctls + 3);
+	ck_assert_int_eq(harness_count_fds(), fds);
+	ck_assert_int_eq(waybuf_syncobj_signal(f.timeline, 15), 0);
+	ck_assert_int_eq(waybuf_syncobj_query(f.timeline, &reached), 0);
+	ck_assert_uint_eq(purse.owed, 5);
+	ck_assert_int_eq(watch_and_leave(&f, 21), 0);
+	waybuf_syncobj_unref(f.timeline);
+	ck_assert_int_eq(purse.leaves, 1);
+	ck_assert_uint_eq(purse.left_over, 6);
+	ck_assert_uint_eq(purse.owed, 6);
+	f.timeline = NULL;
+	tear_down(&f);
+}
+
+TEST(a_point_that_is_reached_is_not_owed_for)
+{
+	struct fixture f;
+	struct watcher watcher = {0};
+	set_up(&f, true);
+	purse = (struct purse){.left = 1};
+	waybuf_syncobj_set_payer(f.timeline, &purse_ops, &purse);
+	struct waybuf_fence *fence = fence_at(&f, 3);
+	ck_assert_int_eq(watch(&watcher, fence, f.loop), 0);
+	ck_assert_uint_eq(purse.owed, 1);
+	ck_assert_int_eq(waybuf_syncobj_signal(f.timeline, 3), 0);
+	ck_assert_int_eq(waybuf_loop_dispatch(f.loop, 1000), 1);
+	ck_assert_int_eq(watcher.status, 1);
+	waybuf_fence_unref(fence);
+	ck_assert_uint_eq(purse.owed, 0);
+	/* the first registration stays, if the second fails */
+	for (int i = 1; i <= 2; i++) {
+		fence = fence_at(&f, 5);
+		fake_kernel.fail_in = i + 1;
+		fake_kernel.fail_errno = ENOMEM;
+		ck_assert_int_eq(watch(&watcher, fence, f.loop), -ENOMEM);
+		waybuf_fence_unref(fence);
+		ck_assert_uint_eq(purse.owed, (uint32_t)(i - 1));
+	}
+	tear_down(&f);
+	ck_assert_uint_eq(purse.left_over, 1);
+}
+
 static void take_all_fds(struct rlimit *old)
 {
 	struct rlimit limit;
