@@ -13,6 +13,7 @@
 #include "report.h"
 #include "report/info.h"
 #include "report/json.h"
+#include "syncobj.h"
 #include "trace_report.h"
 
 /*
@@ -213,11 +214,17 @@ static void snapshot_why(
 	struct waybuf_server_monitor *monitor, struct waybuf_report *report, const char *argument)
 {
 	uint32_t id;
-	if (!monitor->options.why)
+	if (!monitor->options.why) {
 		report_fail(report, WAYBUF_REASON_UNSUPPORTED, "this server shows nothing");
-	else if (!parse_id(argument, &id))
+		return;
+	}
+	if (!parse_id(argument, &id)) {
 		report_fail(report, WAYBUF_REASON_UNSUPPORTED, "the argument is an id");
-	else if (monitor->options.why(monitor->options.data, report, id))
+		return;
+	}
+	bool found = monitor->options.why(monitor->options.data, report, id);
+	found |= release_points_report(monitor->server, report, id);
+	if (found)
 		report_send(report);
 	else
 		report_fail(report, WAYBUF_REASON_CLOSED, "there is no such surface or buffer");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +10,8 @@
 #include "core/manager.h"
 #include "fence/impl.h"
 #include "fence/wait.h"
+#include "report.h"
+#include "report/json.h"
 #include "syncobj.h"
 #include "trace/trace.h"
 #include "util/log.h"
@@ -209,6 +213,37 @@ int release_point_create(struct waybuf_server *server, struct waybuf_account *ac
 	wl_list_insert(&server->release_points, &release->link);
 	*out = release;
 	return 0;
+}
+
+static void report_point(const struct waybuf_release_point *release, struct waybuf_report *report)
+{
+	char fence[128] = "its timeline", text[192];
+	struct json_builder builder;
+	if (release->n_fences > 0)
+		waybuf_fence_describe(release->fences[release->n_fences - 1], fence, sizeof(fence));
+	snprintf(text, sizeof(text), "its release point %" PRIu64 " waits for %s", release->point,
+		fence);
+	json_begin(&builder);
+	json_add_string(&builder, builder.root, "type", "why");
+	json_add_number(&builder, builder.root, "pid", (uint64_t)release->who.client);
+	json_add_number(&builder, builder.root, "buffer", release->who.buffer);
+	json_add_string(&builder, builder.root, "state", text);
+	json_add_string(&builder, builder.root, "owed_by", "whoever reads it until then");
+	report_add(report, json_finish(&builder));
+}
+
+bool release_points_report(
+	struct waybuf_server *server, struct waybuf_report *report, uint32_t buffer)
+{
+	const struct waybuf_release_point *release;
+	bool found = false;
+	wl_list_for_each(release, &server->release_points, link) {
+		if (release->who.buffer != buffer || release->readers > 0)
+			continue;
+		report_point(release, report);
+		found = true;
+	}
+	return found;
 }
 
 void release_points_finish(struct waybuf_server *server)

@@ -65,6 +65,13 @@ int syncobj_surface_create(struct waybuf_server_syncobj *syncobj, struct wl_clie
 int release_point_create(struct waybuf_server *server, struct waybuf_account *account,
 	struct waybuf_syncobj *syncobj, const struct waybuf_trace_event *who,
 	struct waybuf_release_point **out);
+/*
+ * Adds to a `why` report what release points of buffers with this id wait for, now that all readers
+ * have let go: {"type": "why", "pid": 12, "buffer": 9, "state": "its release point 7 waits for ...",
+ * "owed_by": "..."}. False: there are none.
+ */
+bool release_points_report(
+	struct waybuf_server *server, struct waybuf_report *report, uint32_t buffer);
 /* The server goes, and with it all readers: what still waits is signalled. */
 void release_points_finish(struct waybuf_server *server);
 

@@ -165,7 +165,8 @@ enum ctl_status ctl_why(const char *display, const char *id, bool json)
 		puts(json_object_to_json_string_ext(document, JSON_C_TO_STRING_PRETTY));
 	for (size_t i = 0; !json && i < json_object_array_length(objects); i++) {
 		struct json_object *why = json_object_array_get_idx(objects, i);
-		printf("surface %u of process %u", (unsigned)number(why, "surface"),
+		const char *what = json_object_object_get(why, "buffer") ? "buffer" : "surface";
+		printf("%s %u of process %u", what, (unsigned)number(why, what),
 			(unsigned)number(why, "pid"));
 		if (json_object_object_get(why, "shows"))
 			printf(", shows buffer %u", (unsigned)number(why, "shows"));

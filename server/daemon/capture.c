@@ -63,7 +63,7 @@ static void unchoose(struct capture *capture)
 static bool may_start(const struct output *output)
 {
 	const struct capture *capture = output->capture;
-	return capture && !capture->writing && capture->copies == 0 && waiting(capture);
+	return capture && !capture->writing && wl_list_empty(&capture->copies) && waiting(capture);
 }
 
 /* One copy is over; job->data is the capture. */
@@ -73,8 +73,8 @@ static void handle_copied(struct render_job *base, int error)
 	struct capture *capture = base->data;
 	capture_copy_finish(copy, error, capture->output->flip_ns);
 	scene_destroy(copy->scene);
+	wl_list_remove(&copy->link);
 	free(copy);
-	capture->copies--;
 	capture_poke(capture->output);
 }
 
@@ -153,7 +153,7 @@ static void start_copy(struct capture *capture, struct capture_frame *frame, boo
 	if (ret == 0)
 		ret = render_start(capture->output->daemon->worker, &copy->job);
 	if (ret == 0) {
-		capture->copies++;
+		wl_list_insert(&capture->copies, &copy->link);
 		return;
 	}
 	capture_copy_finish(copy, ret, 0);
@@ -269,6 +269,7 @@ bool capture_create(struct output *output)
 	capture->output = output;
 	wl_list_init(&capture->frames);
 	wl_list_init(&capture->served);
+	wl_list_init(&capture->copies);
 	output->capture = capture;
 	return capture_globals_create(capture);
 }

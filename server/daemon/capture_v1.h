@@ -12,7 +12,7 @@ struct capture {
 	struct wl_list frames; // capture_frame.link, those that wait
 	struct wl_list served; // capture_frame.link, those the capture under way is for
 	bool writing; /* a commit with a writeback is not over */
-	unsigned copies; /* that the worker has not finished */
+	struct wl_list copies; // capture_copy.link, those that the worker has not finished
 	bool no_writeback;
 	struct waybuf_kms_dumb *dumb; /* what the writeback connector writes into */
 	uint64_t sequence; /* of the picture on the screen */
@@ -44,6 +44,7 @@ struct capture_copy {
 	struct capture_frame *frame; /* NULL once the client has destroyed it */
 	struct shm_buffer *buffer;
 	uint64_t sequence;
+	struct wl_list link; // capture.copies
 };
 
 bool capture_globals_create(struct capture *capture);

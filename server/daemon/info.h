@@ -19,13 +19,20 @@ struct waybuf_report;
  */
 void info_report(void *data, struct waybuf_report *report);
 
+struct json_builder;
+struct surface;
+/* "plane" or "why": where its last frame was shown; neither: nowhere so far. */
+void info_add_place(struct json_builder *builder, const struct surface *surface);
+
 /*
- * A `why` report: what surfaces with this id, or with a buffer of this id, wait for. False: there
- * are none.
+ * why.c: a `why` report, about surfaces with this id or with a buffer of this id, and about whoever
+ * has not let go of such a buffer. False: there are none.
  *
  *	{"type": "why", "pid": 12, "surface": 7, "shows": 9, "state": "waits for ...",
  *	 "owed_by": "the client, ...", "why": "its memory is wl_shm, which no plane reads"}
- * with "plane", the number of a plane, instead of "why" if it is on one.
+ * with "plane", the number of a plane, instead of "why" if it is on one; and
+ *	{"type": "why", "pid": 12, "buffer": 9, "state": "is shown on plane 33",
+ *	 "owed_by": "the display, by its next flip"}
  */
 bool info_why(void *data, struct waybuf_report *report, uint32_t id);
 

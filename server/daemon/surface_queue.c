@@ -133,9 +133,9 @@ static int submit(struct surface_commit *commit, submit_func func)
 	if (gone)
 		return -EALREADY;
 	commit->gone = NULL;
-	/* the gate has references of its own */
+	/* it has said so once; the fences are kept for whoever asks why */
 	wl_list_for_each(part, &commit->parts, commit_link)
-		set_fences(part, &no_fences);
+		part->fences.error = 0;
 	return ret;
 }
 
@@ -220,6 +220,8 @@ static void fold_part(struct surface_part *older, struct surface_commit *commit)
 	}
 	if (newer->state.changes & SURFACE_BUFFER)
 		trace(older, WAYBUF_TRACE_DISCARD, 0);
+	else
+		set_fences(newer, &older->fences);
 	surface_state_fold_older(&newer->state, &older->state);
 	part_destroy(older);
 }

@@ -40,7 +40,7 @@ struct surface_part {
 	struct surface_commit *commit;
 	struct surface *surface;
 	struct surface_state state;
-	struct surface_fences fences; /* referenced, until the gate has them */
+	struct surface_fences fences; /* referenced */
 	bool kept; /* has waited for a parent's commit */
 	struct wl_list commit_link; // surface_commit.parts
 	struct wl_list link; // surface.parts

@@ -51,12 +51,25 @@ static const char *text_of(struct json_object *object, const char *key)
 
 /* ---- why ----------------------------------------------------------------------------------- */
 
+/* Others are about who has the buffer. */
+static struct json_object *only_surface(struct json_object *objects)
+{
+	struct json_object *found = NULL;
+	for (size_t i = 0; i < json_object_array_length(objects); i++) {
+		struct json_object *why = json_object_array_get_idx(objects, i);
+		if (!json_object_object_get(why, "surface"))
+			continue;
+		ck_assert_ptr_null(found);
+		found = why;
+	}
+	ck_assert_ptr_nonnull(found);
+	return found;
+}
+
 static void check_why(FILE *ctl, const char *state, const char *debtor)
 {
 	struct json_object *document = finish_ctl(ctl);
-	struct json_object *objects = json_object_object_get(document, "objects");
-	ck_assert_uint_eq(json_object_array_length(objects), 1);
-	struct json_object *why = json_object_array_get_idx(objects, 0);
+	struct json_object *why = only_surface(json_object_object_get(document, "objects"));
 	ck_assert_msg(strstr(text_of(why, "state"), state), "%s", text_of(why, "state"));
 	ck_assert_msg(strstr(text_of(why, "owed_by"), debtor), "%s", text_of(why, "owed_by"));
 	ck_assert_int_eq(json_object_get_int(json_object_object_get(why, "pid")), (int)getpid());
@@ -116,6 +129,52 @@ TEST(why_a_surface_waits)
 	ck_assert_int_eq(sw_sync_advance(s.timeline, 1), 0);
 	calm_down(&s);
 	check_why(start_why(&s, surface), "waits for no fence", "the client, by its next commit");
+	end(&s);
+}
+
+/* The answer has a line about the buffer with that state and debtor. */
+static void check_reader(
+	const struct scenario *s, uint32_t buffer, const char *state, const char *debtor)
+{
+	bool found = false;
+	struct json_object *document = finish_ctl(start_why(s, buffer));
+	struct json_object *objects = json_object_object_get(document, "objects");
+	for (size_t i = 0; i < json_object_array_length(objects); i++) {
+		struct json_object *why = json_object_array_get_idx(objects, i);
+		if (!json_object_object_get(why, "buffer"))
+			continue;
+		ck_assert_uint_eq(
+			json_object_get_uint64(json_object_object_get(why, "buffer")), buffer);
+		ck_assert_int_eq(
+			json_object_get_int(json_object_object_get(why, "pid")), (int)getpid());
+		found |= strstr(text_of(why, "state"), state) &&
+			strcmp(text_of(why, "owed_by"), debtor) == 0;
+	}
+	ck_assert_msg(found, "%s", json_object_to_json_string(document));
+	json_object_put(document);
+}
+
+/* A client that waits for a buffer to come back: who still has it? */
+TEST(why_a_buffer_is_not_released)
+{
+	struct scenario s;
+	char arguments[32];
+	begin(&s);
+	show_first(&s);
+	check_reader(&s, id_of(s.pictures[0].buffer), "is shown on plane ",
+		"the client, by its next commit");
+	set_points(&s, 1, 1, 1);
+	window_commit(&s.window, &s.pictures[1]);
+	ck_assert(client_wait(&s.client, &s.window.presented, 2, PATIENCE_MS));
+	/* it is displaced, and nobody has it */
+	snprintf(arguments, sizeof(arguments), "why %u 2>&1", id_of(s.pictures[0].buffer));
+	FILE *ctl = start_ctl(&s, arguments);
+	char text[256] = "";
+	ck_assert_uint_gt(fread(text, 1, sizeof(text) - 1, ctl), 0);
+	ck_assert_int_ne(pclose(ctl), 0);
+	ck_assert_ptr_nonnull(strstr(text, "there is no such surface or buffer"));
+	check_reader(&s, id_of(s.pictures[1].buffer), "is shown on plane ",
+		"the client, by its next commit");
 	end(&s);
 }
 
