@@ -97,7 +97,7 @@ tests_tally()
 
 command_test()
 {
-	local tb_logs=() name unit=(--no-suite guest --no-suite soak --no-suite bench)
+	local tb_logs=() name guest=(--suite guest) unit=(--no-suite guest --no-suite soak --no-suite bench)
 
 	setup
 	for name in asan clang bare; do
@@ -106,10 +106,11 @@ command_test()
 	if [ "$tb_on_host" = no ]; then
 		tb_variant=plain
 		suite_beside 'guest tests: a kernel without sync objects' \
-			machine_run asan guest-plain --suite guest
+			machine_run asan guest-plain --suite guest --no-suite sync-kernel
 		tb_variant=syncobj
+		guest+=(--no-suite plain-kernel)
 	fi
-	suite_beside 'guest tests: gcc with sanitizers' machine_run asan guest --suite guest
+	suite_beside 'guest tests: gcc with sanitizers' machine_run asan guest "${guest[@]}"
 	suite 'unit tests: gcc with sanitizers' tests_native asan native "${unit[@]}"
 	suite 'unit tests: clang' tests_native clang native "${unit[@]}"
 	suite 'unit tests: without optional features' tests_native bare native "${unit[@]}"
