@@ -5,6 +5,7 @@
 
 #include <wayland-server-core.h>
 
+#include "core/cpu_access.h"
 #include "daemon.h"
 #include "fence/impl.h"
 #include "frame.h"
@@ -78,6 +79,8 @@ static int begin_use(struct frame *frame, struct waybuf_syncobj_points *points)
 	int ret = waybuf_use_begin(frame->resource, &frame->use);
 	if (ret < 0)
 		return ret;
+	frame->owner = (uintptr_t)waybuf_server_client_account(
+		frame->server, wl_resource_get_client(frame->resource));
 	frame->follows = waybuf_server_buffer_get_info(frame->resource, &info) == 0 && info.follows;
 	if (points->is_explicit)
 		waybuf_use_set_explicit(frame->use);
@@ -100,7 +103,6 @@ static void describe(struct frame *frame, const struct surface *surface)
 {
 	pid_t pid = 0;
 	wl_client_get_credentials(wl_resource_get_client(surface->resource), &pid, NULL, NULL);
-	frame->server = surface->daemon->server;
 	frame->who = (struct waybuf_trace_event){
 		.client = pid,
 		.surface = wl_resource_get_id(surface->resource),
@@ -116,6 +118,7 @@ int frame_create(struct surface *surface, struct wl_resource *buffer,
 		return -ENOMEM;
 	frame->refs = frame->readers = 1;
 	frame->serial = ++surface->daemon->n_frames;
+	frame->server = surface->daemon->server;
 	frame->resource = buffer;
 	frame->shm = shm_buffer_from_resource(buffer);
 	if (frame->shm) {
@@ -263,6 +266,7 @@ int frame_prepare_cpu(struct frame *frame)
 			fd_close(&memory->fd);
 			return ret;
 		}
+		backing->cpu[backing->n_memory]->owner = frame->owner;
 		backing->n_memory++;
 	}
 	return 0;

@@ -18,7 +18,7 @@ static const struct waybuf_limits default_limits = {
 			[WAYBUF_RESOURCE_POOLS] = 16384,
 			[WAYBUF_RESOURCE_ATTACHMENTS] = 16384,
 			[WAYBUF_RESOURCE_MAPS] = 256,
-			[WAYBUF_RESOURCE_POINTS] = 1024,
+			[WAYBUF_RESOURCE_POINTS] = 4096,
 		},
 };
 

@@ -32,15 +32,17 @@ int unbounded_sync(int fd, uint64_t flags)
 struct call {
 	int fd;
 	uint64_t flags;
+	uintptr_t owner;
 	int error;
 	enum { CALL_QUEUED, CALL_RUNNING, CALL_DONE, CALL_ABANDONED } state;
-	struct waybuf_list link; // crew.queued
+	struct waybuf_list link; // crew.queued or crew.stuck
 };
 
 static struct {
 	pthread_mutex_t lock; /* what follows, and the state of calls */
 	pthread_cond_t work, done;
 	struct waybuf_list queued; // call.link
+	struct waybuf_list stuck; // call.link, those that were abandoned and are not over
 	unsigned threads;
 	unsigned idle; /* threads that wait and have not been given a call */
 } crew = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -54,6 +56,7 @@ static void init_crew(void)
 	pthread_cond_init(&crew.done, &attributes);
 	pthread_condattr_destroy(&attributes);
 	waybuf_list_init(&crew.queued);
+	waybuf_list_init(&crew.stuck);
 }
 
 static struct timespec in_ms(int ms)
@@ -76,12 +79,14 @@ static void call_destroy(struct call *call)
 }
 
 /* With an fd of its own, because the caller's may be closed while the call is stuck. */
-static int call_create(int fd, uint64_t flags, struct call **out)
+static int call_create(int fd, uint64_t flags, uintptr_t owner, struct call **out)
 {
 	struct call *call = calloc(1, sizeof(*call));
 	if (!call)
 		return -ENOMEM;
 	call->flags = flags;
+	call->owner = owner;
+	waybuf_list_init(&call->link);
 	call->fd = fd_dup(fd);
 	if (call->fd < 0) {
 		int error = call->fd;
@@ -132,6 +137,7 @@ static void run_call(struct call *call)
 		pthread_cond_broadcast(&crew.done);
 		return;
 	}
+	waybuf_list_remove(&call->link);
 	pthread_mutex_unlock(&crew.lock);
 	undo(call);
 	pthread_mutex_lock(&crew.lock);
@@ -206,6 +212,7 @@ static int hand_over(struct call *call, int timeout_ms)
 	}
 	if (call->state == CALL_RUNNING) {
 		call->state = CALL_ABANDONED;
+		waybuf_list_append(&crew.stuck, &call->link);
 		return -ETIMEDOUT;
 	}
 	/* the thread that was to take it finds nothing, and waits for the next */
@@ -215,16 +222,26 @@ static int hand_over(struct call *call, int timeout_ms)
 	return -ETIMEDOUT;
 }
 
-int bounded_sync(int fd, uint64_t flags, int timeout_ms)
+/* With the lock held. To end a bracket waits for nobody's fences. */
+static bool has_its_share(const struct call *call)
+{
+	const struct call *stuck;
+	unsigned n = 0;
+	waybuf_list_for_each(stuck, &crew.stuck, link)
+		n += stuck->owner == call->owner;
+	return call->owner && !(call->flags & DMA_BUF_SYNC_END) && n >= BOUNDED_SYNC_STUCK;
+}
+
+int bounded_sync(int fd, uint64_t flags, uintptr_t owner, int timeout_ms)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct call *call;
 	pthread_once(&once, init_crew);
-	int error = call_create(fd, flags, &call);
+	int error = call_create(fd, flags, owner, &call);
 	if (error < 0)
 		return error;
 	pthread_mutex_lock(&crew.lock);
-	error = find_thread();
+	error = has_its_share(call) ? -EBUSY : find_thread();
 	if (error == 0)
 		error = hand_over(call, timeout_ms);
 	else

@@ -14,16 +14,22 @@
  * lets it, with an fd of its own, and undoes what nobody wants any more. There are at most
  * BOUNDED_SYNC_THREADS of them, they exist while they have work and a second longer, and they take
  * no signals.
+ *
+ * Somebody who puts a fence at the last moment onto one dma-buf after the other could have all of
+ * them, and 250 ms of everybody's worker each time. So an *owner* leaves BOUNDED_SYNC_STUCK behind
+ * at most, and is refused at once until one of these is back.
  */
 #define BOUNDED_SYNC_THREADS 16
+#define BOUNDED_SYNC_STUCK 4
 
 /*
  * Makes the call with enum dma_buf_sync flags on @fd (borrowed), restarted as it has to be, from any
- * thread. 0, the errno of the ioctl or of dup(), -ENOMEM; -EAGAIN: no thread can be had; -EBUSY: all
- * of them are stuck; -ETIMEDOUT: not within @timeout_ms. After that a START that succeeds late is
- * ended at once.
+ * thread. @owner says whose memory it is, by any number; 0: nobody's who could mean harm. 0, the
+ * errno of the ioctl or of dup(), -ENOMEM; -EAGAIN: no thread can be had; -EBUSY: all of them are
+ * stuck, or the owner's share is (which does not hold for END); -ETIMEDOUT: not within @timeout_ms.
+ * After that a START that succeeds late is ended at once.
  */
-int bounded_sync(int fd, uint64_t flags, int timeout_ms);
+int bounded_sync(int fd, uint64_t flags, uintptr_t owner, int timeout_ms);
 
 /* The same on this thread, for as long as it takes. 0 or the errno of the ioctl. */
 int unbounded_sync(int fd, uint64_t flags);

@@ -72,7 +72,7 @@ static int tell_kernel(struct waybuf_cpu *cpu, uint64_t flags, bool bounded)
 {
 	if (cpu->memory.kind != WAYBUF_MEMORY_DMABUF)
 		return 0;
-	int error = bounded ? bounded_sync(cpu->memory.fd, flags, CPU_SYNC_MS)
+	int error = bounded ? bounded_sync(cpu->memory.fd, flags, cpu->owner, CPU_SYNC_MS)
 			    : unbounded_sync(cpu->memory.fd, flags);
 	if (error < 0)
 		waybuf_error("%s: DMA_BUF_IOCTL_SYNC: %s", cpu->name, strerror(-error));

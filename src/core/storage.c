@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/account.h"
+#include "core/cpu_access.h"
 #include "core/storage.h"
 #include "exporter/exporter.h"
 #include "util/checked.h"
@@ -275,6 +276,8 @@ int waybuf_storage_cpu(struct waybuf_storage *storage, uint32_t slot, struct way
 		error = waybuf_cpu_create(&storage->layout.memory[slot], storage->layout.exporter,
 			0, &storage->cpu[slot]);
 	*out = storage->cpu[slot];
+	if (error == 0)
+		(*out)->owner = (uintptr_t)storage->account;
 	return error;
 }
 

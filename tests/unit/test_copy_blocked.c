@@ -221,10 +221,10 @@ TEST(a_fence_at_the_last_moment)
 }
 
 /* Until @n are. A call is taken back if no thread has begun with it in time; and one may have begun. */
-static void block_threads(int fd, unsigned n)
+static void block_threads(int fd, uintptr_t owner, unsigned n)
 {
 	for (int i = 0; i < 1000 && kernel.blocked < n; i++) {
-		int ret = bounded_sync(fd, DMA_BUF_SYNC_READ, 20);
+		int ret = bounded_sync(fd, DMA_BUF_SYNC_READ, owner, 20);
 		ck_assert(ret == -ETIMEDOUT || ret == -EBUSY);
 		if (ret == -EBUSY)
 			usleep(2000);
@@ -239,18 +239,40 @@ TEST(only_so_many_are_left_behind)
 	ck_assert(fd >= 0 && other >= 0);
 	int fds = harness_count_fds();
 	kernel.memory = inode(fd);
-	block_threads(fd, BOUNDED_SYNC_THREADS - 1);
-	ck_assert_int_eq(bounded_sync(other, DMA_BUF_SYNC_READ, 2000), 0);
-	block_threads(fd, BOUNDED_SYNC_THREADS);
-	ck_assert_int_eq(bounded_sync(other, DMA_BUF_SYNC_READ, 2000), -EBUSY);
+	block_threads(fd, 0, BOUNDED_SYNC_THREADS - 1);
+	ck_assert_int_eq(bounded_sync(other, DMA_BUF_SYNC_READ, 0, 2000), 0);
+	block_threads(fd, 0, BOUNDED_SYNC_THREADS);
+	ck_assert_int_eq(bounded_sync(other, DMA_BUF_SYNC_READ, 0, 2000), -EBUSY);
 	ck_assert_uint_eq(kernel.blocked, BOUNDED_SYNC_THREADS);
 	release();
 	wait_idle(BOUNDED_SYNC_THREADS);
 	for (int i = 0; i < 1000 && harness_count_fds() > fds; i++)
 		usleep(2000);
 	ck_assert_int_eq(harness_count_fds(), fds);
-	ck_assert_int_eq(bounded_sync(other, DMA_BUF_SYNC_READ, 2000), 0);
-	ck_assert_int_eq(bounded_sync(-1, DMA_BUF_SYNC_READ, 2000), -EBADF);
+	ck_assert_int_eq(bounded_sync(other, DMA_BUF_SYNC_READ, 0, 2000), 0);
+	ck_assert_int_eq(bounded_sync(-1, DMA_BUF_SYNC_READ, 0, 2000), -EBADF);
+	close(fd);
+	close(other);
+}
+
+/* One owner cannot have them all, and may end what it has begun. */
+TEST(an_owner_has_its_share)
+{
+	enum { HOSTILE = 7, NEIGHBOUR = 8 };
+	int fd = memfd_create("stuck", MFD_CLOEXEC), other = memfd_create("other", MFD_CLOEXEC);
+	ck_assert(fd >= 0 && other >= 0);
+	kernel.memory = inode(fd);
+	block_threads(fd, HOSTILE, BOUNDED_SYNC_STUCK);
+	/* at once, whatever the memory */
+	ck_assert_int_eq(bounded_sync(fd, DMA_BUF_SYNC_READ, HOSTILE, 100000), -EBUSY);
+	ck_assert_int_eq(bounded_sync(other, DMA_BUF_SYNC_READ, HOSTILE, 100000), -EBUSY);
+	ck_assert_int_eq(
+		bounded_sync(other, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ, HOSTILE, 2000), 0);
+	ck_assert_int_eq(bounded_sync(other, DMA_BUF_SYNC_READ, NEIGHBOUR, 2000), 0);
+	release();
+	/* with the one above */
+	wait_idle(BOUNDED_SYNC_STUCK + 1);
+	ck_assert_int_eq(bounded_sync(other, DMA_BUF_SYNC_READ, HOSTILE, 2000), 0);
 	close(fd);
 	close(other);
 }
