@@ -122,13 +122,15 @@ static void crowd_finish(struct crowd *crowd)
 	}
 }
 
-static void crowd_commit(struct crowd *crowd, struct scenario *s, struct picture *picture)
+/* On points of the @round th four thousand million. */
+static void crowd_commit(
+	struct crowd *crowd, struct scenario *s, struct picture *picture, uint32_t round)
 {
 	for (uint32_t i = 0; i < CROWD; i++) {
 		wp_linux_drm_syncobj_surface_v1_set_acquire_point(
-			crowd->points[i], s->points.acquire_proxy, 1, i);
+			crowd->points[i], s->points.acquire_proxy, round, i);
 		wp_linux_drm_syncobj_surface_v1_set_release_point(
-			crowd->points[i], s->points.release_proxy[2], 2, i);
+			crowd->points[i], s->points.release_proxy[2], round, i);
 		wl_surface_attach(crowd->surfaces[i], picture->buffer, 0, 0);
 		wl_surface_commit(crowd->surfaces[i]);
 	}
@@ -149,13 +151,17 @@ TEST(crowd_of_pending_points_costs_others_nothing)
 		ck_assert_int_lt(attempts++, ATTEMPTS);
 		without = refreshes(&s.window, s.pictures);
 		/* they wait for a second, in which 30 frames fit */
-		crowd_commit(&crowd, &s, &s.pictures[2]);
+		crowd_commit(&crowd, &s, &s.pictures[2], (uint32_t)attempts);
 		with = refreshes(&s.window, s.pictures);
 		printf("# 30 frames took %u refreshes, with %d pending points %u\n", without, CROWD,
 			with);
 		fflush(stdout);
 		/* until all are given up: a client may not have more points than that */
 		ck_assert(!client_wait(&s.client, &never, 1, 1200));
+		/* and until they are reached, they count */
+		ck_assert_int_eq(waybuf_syncobj_signal(s.points.acquire,
+					 ((uint64_t)attempts << 32) + CROWD),
+			0);
 		/* a tenth, and what a machine takes that is not quite idle */
 	} while (with > without + without / 10 + 2);
 	ck_assert(!daemon_said(&s.daemon, "cannot be watched"));
