@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fence/impl.h"
 #include "linux-drm-syncobj-v1-server-protocol.h"
 #include "syncobj.h"
 #include "util/log.h"
@@ -175,12 +176,31 @@ static int check_points(struct syncobj_surface *surface, struct wl_resource *buf
 	return 0;
 }
 
+/* Replaces @fence, which has signalled, if the work failed. Point 0 has no work. */
+static int check_error(struct waybuf_syncobj *syncobj, uint64_t point, struct waybuf_fence **fence)
+{
+	struct waybuf_fence *failed;
+	int error = 0;
+	int ret = point ? waybuf_syncobj_point_error(syncobj, point, &error) : 0;
+	if (ret == 0 && error < 0)
+		ret = waybuf_fence_failed(error, &failed);
+	if (ret == 0 && error == 0)
+		return 0;
+	waybuf_fence_unref(*fence);
+	*fence = ret == 0 ? failed : NULL;
+	return ret;
+}
+
 static int take_acquire(struct syncobj_surface *surface, struct waybuf_fence **out)
 {
 	struct waybuf_syncobj *syncobj;
+	uint64_t point = surface->acquire.value;
 	int ret = syncobj_timeline_get(surface->acquire.timeline, &syncobj);
 	if (ret == 0)
-		ret = waybuf_syncobj_fence(syncobj, surface->acquire.value, out);
+		ret = waybuf_syncobj_fence(syncobj, point, out);
+	if (ret == 0 && surface->syncobj->options.check_errors &&
+		waybuf_fence_known_status(*out) == 1)
+		ret = check_error(syncobj, point, out);
 	return ret;
 }
 

@@ -410,6 +410,12 @@ struct waybuf_server_syncobj_options {
 	 * explicit synchronisation. NULL: none does.
 	 */
 	bool (*supports)(void *data, struct wl_resource *wl_buffer);
+	/**
+	 * See that the work of an acquire point ended in an error also where it had signalled before
+	 * the commit: the kernel tells that by a sync_file only, so each such commit costs two ioctls
+	 * and a close() more. False: what such work has left in the buffer is shown.
+	 */
+	bool check_errors;
 };
 
 /**
@@ -453,7 +459,7 @@ struct waybuf_syncobj_points {
  * deadline.
  *
  * A point that has signalled costs one ioctl. That the work of such a point ended in an error is
- * not seen.
+ * not seen, unless options.check_errors is set: then the acquire fence ends in it.
  */
 WAYBUF_EXPORT int waybuf_syncobj_surface_commit(
 	struct wl_resource *surface, struct wl_resource *buffer, struct waybuf_syncobj_points *out);

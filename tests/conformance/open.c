@@ -150,6 +150,27 @@ static void ends_in_an_error(void)
 	client_alive(&scene.client);
 }
 
+/* The same, and it was over before the commit: only the kernel's sync_file of the point tells. */
+static void ended_in_an_error(void)
+{
+	struct scene scene;
+	int sw_sync = sw_sync_open();
+	if (sw_sync < 0)
+		SKIP("no fences to be had that fail: sw_sync is not there, or not for us");
+	scene_show(&scene, 3);
+	int fence = sw_sync_fence(sw_sync, 1);
+	timeline_put(&scene.buffers[1].acquire, 1, fence);
+	close(fence);
+	close(sw_sync);
+	struct commit *commit = submit(&scene.window, &scene.buffers[1], 1, 1);
+	client_wait(&scene.client, &commit->shown, 1, LONG_MS / 4);
+	INFO("a buffer whose fence had ended in an error before the commit is %s",
+		timeline_signalled(&scene.buffers[1].release) ? "not shown, and released"
+			: commit->shown                       ? "shown"
+							      : "not shown");
+	client_alive(&scene.client);
+}
+
 /* ---- smaller things -------------------------------------------------------------------------- */
 
 /* Two imports of one timeline: can the server tell? */
@@ -191,6 +212,8 @@ const struct conformance_case open_cases[] = {
 	{"open/never_signals", "a fence that never signals is not shown", never_signals},
 	{"open/ends_in_an_error", "a fence that ends in an error leaves the server alive",
 		ends_in_an_error},
+	{"open/ended_in_an_error", "and one that had ended in one before the commit",
+		ended_in_an_error},
 	{"open/imported_twice", "one timeline under two names", imported_twice},
 	{"open/release_point_zero", "release point 0 raises no error", release_point_zero},
 	{0},

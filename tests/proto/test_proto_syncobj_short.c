@@ -4,7 +4,7 @@
 #include "fake/sync.h"
 #include "fence/impl.h"
 #include "fence/wait.h"
-#include "server.h"
+#include "syncobj.h"
 #include "syncobj_kit.h"
 
 /* When *we* run short of something: the commit loses its content, nobody loses the connection. */
@@ -222,6 +222,67 @@ TEST(too_many_timelines)
 	ck_assert_ptr_nonnull(points.release);
 	waybuf_syncobj_points_finish(&points);
 	w.timeline[1] = third;
+	world_finish(&w);
+}
+
+/* ---- work that failed before the commit ------------------------------------------------------------ */
+
+static int commit_failed_work(struct world *w, uint64_t point, struct waybuf_syncobj_points *points)
+{
+	int id = fake_fence(), fd = fake_sync_file(&id, 1);
+	ck_assert_int_eq(waybuf_syncobj_import_point(w->syncobj[0], point, fd), 0);
+	close(fd);
+	fake_fence_settle(id, -ECANCELED, 1);
+	set_acquire(w, 0, point);
+	set_release(w, 1, point);
+	ck_assert_int_eq(commit(w, true, points), 0);
+	return points->acquire ? waybuf_fence_status(points->acquire) : 0;
+}
+
+TEST(errors_are_seen_where_that_was_asked_for)
+{
+	struct world w;
+	struct waybuf_syncobj_points points;
+	world_init(&w);
+	ck_assert_int_eq(commit_failed_work(&w, 1, &points), 1);
+	waybuf_syncobj_points_finish(&points);
+	w.global->options.check_errors = true;
+	int fds = harness_count_fds();
+	ck_assert_int_eq(commit_failed_work(&w, 2, &points), -ECANCELED);
+	ck_assert_int_eq(points.error, 0);
+	ck_assert_int_eq(harness_count_fds(), fds);
+	waybuf_syncobj_points_finish(&points);
+	/* what has succeeded, and what nobody had to do, is as before */
+	ck_assert_int_eq(waybuf_syncobj_signal(w.syncobj[0], 3), 0);
+	for (uint64_t point = 0; point <= 3; point += 3) {
+		set_acquire(&w, 0, point);
+		set_release(&w, 1, 3 + point);
+		ck_assert_int_eq(commit(&w, true, &points), 0);
+		ck_assert_int_eq(waybuf_fence_status(points.acquire), 1);
+		waybuf_syncobj_points_finish(&points);
+	}
+	world_finish(&w);
+}
+
+TEST(errors_that_cannot_be_seen)
+{
+	struct world w;
+	struct waybuf_syncobj_points points;
+	world_init(&w);
+	w.global->options.check_errors = true;
+	ck_assert_int_eq(waybuf_syncobj_signal(w.syncobj[0], 1), 0);
+	set_acquire(&w, 0, 1);
+	set_release(&w, 1, 1);
+	wl_surface_attach(w.surface, w.buffer, 0, 0);
+	wl_surface_commit(w.surface);
+	ck_assert(client_sync(&w.client));
+	/* the query, and the export that tells */
+	fail_next(2, EMFILE);
+	ck_assert_int_eq(
+		waybuf_syncobj_surface_commit(w.server.surface, w.server.committed, &points), 0);
+	ck_assert_int_eq(points.error, -EMFILE);
+	ck_assert_ptr_null(points.acquire);
+	waybuf_syncobj_points_finish(&points);
 	world_finish(&w);
 }
 
