@@ -37,6 +37,8 @@ _Noreturn static void run(char *const command[], const char *socket)
 	if (inherited.rlim_max)
 		setrlimit(RLIMIT_NOFILE, &inherited);
 	setenv("WAYLAND_DISPLAY", socket, 1);
+	/* the service manager listens to us, not to it */
+	unsetenv("NOTIFY_SOCKET");
 	execvp(command[0], command);
 	int error = errno;
 	fprintf(stderr, "waybufd: cannot run %s: %s\n", command[0], strerror(error));

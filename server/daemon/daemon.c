@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "capture.h"
 #include "daemon.h"
@@ -13,6 +14,7 @@
 #include "output.h"
 #include "planes.h"
 #include "presentation.h"
+#include "service.h"
 #include "shm.h"
 #include "socket.h"
 #include "subsurface.h"
@@ -166,13 +168,35 @@ bool daemon_init(struct daemon *daemon, const struct options *options)
 	return create_base(daemon);
 }
 
+static bool listen_on(struct daemon *daemon, int fd)
+{
+	if (daemon->options->socket)
+		fputs("waybufd: the service manager passed a socket: leave --socket out\n", stderr);
+	else if (wl_display_add_socket_fd(daemon->display, fd) == 0)
+		return true;
+	else
+		failed("the socket of the service manager cannot be used", -ENOMEM);
+	close(fd);
+	return false;
+}
+
+static bool listen_for_clients(struct daemon *daemon)
+{
+	int fd;
+	if (!service_take_socket(&fd, &daemon->socket))
+		return false;
+	if (fd >= 0)
+		return listen_on(daemon, fd);
+	daemon->socket = socket_listen(daemon->display, daemon->options->socket);
+	return daemon->socket != NULL;
+}
+
 bool daemon_start(struct daemon *daemon)
 {
 	if (!gpu_check_environment())
 		return false;
 	/* first, because it can fail without a flicker; nobody is accepted before the loop runs */
-	daemon->socket = socket_listen(daemon->display, daemon->options->socket);
-	if (!daemon->socket)
+	if (!listen_for_clients(daemon))
 		return false;
 	if (!daemon->options->no_display) {
 		daemon->output = output_create(daemon);

@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "daemon.h"
+#include "service.h"
 #include "util/fd.h"
 #include "util/log.h"
 
@@ -80,6 +81,7 @@ static bool announce(struct daemon *daemon)
 			waybuf_error("--ready-fd %d: %s", fd, strerror(errno));
 		close(fd);
 	}
+	service_notify("READY=1");
 	if (daemon->options->command)
 		return start_child(daemon);
 	if (!daemon->options->socket) {
@@ -112,6 +114,7 @@ int main(int argc, char *argv[])
 		wl_display_run(daemon.display);
 	else
 		daemon.exit_code = EXIT_RUNTIME;
+	service_notify("STOPPING=1");
 	stop_child(&daemon);
 	daemon_finish(&daemon);
 	return daemon.exit_code;

@@ -45,6 +45,14 @@ has_protocol() {
 	test -e "$(pkg-config --define-prefix --variable=pkgdatadir "$1")/protocol/waybuf-allocator-v1.xml"
 }
 
+# ExecStart= names a program, by the path that it will have
+starts_installed() {
+	service=$(find "$work/root" -name waybufd.service) &&
+		program=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' "$service") &&
+		test -x "$work/root$program" &&
+		grep -qx 'ListenStream=%t/waybuf-0' "${service%.service}.socket"
+}
+
 superproject() {
 	mkdir -p "$work/toy/subprojects" &&
 		ln -s "$top" "$work/toy/subprojects/waybuf" &&
@@ -64,6 +72,11 @@ superproject() {
 check 'it installs' env DESTDIR="$work/root" meson install -C "$build" --no-rebuild --quiet
 case $(find "$work/root" -name 'libwaybuf-client.so') in
 '') echo "not ok $((n += 1)) - there is a library" && failed=1 ;;
+esac
+case $(find "$work/root" -path '*/systemd/user/waybufd.*' | wc -l) in
+0) ;; # without the daemon
+2) check 'the service starts what is installed' starts_installed ;;
+*) echo "not ok $((n += 1)) - there are two units" && failed=1 ;;
 esac
 check 'the client library' with_library waybuf-client client.h \
 	'(waybuf_client_destroy(0), 0)' "$@"
