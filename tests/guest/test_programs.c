@@ -444,5 +444,37 @@ TEST(player_mistakes)
 }
 #endif
 
+/* ---- a job of somebody's CI ---------------------------------------------------------------- */
+
+/* examples/ci/test.sh finds waybufctl on PATH. */
+static void run_ci(const char *program, const char *argument)
+{
+	char path[512];
+	snprintf(path, sizeof(path), "%s", WAYBUFCTL);
+	*strrchr(path, '/') = '\0';
+	strcat(path, ":/usr/bin:/bin");
+	setenv("PATH", path, 1);
+	RUN("/bin/sh", CI_TEST, folder_path("out"), program, argument);
+}
+
+TEST(ci_test)
+{
+	uint32_t width = 0, height = 0;
+	daemon_start(&server);
+	run_ci(SIMPLE_CLIENT, NULL);
+	check_status(0);
+	free(read_png(folder_path("out/screen.png"), &width, &height));
+	ck_assert_uint_gt(width, 0);
+	ck_assert_int_eq(access(folder_path("out/info.txt"), R_OK), 0);
+	run_ci("/bin/sleep", "30");
+	check_status(1);
+	check_says("has shown nothing");
+	run_ci(SIMPLE_CLIENT, "--no-such-option");
+	check_status(1);
+	check_says("did not last two seconds");
+	check_says("--no-such-option");
+	daemon_stop(&server);
+}
+
 TEST_TIMEOUT(120)
 TEST_MAIN("programs")
