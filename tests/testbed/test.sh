@@ -97,7 +97,8 @@ tests_tally()
 
 command_test()
 {
-	local tb_logs=() name guest=(--suite guest) unit=(--no-suite guest --no-suite soak --no-suite bench)
+	local tb_logs=() name guest=(--suite guest)
+	local unit=(--no-suite guest --no-suite soak --no-suite soak-native --no-suite bench)
 
 	setup
 	for name in asan clang bare; do
@@ -125,6 +126,7 @@ command_soak()
 
 	setup
 	tests_stage 'building: asan' tests_build asan
-	suite 'soak tests' machine_run asan soak --suite soak --timeout-multiplier 10
+	suite 'soak tests: on the machine' tests_native asan soak-native --suite soak-native
+	suite 'soak tests: in the guest' machine_run asan soak --suite soak --timeout-multiplier 10
 	tests_tally
 }
