@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xf86drm.h>
@@ -142,6 +143,7 @@ int waybuf_kms_state_duplicate(struct waybuf_kms_device *device, struct waybuf_k
 		state->planes[i].touched = false;
 		/* it was for that commit, and signalled before its flip */
 		state->planes[i].layer.in_fence = -1;
+		state->planes[i].layer.in_fence_bounded = false;
 		waybuf_kms_fb_ref(state->planes[i].layer.fb);
 	}
 	*out = state;
@@ -260,6 +262,17 @@ static int check_features(const struct waybuf_kms_plane *plane,
 	return -EOPNOTSUPP;
 }
 
+static int check_fence(const struct waybuf_kms_plane *plane, const struct waybuf_kms_layer *layer,
+	struct waybuf_kms_why *why)
+{
+	struct pollfd poll_fd = {.fd = layer->in_fence, .events = POLLIN};
+	if (layer->in_fence < 0 || layer->in_fence_bounded || poll(&poll_fd, 1, 0) > 0)
+		return 0;
+	waybuf_kms_why_set(why, "the fence for plane %u is pending, and not known to signal at all",
+		plane->id);
+	return -EPERM;
+}
+
 static int check_layer(const struct waybuf_kms_plane *plane, const struct waybuf_kms_crtc *crtc,
 	const struct waybuf_kms_layer *layer, struct waybuf_kms_why *why)
 {
@@ -274,7 +287,8 @@ static int check_layer(const struct waybuf_kms_plane *plane, const struct waybuf
 			waybuf_modifier_string(layer->fb->modifier, modifier));
 		return -EINVAL;
 	}
-	return check_features(plane, layer, why);
+	int error = check_features(plane, layer, why);
+	return error ? error : check_fence(plane, layer, why);
 }
 
 int waybuf_kms_state_set_plane(struct waybuf_kms_state *state, struct waybuf_kms_plane *plane,

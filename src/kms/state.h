@@ -39,11 +39,16 @@ struct waybuf_kms_layer {
 	bool has_color;
 	uint64_t color_encoding, color_range;
 	/*
-	 * sync_file to wait for in the kernel, duplicated by set_plane; -1: nothing. Anything that
-	 * is not signalled yet blocks every other commit on that CRTC until it is, so only a fence
-	 * that a driver bounds may be given, and only when everything on the CRTC is one client's.
+	 * sync_file to wait for in the kernel, duplicated by set_plane; -1: nothing. What is not
+	 * signalled yet blocks every other commit on that CRTC until it is, even one that takes the
+	 * plane off. So it is refused, unless the caller gives its word in in_fence_bounded that
+	 *
+	 * - it comes from a driver that bounds its fences, known because a device of that driver was
+	 *   probed: never from a point or a dma-buf, where any client can put any fence;
+	 * - everything on the CRTC is that one client's, whose loss it is.
 	 */
 	int in_fence;
+	bool in_fence_bounded;
 };
 
 /* All of @fb, unscaled, at 0,0. */
@@ -121,7 +126,9 @@ void waybuf_kms_state_disable(struct waybuf_kms_state *state, struct waybuf_kms_
 /*
  * Puts a layer on a plane, or takes the plane off with NULL. -EINVAL: the plane cannot be on that
  * CRTC or has not the format; -EOPNOTSUPP: it lacks the rotation, alpha, zpos or fence asked for;
- * -EMFILE and the like of duplicating the fence. Whether the device takes it is for a test to say.
+ * -EPERM: the fence is pending, and nobody says that it is bounded; -EMFILE and the like of
+ * duplicating the fence. On failure the plane is as it was. Whether the device takes it is for a
+ * test to say.
  */
 int waybuf_kms_state_set_plane(struct waybuf_kms_state *state, struct waybuf_kms_plane *plane,
 	struct waybuf_kms_crtc *crtc, const struct waybuf_kms_layer *layer,

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
-#include <linux/dma-buf.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -263,83 +261,6 @@ TEST(stale_states_are_refused)
 	ck_assert_int_eq(display_commit(&display, a, NULL), 0);
 	display_wait(&display, 2, 0);
 	ck_assert_int_eq(display_commit(&display, b, NULL), -ESTALE);
-	free_pair(&pair);
-	display_close(&display);
-}
-
-TEST(commit_does_not_block_on_a_pending_in_fence)
-{
-	struct display display;
-	struct waybuf_kms_commit_result result;
-	struct waybuf_kms_layer layer;
-	int timeline = sw_timeline();
-	display_open(&display);
-	struct pair pair = make_pair(&display);
-	display_show(&display, pair.dumbs[0]->fb);
-	int fence = sw_fence(timeline, 1);
-
-	struct waybuf_kms_state *state = display_propose(&display, pair.dumbs[1]->fb);
-	waybuf_kms_layer_init(&layer, pair.dumbs[1]->fb);
-	layer.in_fence = fence;
-	ck_assert_int_eq(
-		waybuf_kms_state_set_plane(state, display.primary, display.crtc, &layer, NULL), 0);
-	close(fence); /* the state has its own */
-	uint64_t before = now_ns();
-	ck_assert_int_eq(display_commit(&display, state, &result), 0);
-	ck_assert_uint_lt(now_ns() - before, 100000000);
-	for (int i = 0; i < 10; i++)
-		waybuf_loop_dispatch(display.loop, 10);
-	ck_assert_int_eq(display.flips, 1);
-	ck_assert_int_eq(fence_info(result.out_fences[display.crtc->index], NULL), 0);
-	sw_signal(timeline, 1);
-	display_wait(&display, 2, 0);
-	ck_assert_int_eq(fence_info(result.out_fences[display.crtc->index], NULL), 1);
-	waybuf_kms_commit_result_finish(&result);
-	close(timeline);
-	free_pair(&pair);
-	display_close(&display);
-}
-
-/*
- * The attack that the stub is for: a client puts a fence that never signals on its own dma-buf.
- * Also when it is another plane that is committed, and the buffer only rests on its own.
- */
-TEST(implicit_fences_do_not_reach_the_display)
-{
-	struct display display;
-	display_open(&display);
-	int timeline = sw_timeline();
-	ck_assert_int_ge(display.device->stub_fence, 0);
-	ck_assert_int_eq(fence_info(display.device->stub_fence, NULL), 1);
-	struct pair pair = make_pair(&display);
-	display_show(&display, pair.dumbs[0]->fb);
-	struct waybuf_layout layout = make_layout(FROM_HEAP, 64, 64, DRM_FORMAT_XRGB8888);
-	struct dma_buf_import_sync_file file = {
-		.flags = DMA_BUF_SYNC_WRITE, .fd = sw_fence(timeline, 1)};
-	ck_assert_int_eq(ioctl(layout.memory[0].fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &file), 0);
-	close(file.fd);
-
-	struct waybuf_kms_fb *fb;
-	ck_assert_int_eq(waybuf_kms_fb_create(display.device, &layout, &fb, NULL, NULL), 0);
-	struct waybuf_kms_plane *overlay = waybuf_kms_state_pick_plane(
-		display.device->current, display.crtc, DRM_PLANE_TYPE_OVERLAY);
-	if (!overlay)
-		SKIP("vkms has no overlay (vkms.enable_overlay=1)");
-	struct waybuf_kms_state *state = display_propose(&display, pair.dumbs[0]->fb);
-	struct waybuf_kms_layer layer;
-	waybuf_kms_layer_init(&layer, fb);
-	ck_assert_int_eq(waybuf_kms_state_set_plane(state, overlay, display.crtc, &layer, NULL), 0);
-	ck_assert_int_eq(display_commit(&display, state, NULL), 0);
-	display_wait(&display, 2, 0);
-	for (int i = 0; i < 4; i++) {
-		state = display_propose(&display, pair.dumbs[i & 1]->fb);
-		ck_assert_int_eq(display_commit(&display, state, NULL), 0);
-		display_wait(&display, 3 + i, 0);
-	}
-	sw_signal(timeline, 1);
-	close(timeline);
-	waybuf_kms_fb_unref(fb);
-	close(layout.memory[0].fd);
 	free_pair(&pair);
 	display_close(&display);
 }
