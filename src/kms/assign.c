@@ -160,6 +160,13 @@ static const char *plane_refusal(const struct waybuf_kms_picture *picture,
 	const struct waybuf_kms_caps *caps = &picture->device->caps;
 	if (!waybuf_kms_formats_have(&plane->formats, layer->fb->format, layer->fb->modifier))
 		return "no plane that is left takes its format";
+	if (layer->rotation != DRM_MODE_ROTATE_0 &&
+		!waybuf_kms_prop_has_bits(
+			&plane->props[WAYBUF_KMS_PLANE_ROTATION], layer->rotation))
+		return "no plane that is left turns it";
+	if (layer->alpha != UINT16_MAX &&
+		!waybuf_kms_prop_known(&plane->props[WAYBUF_KMS_PLANE_ALPHA]))
+		return "no plane that is left has alpha";
 	if (plane->type == DRM_PLANE_TYPE_CURSOR &&
 		(layer->w > caps->cursor_width || layer->h > caps->cursor_height))
 		return "no plane that is left is large enough";

@@ -136,6 +136,24 @@ TEST(one_that_fills_is_on_the_primary_plane)
 	display_finish(&display);
 }
 
+/* Planes that cannot turn or fade are not asked to. */
+TEST(what_no_plane_has_needs_no_test)
+{
+	struct display display;
+	display_init(&display);
+	add(&display, &display.fb, 0, 0, 50, 50);
+	add(&display, &display.fb, 50, 50, 50, 50);
+	display.places[0].layer.rotation = DRM_MODE_ROTATE_90;
+	display.places[1].layer.alpha = 0x8000;
+	ck_assert(!assign(&display));
+	ck_assert_int_eq(plane_of(&display, 0), -1);
+	ck_assert_int_eq(plane_of(&display, 1), -1);
+	ck_assert_str_eq(display.places[0].reason, "no plane that is left turns it");
+	ck_assert_str_eq(display.places[1].reason, "no plane that is left has alpha");
+	ck_assert_int_eq(display.tests, 0);
+	display_finish(&display);
+}
+
 TEST(layers_stack_as_planes_do)
 {
 	struct display display;
