@@ -22,6 +22,7 @@
 #include "surface_state.h"
 #include "util/log.h"
 #include "util/sigbus.h"
+#include "viewporter.h"
 #include "xdg.h"
 
 void resource_unlink(struct wl_resource *resource)
@@ -140,7 +141,7 @@ static bool offer_display(struct daemon *daemon)
 	if (!daemon->output->global || !surface_compositor_create(daemon) ||
 		!subsurface_compositor_create(daemon) || !shm_create(daemon) ||
 		!xdg_shell_create(daemon) || !presentation_create(daemon) ||
-		!capture_create(daemon->output))
+		!viewporter_create(daemon) || !capture_create(daemon->output))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return true;
 }

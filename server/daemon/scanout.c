@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <drm_mode.h>
 #include <errno.h>
 #include <wayland-server-protocol.h>
 
@@ -25,14 +26,44 @@ static const char *layer_refusal(
 	struct frame *frame = layer->frame;
 	if (frame->shm)
 		return "its memory is wl_shm, which no plane reads";
-	if (layer->transform != WL_OUTPUT_TRANSFORM_NORMAL)
-		return "its buffer is rotated or mirrored";
+	/* drivers may ignore them, and then it is not what composition makes of it */
+	if (!geometry_is_whole(&layer->source))
+		return "it shows parts of pixels";
 	if (output->refused)
 		return refused_lately;
 	if (frame_fb(frame, output->kms))
 		return NULL;
 	*why = frame->backing->why;
 	return waybuf_kms_refusal_name(frame->backing->refusal);
+}
+
+/*
+ * How a plane has to turn a buffer that was turned by @transform: the way back. Both mirror first,
+ * which makes the mirrored ones their own way back.
+ */
+static uint32_t rotation_of(int32_t transform)
+{
+	static const uint32_t rotations[8] = {
+		[WL_OUTPUT_TRANSFORM_NORMAL] = DRM_MODE_ROTATE_0,
+		[WL_OUTPUT_TRANSFORM_90] = DRM_MODE_ROTATE_270,
+		[WL_OUTPUT_TRANSFORM_180] = DRM_MODE_ROTATE_180,
+		[WL_OUTPUT_TRANSFORM_270] = DRM_MODE_ROTATE_90,
+		[WL_OUTPUT_TRANSFORM_FLIPPED] = DRM_MODE_REFLECT_X | DRM_MODE_ROTATE_0,
+		[WL_OUTPUT_TRANSFORM_FLIPPED_90] = DRM_MODE_REFLECT_X | DRM_MODE_ROTATE_90,
+		[WL_OUTPUT_TRANSFORM_FLIPPED_180] = DRM_MODE_REFLECT_X | DRM_MODE_ROTATE_180,
+		[WL_OUTPUT_TRANSFORM_FLIPPED_270] = DRM_MODE_REFLECT_X | DRM_MODE_ROTATE_270,
+	};
+	return rotations[transform];
+}
+
+/* Framebuffers are at most 65535 wide and high, so that 16.16 is enough. */
+static void crop(struct waybuf_kms_layer *out, const struct geometry_box *source)
+{
+	const int64_t factor = 65536 / GEOMETRY_ONE;
+	out->src_x = (uint32_t)(source->x * factor);
+	out->src_y = (uint32_t)(source->y * factor);
+	out->src_w = (uint32_t)(source->width * factor);
+	out->src_h = (uint32_t)(source->height * factor);
 }
 
 static void describe(
@@ -42,6 +73,9 @@ static void describe(
 	const char *reason = layer_refusal(output, layer, &why);
 	*place = (struct waybuf_kms_place){.opaque = layer->opaque, .reason = reason, .why = why};
 	waybuf_kms_layer_init(&place->layer, reason ? NULL : layer->frame->backing->fb);
+	crop(&place->layer, &layer->source);
+	place->layer.rotation = rotation_of(layer->transform);
+	place->layer.alpha = layer->alpha;
 	place->layer.x = layer->x;
 	place->layer.y = layer->y;
 	place->layer.w = layer->width;
@@ -97,8 +131,9 @@ static bool could_do(
 {
 	const struct frame *frame = layer->frame;
 	if (scene->n_layers != 1 || layer->transform != WL_OUTPUT_TRANSFORM_NORMAL || layer->x ||
-		layer->y || layer->scale != 1 || layer->width != output->width ||
-		layer->height != output->height || output->refused)
+		layer->y || layer->width != output->width || layer->height != output->height ||
+		!geometry_is_exact(layer->transform, &layer->source, layer->width, layer->height) ||
+		output->refused)
 		return false;
 	return frame->shm || frame->backing->fb || is_of_buffer(frame->backing->refusal);
 }

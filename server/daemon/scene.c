@@ -61,8 +61,9 @@ static void add(
 		.y = (int32_t)y,
 		.width = surface->width,
 		.height = surface->height,
-		.scale = surface->current.scale,
+		.source = surface->source,
 		.transform = surface->current.transform,
+		.alpha = UINT16_MAX,
 		.opaque = surface_is_opaque(surface),
 	};
 	move_list(&scene->callbacks, &surface->current.callbacks);

@@ -26,7 +26,10 @@ struct scene_layer {
 	struct surface *surface; /* NULL once it is gone; for its counters */
 	int32_t x, y;
 	uint32_t width, height; /* on the output */
-	int32_t scale, transform;
+	/* what of the buffer is there, in parts of GEOMETRY_ONE, and how it was turned for that */
+	struct geometry_box source;
+	int32_t transform;
+	uint16_t alpha; /* what all of it is multiplied with; UINT16_MAX: nothing */
 	bool opaque;
 	struct wl_list feedbacks; /* wp_presentation_feedback, of what is seen for the first time */
 };

@@ -15,8 +15,9 @@ static void describe(struct slot_layer *out, const struct scene_layer *layer)
 	out->y = layer->y;
 	out->width = layer->width;
 	out->height = layer->height;
-	out->scale = layer->scale;
+	out->source = layer->source;
 	out->transform = layer->transform;
+	out->alpha = layer->alpha;
 	out->opaque = layer->opaque;
 }
 

@@ -16,7 +16,9 @@ struct slot_layer {
 	uint64_t serial;
 	int32_t x, y;
 	uint32_t width, height;
-	int32_t scale, transform;
+	struct geometry_box source;
+	int32_t transform;
+	uint16_t alpha;
 	bool opaque;
 };
 

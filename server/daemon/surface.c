@@ -160,29 +160,6 @@ static bool take_stack(struct surface *surface)
 	return false;
 }
 
-/* The scale that this commit will have: its own, else that of what waits, else the current one. */
-static int32_t next_scale(const struct surface *surface)
-{
-	if (surface->pending.changes & SURFACE_SCALE)
-		return surface->pending.scale;
-	int32_t scale = surface->current.scale;
-	const struct surface_part *part;
-	wl_list_for_each(part, &surface->parts, link)
-		if (part->state.changes & SURFACE_SCALE)
-			scale = part->state.scale;
-	return scale;
-}
-
-static bool size_valid(struct surface *surface, const struct frame *frame)
-{
-	uint32_t scale = (uint32_t)next_scale(surface);
-	if (frame->width % scale == 0 && frame->height % scale == 0)
-		return true;
-	wl_resource_post_error(surface->resource, WL_SURFACE_ERROR_INVALID_SIZE,
-		"%u x %u is not divisible by the scale %u", frame->width, frame->height, scale);
-	return false;
-}
-
 /*
  * Finds out what the frame has to show. An inert buffer, or one that nobody has drawn into, leaves
  * the surface as it was, because there is nothing that it could show. False: no commit.
@@ -192,7 +169,7 @@ static bool latch(struct surface *surface, struct frame *frame, struct waybuf_fe
 	struct surface_state *pending = &surface->pending;
 	int ret = frame_latch(frame, fence);
 	frame->resource = NULL;
-	if (ret == 0 && size_valid(surface, frame)) {
+	if (ret == 0) {
 		pending->frame = frame;
 		return true;
 	}
@@ -212,7 +189,7 @@ static void make_commit(struct surface *surface, struct waybuf_syncobj_points *p
 	struct frame *frame;
 	if (!take_stack(surface) || !take_buffer(surface, points, &frame))
 		return;
-	if (frame && !latch(surface, frame, &fences.fence[1]))
+	if ((frame && !latch(surface, frame, &fences.fence[1])) || !surface_view_valid(surface))
 		return;
 	surface->daemon->stats.commits++;
 	if (surface->role && surface->role->committed)
@@ -257,6 +234,13 @@ static const struct wl_surface_interface surface_impl = {
 	.offset = handle_offset,
 };
 
+static void leave_extensions(struct surface *surface)
+{
+	for (unsigned i = 0; i < SURFACE_EXTENSIONS; i++)
+		if (surface->extensions[i])
+			wl_resource_set_user_data(surface->extensions[i], NULL);
+}
+
 static void surface_destroyed(struct wl_resource *resource)
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
@@ -264,6 +248,7 @@ static void surface_destroyed(struct wl_resource *resource)
 	subsurface_surface_gone(surface);
 	surface_queue_finish(surface);
 	forget_pending_buffer(surface);
+	leave_extensions(surface);
 	surface_state_finish(&surface->pending);
 	surface_state_finish(&surface->current);
 	wl_array_release(&surface->stack);
@@ -337,6 +322,31 @@ bool surface_set_role(struct surface *surface, const struct surface_role *role, 
 	surface->role = role;
 	surface->role_object = object;
 	return true;
+}
+
+struct wl_resource *surface_extend(struct wl_resource *manager, uint32_t id,
+	struct wl_resource *surface_resource, enum surface_extension kind,
+	const struct wl_interface *interface, uint32_t exists)
+{
+	struct surface *surface = surface_from_resource(surface_resource);
+	if (surface->extensions[kind]) {
+		wl_resource_post_error(manager, exists, "surface %u has a %s already",
+			wl_resource_get_id(surface_resource), interface->name);
+		return NULL;
+	}
+	surface->extensions[kind] = wl_resource_create(
+		wl_resource_get_client(manager), interface, wl_resource_get_version(manager), id);
+	if (!surface->extensions[kind])
+		wl_resource_post_no_memory(manager);
+	return surface->extensions[kind];
+}
+
+struct surface *surface_extension_gone(struct wl_resource *object, enum surface_extension kind)
+{
+	struct surface *surface = wl_resource_get_user_data(object);
+	if (surface)
+		surface->extensions[kind] = NULL;
+	return surface;
 }
 
 bool surface_has_buffer(const struct surface *surface)

@@ -8,6 +8,7 @@
 #include <wayland-server-core.h>
 
 #include "frame.h"
+#include "geometry.h"
 
 struct daemon;
 struct subsurface;
@@ -35,6 +36,23 @@ enum surface_change {
 	SURFACE_OPAQUE = 1 << 3,
 	SURFACE_DAMAGE = 1 << 4,
 	SURFACE_STACK = 1 << 5,
+	SURFACE_VIEWPORT = 1 << 6,
+};
+
+/*
+ * Objects of other protocols that add to a surface's state, one of each kind at most. The user data
+ * of each is the surface; NULL once that is gone.
+ */
+enum surface_extension {
+	SURFACE_EXT_VIEWPORT,
+	SURFACE_EXTENSIONS,
+};
+
+/* wp_viewport's state. */
+struct surface_viewport {
+	bool has_source, has_size;
+	struct geometry_box source; /* surface coordinates, in parts of GEOMETRY_ONE */
+	int32_t width, height;
 };
 
 /* A place in a surface's stack of itself and its subsurfaces. */
@@ -49,6 +67,7 @@ struct surface_state {
 	struct frame *frame; /* NULL: no buffer */
 	int32_t scale;
 	int32_t transform; /* enum wl_output_transform */
+	struct surface_viewport viewport;
 	pixman_region32_t opaque; /* surface coordinates */
 	struct wl_array stack; // struct surface_place, the lowest first; empty: the surface alone
 	struct wl_list callbacks; /* wl_callback */
@@ -82,6 +101,7 @@ struct surface {
 	struct subsurface *subsurface; /* it is one now; NULL: it is none */
 	struct wl_list children; // subsurface.link, in no order
 	struct wl_array stack; // as in surface_state, what the next commit will say
+	struct surface_viewport viewport; /* likewise */
 	struct surface_commit *kept; /* for the parent's next commit; NULL: nothing */
 	bool mapped; /* has content and a role, and so have its ancestors */
 
@@ -89,6 +109,8 @@ struct surface {
 	bool dirty;
 	bool visible; /* in the scene that was made last */
 	uint32_t width, height; /* surface coordinates; 0: has no content */
+	struct geometry_box source; /* what of the buffer it shows; in parts of GEOMETRY_ONE */
+	struct wl_resource *extensions[SURFACE_EXTENSIONS]; /* NULL: none of that kind */
 	uint32_t plane_id; /* the plane that its last frame was shown on; 0: it was composed */
 	/* why it was, NULL: it was not, or never shown. Static */
 	const char *copied_because;
@@ -104,6 +126,16 @@ struct surface *surface_from_resource(struct wl_resource *resource);
 
 /* Gives it @role; false if it has another one already. */
 bool surface_set_role(struct surface *surface, const struct surface_role *role, void *object);
+
+/*
+ * Makes an object of @kind for the surface of @surface, for a request of @manager. NULL: an error
+ * was posted (@exists, if there is one already). Its destructor calls surface_extension_gone(),
+ * which gives the surface, if that is still there.
+ */
+struct wl_resource *surface_extend(struct wl_resource *manager, uint32_t id,
+	struct wl_resource *surface, enum surface_extension kind,
+	const struct wl_interface *interface, uint32_t exists);
+struct surface *surface_extension_gone(struct wl_resource *object, enum surface_extension kind);
 
 /* Whether there is, or will be, a buffer: attached, waiting or shown. */
 bool surface_has_buffer(const struct surface *surface);

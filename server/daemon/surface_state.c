@@ -6,6 +6,7 @@
 #include "presentation.h"
 #include "subsurface.h"
 #include "surface_state.h"
+#include "viewporter-server-protocol.h"
 
 void surface_state_init(struct surface_state *state)
 {
@@ -45,6 +46,8 @@ void surface_state_fold(struct surface_state *dst, struct surface_state *src)
 		dst->scale = src->scale;
 	if (src->changes & SURFACE_TRANSFORM)
 		dst->transform = src->transform;
+	if (src->changes & SURFACE_VIEWPORT)
+		dst->viewport = src->viewport;
 	if (src->changes & SURFACE_OPAQUE)
 		pixman_region32_copy(&dst->opaque, &src->opaque);
 	if (src->changes & SURFACE_STACK) {
@@ -70,17 +73,119 @@ void surface_state_fold_older(struct surface_state *dst, struct surface_state *s
 	surface_state_finish(&both);
 }
 
+/* What a surface shows of its buffer, and how large; of a state that is, or will be. */
+struct view {
+	const struct frame *frame; /* NULL: nothing */
+	int32_t scale, transform;
+	struct surface_viewport viewport;
+};
+
+static void view_add(struct view *view, const struct surface_state *state, uint32_t changes)
+{
+	if (changes & SURFACE_BUFFER)
+		view->frame = state->frame;
+	if (changes & SURFACE_SCALE)
+		view->scale = state->scale;
+	if (changes & SURFACE_TRANSFORM)
+		view->transform = state->transform;
+	if (changes & SURFACE_VIEWPORT)
+		view->viewport = state->viewport;
+}
+
+/* The content before crop and scale; surface coordinates, in parts. */
+static struct geometry_box content_of(const struct view *view)
+{
+	bool turned = geometry_turned(view->transform);
+	int64_t width = turned ? view->frame->height : view->frame->width;
+	int64_t height = turned ? view->frame->width : view->frame->height;
+	return (struct geometry_box){
+		.width = width * GEOMETRY_ONE / view->scale,
+		.height = height * GEOMETRY_ONE / view->scale,
+	};
+}
+
+static bool is_inside(const struct geometry_box *box, const struct geometry_box *content)
+{
+	return box->x + box->width <= content->width && box->y + box->height <= content->height;
+}
+
+/* A source that is no size for a surface, with nothing else to give it one. */
+static bool size_is_bad(const struct surface_viewport *viewport)
+{
+	return viewport->has_source && !viewport->has_size &&
+		(viewport->source.width % GEOMETRY_ONE || viewport->source.height % GEOMETRY_ONE);
+}
+
+static bool scale_valid(struct surface *surface, const struct view *view)
+{
+	const struct frame *frame = view->frame;
+	const uint32_t scale = (uint32_t)view->scale;
+	if (frame->width % scale == 0 && frame->height % scale == 0)
+		return true;
+	wl_resource_post_error(surface->resource, WL_SURFACE_ERROR_INVALID_SIZE,
+		"%u x %u is not divisible by the scale %u", frame->width, frame->height, scale);
+	return false;
+}
+
+/* If there is a source there is an object, but for one that was destroyed with this commit. */
+static bool viewport_valid(struct surface *surface, const struct view *view)
+{
+	struct wl_resource *object = surface->extensions[SURFACE_EXT_VIEWPORT];
+	if (!object || !view->viewport.has_source)
+		return true;
+	if (size_is_bad(&view->viewport)) {
+		wl_resource_post_error(object, WP_VIEWPORT_ERROR_BAD_SIZE,
+			"without a destination the source must have whole pixels");
+		return false;
+	}
+	if (!view->frame)
+		return true;
+	const struct geometry_box content = content_of(view);
+	if (is_inside(&view->viewport.source, &content))
+		return true;
+	wl_resource_post_error(object, WP_VIEWPORT_ERROR_OUT_OF_BUFFER,
+		"the source ends outside of the content, which is %.2f x %.2f",
+		(double)content.width / GEOMETRY_ONE, (double)content.height / GEOMETRY_ONE);
+	return false;
+}
+
+bool surface_view_valid(struct surface *surface)
+{
+	struct view view = {.scale = 1};
+	const struct surface_part *part;
+	view_add(&view, &surface->current, ~UINT32_C(0));
+	wl_list_for_each(part, &surface->parts, link)
+		view_add(&view, &part->state, part->state.changes);
+	view_add(&view, &surface->pending, surface->pending.changes);
+	return (!view.frame || scale_valid(surface, &view)) && viewport_valid(surface, &view);
+}
+
+/*
+ * A commit may have lost its buffer since it was checked, when that was given up: if the older one
+ * does not go with the rest there is nothing to show, and nobody to blame.
+ */
 static void update_size(struct surface *surface)
 {
-	const struct surface_state *now = &surface->current;
+	struct view view = {.scale = 1};
+	const struct surface_viewport *viewport = &view.viewport;
+	view_add(&view, &surface->current, ~UINT32_C(0));
 	surface->width = surface->height = 0;
-	if (!now->frame)
+	if (!view.frame)
 		return;
-	bool turned = now->transform & WL_OUTPUT_TRANSFORM_90;
-	uint32_t width = turned ? now->frame->height : now->frame->width;
-	uint32_t height = turned ? now->frame->width : now->frame->height;
-	surface->width = width / (uint32_t)now->scale;
-	surface->height = height / (uint32_t)now->scale;
+	const struct geometry_box content = content_of(&view);
+	struct geometry_box source = viewport->has_source ? viewport->source : content;
+	if (!is_inside(&source, &content) || size_is_bad(viewport))
+		return;
+	surface->width = viewport->has_size ? (uint32_t)viewport->width
+					    : (uint32_t)(source.width / GEOMETRY_ONE);
+	surface->height = viewport->has_size ? (uint32_t)viewport->height
+					     : (uint32_t)(source.height / GEOMETRY_ONE);
+	source.x *= view.scale;
+	source.y *= view.scale;
+	source.width *= view.scale;
+	source.height *= view.scale;
+	surface->source = geometry_turn(
+		view.transform, source, content.width * view.scale, content.height * view.scale);
 }
 
 void surface_apply(struct surface *surface, struct surface_state *state)

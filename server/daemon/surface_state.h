@@ -18,6 +18,12 @@ void surface_state_fold(struct surface_state *dst, struct surface_state *src);
 /* The same the other way: @dst is the newer one, and what it has holds. */
 void surface_state_fold_older(struct surface_state *dst, struct surface_state *src);
 
+/*
+ * Whether the buffer that the surface has after its pending commit goes with the scale and viewport
+ * of that time; false: a protocol error was posted.
+ */
+bool surface_view_valid(struct surface *surface);
+
 /* Makes @state current, and leaves it empty. */
 void surface_apply(struct surface *surface, struct surface_state *state);
 

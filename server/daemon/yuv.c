@@ -68,13 +68,14 @@ static uint32_t to_rgb(int32_t y, int32_t u, int32_t v)
 
 /* Of 16 bits the upper eight are enough for a picture of eight. */
 static void convert_row(const struct known *known, const struct waybuf_format *info,
-	const uint8_t *luma, const uint8_t *u, const uint8_t *v, uint32_t width, uint32_t *out)
+	const uint8_t *luma, const uint8_t *u, const uint8_t *v, const pixman_box32_t *part,
+	uint32_t *out)
 {
 	const size_t bytes = known->sample_bytes, high = bytes - 1;
 	const size_t step = bytes * (known->order >= PAIRS_UV ? 2 : 1);
-	for (uint32_t x = 0; x < width; x++) {
+	for (uint32_t x = (uint32_t)part->x1; x < (uint32_t)part->x2; x++) {
 		size_t chroma = (size_t)(x / info->hsub) * step + high;
-		out[x] = to_rgb(luma[(size_t)x * bytes + high], u[chroma], v[chroma]);
+		*out++ = to_rgb(luma[(size_t)x * bytes + high], u[chroma], v[chroma]);
 	}
 }
 
@@ -84,25 +85,25 @@ static const uint8_t *row(const struct yuv_plane *plane, uint32_t y)
 }
 
 pixman_image_t *yuv_convert(
-	uint32_t format, uint32_t width, uint32_t height, const struct yuv_plane planes[3])
+	uint32_t format, const pixman_box32_t *part, const struct yuv_plane planes[3])
 {
 	const struct known *known = find(format);
 	const struct waybuf_format *info = waybuf_format_get(format);
 	if (!known || !info)
 		return NULL;
 	pixman_image_t *image = pixman_image_create_bits_no_clear(
-		PIXMAN_x8r8g8b8, (int)width, (int)height, NULL, 0);
+		PIXMAN_x8r8g8b8, part->x2 - part->x1, part->y2 - part->y1, NULL, 0);
 	if (!image)
 		return NULL;
 	uint32_t *out = pixman_image_get_data(image);
 	size_t pitch = (size_t)pixman_image_get_stride(image) / sizeof(*out);
-	for (uint32_t y = 0; y < height; y++) {
+	for (uint32_t y = (uint32_t)part->y1; y < (uint32_t)part->y2; y++, out += pitch) {
 		const uint8_t *first = row(&planes[1], y / info->vsub);
 		const uint8_t *second = known->order >= PAIRS_UV ? first + known->sample_bytes
 								 : row(&planes[2], y / info->vsub);
 		bool swapped = known->order == PLANES_VU || known->order == PAIRS_VU;
 		convert_row(known, info, row(&planes[0], y), swapped ? second : first,
-			swapped ? first : second, width, out + y * pitch);
+			swapped ? first : second, part, out);
 	}
 	return image;
 }

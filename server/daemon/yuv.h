@@ -23,8 +23,8 @@ uint32_t yuv_format(size_t index);
 /* Whether yuv_convert() knows a DRM_FORMAT_*: planar and semi-planar, 8 and 16 bits a sample. */
 bool yuv_readable(uint32_t format);
 
-/* A new picture without alpha. NULL: no memory, or not a format of ours. */
+/* A new picture of a part, without alpha. NULL: no memory, or not a format of ours. */
 pixman_image_t *yuv_convert(
-	uint32_t format, uint32_t width, uint32_t height, const struct yuv_plane planes[3]);
+	uint32_t format, const pixman_box32_t *part, const struct yuv_plane planes[3]);
 
 #endif

@@ -89,6 +89,36 @@ void client_connect(struct client *client, const struct daemon *daemon)
 	ck_assert_int_gt(client->width, 0);
 }
 
+struct search {
+	const struct wl_interface *interface;
+	uint32_t version;
+	void *proxy;
+};
+
+static void handle_sought(void *data, struct wl_registry *registry, uint32_t name,
+	const char *interface, uint32_t version)
+{
+	struct search *search = data;
+	if (!search->proxy && strcmp(interface, search->interface->name) == 0)
+		search->proxy = wl_registry_bind(registry, name, search->interface,
+			version < search->version ? version : search->version);
+}
+
+static const struct wl_registry_listener search_listener = {
+	.global = handle_sought,
+	.global_remove = handle_global_remove,
+};
+
+void *client_bind(struct client *client, const struct wl_interface *interface, uint32_t version)
+{
+	struct search search = {interface, version, NULL};
+	struct wl_registry *registry = wl_display_get_registry(client->display);
+	wl_registry_add_listener(registry, &search_listener, &search);
+	ck_assert(client_sync(client));
+	wl_registry_destroy(registry);
+	return search.proxy;
+}
+
 static void destroy_proxy(void *proxy)
 {
 	if (proxy)

@@ -48,6 +48,8 @@ struct client {
 
 void client_connect(struct client *client, const struct daemon *daemon);
 void client_disconnect(struct client *client);
+/* A global that not every client needs; NULL if it is not offered. The caller's to destroy. */
+void *client_bind(struct client *client, const struct wl_interface *interface, uint32_t version);
 /* A round trip. False if the connection is broken. */
 bool client_sync(struct client *client);
 /* Dispatches until *@flag is at least @count, @ms milliseconds at most. Whether it got there. */

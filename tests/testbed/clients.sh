@@ -24,6 +24,7 @@ clients_list()
 		stacking|weston-stacking|
 		transformed|weston-transformed|
 		cliptest|weston-cliptest|
+		scaler|weston-scaler|
 		dmabuf-egl|weston-simple-dmabuf-egl|$bo
 		dmabuf-feedback|weston-simple-dmabuf-feedback|$node
 	EOF2

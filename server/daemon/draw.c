@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <string.h>
+
+#include "draw.h"
+#include "pixels.h"
+
+/* How much of a layer is drawn, and from where. */
+struct sampling {
+	pixman_box32_t
+		seen; /* of the layer, in its own coordinates: what is inside of the target */
+	pixman_box32_t part; /* of the buffer: what that needs */
+	struct geometry_matrix matrix; /* from the layer to the buffer */
+	bool exact; /* pixel for pixel */
+	/* where the seen begins in the image of the part, if that needs no transform */
+	int32_t skip_x, skip_y;
+};
+
+static int32_t clip(int64_t value, int64_t least, int64_t most)
+{
+	return (int32_t)(value < least ? least : value > most ? most : value);
+}
+
+/* False: nothing of it is inside. */
+static bool find_seen(pixman_image_t *target, const struct scene_layer *layer, pixman_box32_t *seen)
+{
+	const int64_t right = (int64_t)pixman_image_get_width(target) - layer->x;
+	const int64_t bottom = (int64_t)pixman_image_get_height(target) - layer->y;
+	*seen = (pixman_box32_t){
+		.x1 = clip(-(int64_t)layer->x, 0, INT32_MAX),
+		.y1 = clip(-(int64_t)layer->y, 0, INT32_MAX),
+		.x2 = clip(right, 0, layer->width),
+		.y2 = clip(bottom, 0, layer->height),
+	};
+	return seen->x1 < seen->x2 && seen->y1 < seen->y2;
+}
+
+static void find_source(const struct geometry_matrix *m, double x, double y, double *bx, double *by)
+{
+	*bx = m->xx * x + m->xy * y + m->x0;
+	*by = m->yx * x + m->yy * y + m->y0;
+}
+
+/*
+ * The pixels between two opposite corners, and one more on each side for the filter, but none beyond
+ * the source. A file with holes costs a client nothing; what nobody sees must not cost us anything.
+ */
+static void find_part(struct sampling *sampling, const struct geometry_box *source)
+{
+	const int64_t one = GEOMETRY_ONE;
+	double x1, y1, x2, y2;
+	find_source(&sampling->matrix, sampling->seen.x1, sampling->seen.y1, &x1, &y1);
+	find_source(&sampling->matrix, sampling->seen.x2, sampling->seen.y2, &x2, &y2);
+	const int64_t left = source->x / one, right = (source->x + source->width + one - 1) / one;
+	const int64_t top = source->y / one, bottom = (source->y + source->height + one - 1) / one;
+	sampling->part = (pixman_box32_t){
+		.x1 = clip((int64_t)floor(fmin(x1, x2)) - 1, left, right - 1),
+		.y1 = clip((int64_t)floor(fmin(y1, y2)) - 1, top, bottom - 1),
+		.x2 = clip((int64_t)ceil(fmax(x1, x2)) + 1, left + 1, right),
+		.y2 = clip((int64_t)ceil(fmax(y1, y2)) + 1, top + 1, bottom),
+	};
+}
+
+/* False: there is nothing to be drawn. */
+static bool sampling_init(
+	struct sampling *sampling, pixman_image_t *target, const struct scene_layer *layer)
+{
+	if (!find_seen(target, layer, &sampling->seen))
+		return false;
+	sampling->matrix =
+		geometry_sampling(layer->transform, &layer->source, layer->width, layer->height);
+	sampling->skip_x = sampling->skip_y = 0;
+	sampling->exact =
+		geometry_is_exact(layer->transform, &layer->source, layer->width, layer->height);
+	find_part(sampling, &layer->source);
+	return true;
+}
+
+static int32_t width_of(const pixman_box32_t *box)
+{
+	return box->x2 - box->x1;
+}
+
+static int32_t height_of(const pixman_box32_t *box)
+{
+	return box->y2 - box->y1;
+}
+
+/* @image is of the part. */
+static void set_sampling(pixman_image_t *image, struct sampling *sampling)
+{
+	const struct geometry_matrix *m = &sampling->matrix;
+	double x0, y0;
+	find_source(m, sampling->seen.x1, sampling->seen.y1, &x0, &y0);
+	if (sampling->exact && m->xx > 0 && m->yy > 0) {
+		sampling->skip_x = (int32_t)x0 - sampling->part.x1;
+		sampling->skip_y = (int32_t)y0 - sampling->part.y1;
+		return;
+	}
+	pixman_transform_t transform = {{
+		{pixman_double_to_fixed(m->xx), pixman_double_to_fixed(m->xy),
+			pixman_double_to_fixed(x0 - sampling->part.x1)},
+		{pixman_double_to_fixed(m->yx), pixman_double_to_fixed(m->yy),
+			pixman_double_to_fixed(y0 - sampling->part.y1)},
+		{0, 0, pixman_fixed_1},
+	}};
+	pixman_image_set_transform(image, &transform);
+	pixman_image_set_filter(
+		image, sampling->exact ? PIXMAN_FILTER_NEAREST : PIXMAN_FILTER_BILINEAR, NULL, 0);
+	pixman_image_set_repeat(image, PIXMAN_REPEAT_PAD);
+}
+
+/* What all of the layer is multiplied with. NULL: nothing, or no memory. */
+static pixman_image_t *make_mask(const struct scene_layer *layer)
+{
+	const pixman_color_t color = {.alpha = layer->alpha};
+	return layer->alpha == UINT16_MAX ? NULL : pixman_image_create_solid_fill(&color);
+}
+
+/* What is opaque replaces, so that nothing has to be read. */
+static bool blend(pixman_image_t *target, const struct scene_layer *layer,
+	const struct sampling *sampling, pixman_image_t *image)
+{
+	const pixman_box32_t *seen = &sampling->seen;
+	const pixman_op_t op = layer->opaque ? PIXMAN_OP_SRC : PIXMAN_OP_OVER;
+	pixman_image_t *mask = make_mask(layer);
+	if (!mask && layer->alpha != UINT16_MAX)
+		return false;
+	pixman_image_composite32(op, image, mask, target, sampling->skip_x, sampling->skip_y, 0, 0,
+		layer->x + seen->x1, layer->y + seen->y1, width_of(seen), height_of(seen));
+	if (mask)
+		pixman_image_unref(mask);
+	return true;
+}
+
+static bool is_aligned(const void *pixels, uint32_t stride)
+{
+	return stride % 4 == 0 && (uintptr_t)pixels % 4 == 0;
+}
+
+pixman_image_t *draw_wrap(const struct render_image *image)
+{
+	pixman_format_code_t code;
+	if (!is_aligned(image->pixels, image->stride) || !pixels_to_pixman(image->format, &code))
+		return NULL;
+	return pixman_image_create_bits(
+		code, (int)image->width, (int)image->height, image->pixels, (int)image->stride);
+}
+
+/* Of the part alone; of pixels that are not four bytes it may have to begin a little earlier. */
+static pixman_image_t *wrap_part(
+	const struct render_image *source, pixman_format_code_t code, struct sampling *sampling)
+{
+	pixman_box32_t *part = &sampling->part;
+	const int32_t bytes = (int32_t)(PIXMAN_FORMAT_BPP(code) / 8);
+	while (part->x1 * bytes % 4)
+		part->x1--;
+	char *pixels = (char *)source->pixels + (size_t)part->y1 * source->stride +
+		(size_t)part->x1 * (size_t)bytes;
+	return pixman_image_create_bits(code, width_of(part), height_of(part),
+		(uint32_t *)(void *)pixels, (int)source->stride);
+}
+
+static void gather_row(char *to, const struct render_image *source, const struct sampling *sampling,
+	int32_t y, size_t bytes)
+{
+	const pixman_box32_t *part = &sampling->part;
+	for (int32_t x = sampling->seen.x1; x < sampling->seen.x2; x++, to += bytes) {
+		double bx, by;
+		find_source(&sampling->matrix, x + 0.5, y + 0.5, &bx, &by);
+		size_t column = (size_t)clip((int64_t)floor(bx), part->x1, part->x2 - 1);
+		size_t row = (size_t)clip((int64_t)floor(by), part->y1, part->y2 - 1);
+		memcpy(to, (const char *)source->pixels + row * source->stride + column * bytes,
+			bytes);
+	}
+}
+
+/*
+ * pixman wants rows at multiples of four bytes; a client's need not be. The pixels that will be seen
+ * are copied, turned and scaled already: the nearest of each place.
+ */
+static pixman_image_t *gather(const struct render_image *source, pixman_format_code_t code,
+	const struct sampling *sampling)
+{
+	const pixman_box32_t *seen = &sampling->seen;
+	pixman_image_t *image =
+		pixman_image_create_bits_no_clear(code, width_of(seen), height_of(seen), NULL, 0);
+	if (!image)
+		return NULL;
+	char *to = (char *)pixman_image_get_data(image);
+	for (int32_t y = seen->y1; y < seen->y2; y++, to += pixman_image_get_stride(image))
+		gather_row(to, source, sampling, y, PIXMAN_FORMAT_BPP(code) / 8);
+	return image;
+}
+
+bool draw_pixels(
+	pixman_image_t *target, const struct scene_layer *layer, const struct render_image *source)
+{
+	pixman_format_code_t code;
+	struct sampling sampling;
+	if (!pixels_to_pixman(source->format, &code))
+		return false;
+	if (!sampling_init(&sampling, target, layer))
+		return true;
+	bool aligned = is_aligned(source->pixels, source->stride);
+	pixman_image_t *image =
+		aligned ? wrap_part(source, code, &sampling) : gather(source, code, &sampling);
+	if (!image)
+		return false;
+	if (aligned)
+		set_sampling(image, &sampling);
+	bool drawn = blend(target, layer, &sampling, image);
+	pixman_image_unref(image);
+	return drawn;
+}
+
+bool draw_yuv(pixman_image_t *target, const struct scene_layer *layer, uint32_t format,
+	const struct yuv_plane planes[3])
+{
+	struct sampling sampling;
+	if (!sampling_init(&sampling, target, layer))
+		return true;
+	pixman_image_t *image = yuv_convert(format, &sampling.part, planes);
+	if (!image)
+		return false;
+	set_sampling(image, &sampling);
+	bool drawn = blend(target, layer, &sampling, image);
+	pixman_image_unref(image);
+	return drawn;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_DRAW_H
+#define DAEMON_DRAW_H
+
+#include <pixman.h>
+
+#include "render.h"
+#include "yuv.h"
+
+/*
+ * One layer onto a picture, with pixman. Pixel for pixel where the layer is neither scaled nor
+ * shifted by parts of a pixel; elsewhere bilinear, with nothing from outside of the layer's source
+ * but the rest of pixels that are partly in it.
+ */
+
+/* The pixels as they are, borrowed. NULL: no memory, or what pixman cannot address. */
+pixman_image_t *draw_wrap(const struct render_image *image);
+
+/* From RGB. False: no memory, or not a format of ours. */
+bool draw_pixels(
+	pixman_image_t *target, const struct scene_layer *layer, const struct render_image *source);
+/* The same from YUV of a DRM_FORMAT_*. */
+bool draw_yuv(pixman_image_t *target, const struct scene_layer *layer, uint32_t format,
+	const struct yuv_plane planes[3]);
+
+#endif
