@@ -16,6 +16,7 @@
 #include "presentation.h"
 #include "service.h"
 #include "shm.h"
+#include "single_pixel.h"
 #include "socket.h"
 #include "subsurface.h"
 #include "surface.h"
@@ -141,7 +142,7 @@ static bool offer_display(struct daemon *daemon)
 	if (!daemon->output->global || !surface_compositor_create(daemon) ||
 		!subsurface_compositor_create(daemon) || !shm_create(daemon) ||
 		!xdg_shell_create(daemon) || !presentation_create(daemon) ||
-		!viewporter_create(daemon) || !capture_create(daemon->output))
+		!viewporter_create(daemon) || !single_pixel_create(daemon) || !capture_create(daemon->output))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return true;
 }

@@ -13,13 +13,13 @@
 
 static void begin_guard(struct sigbus_guard *guard, struct shm_buffer *shm)
 {
-	if (shm)
+	if (shm && !shm_buffer_is_pixel(shm))
 		sigbus_guard_begin(guard, shm->mapping->data, shm->mapping->size);
 }
 
 static bool end_guard(struct sigbus_guard *guard, struct shm_buffer *shm)
 {
-	return shm && sigbus_guard_end(guard);
+	return shm && !shm_buffer_is_pixel(shm) && sigbus_guard_end(guard);
 }
 
 static bool draw_shm(struct render_job *job, pixman_image_t *target,

@@ -24,6 +24,8 @@ static const char *layer_refusal(
 	struct output *output, const struct scene_layer *layer, struct waybuf_kms_why *why)
 {
 	struct frame *frame = layer->frame;
+	if (frame->shm && shm_buffer_is_pixel(frame->shm))
+		return "it is a single pixel, and no plane reads that";
 	if (frame->shm)
 		return "its memory is wl_shm, which no plane reads";
 	/* drivers may ignore them, and then it is not what composition makes of it */

@@ -33,9 +33,11 @@ static void mapping_unref(struct shm_mapping *mapping)
 {
 	if (--mapping->refs > 0)
 		return;
-	munmap(mapping->data, mapping->size);
-	waybuf_account_discharge(mapping->account, WAYBUF_RESOURCE_FDS, 1);
-	waybuf_account_unref(mapping->account);
+	if (mapping->account) {
+		munmap(mapping->data, mapping->size);
+		waybuf_account_discharge(mapping->account, WAYBUF_RESOURCE_FDS, 1);
+		waybuf_account_unref(mapping->account);
+	}
 	free(mapping);
 }
 
@@ -170,6 +172,41 @@ static bool stride_valid(uint32_t format, int32_t width, int32_t stride)
 		(uint64_t)stride >= least;
 }
 
+/* Takes @mapping on success. NULL: no memory. */
+static struct shm_buffer *buffer_create(
+	struct wl_client *client, uint32_t id, struct shm_mapping *mapping)
+{
+	struct shm_buffer *buffer = calloc(1, sizeof(*buffer));
+	if (buffer)
+		buffer->resource = wl_resource_create(client, &wl_buffer_interface, 1, id);
+	if (!buffer || !buffer->resource) {
+		free(buffer);
+		return NULL;
+	}
+	buffer->mapping = mapping;
+	wl_resource_set_implementation(buffer->resource, &buffer_impl, buffer, buffer_destroyed);
+	return buffer;
+}
+
+struct shm_buffer *shm_buffer_create_pixel(
+	struct wl_client *client, uint32_t id, uint32_t pixel, bool opaque)
+{
+	struct shm_mapping *mapping = calloc(1, sizeof(*mapping));
+	struct shm_buffer *buffer = mapping ? buffer_create(client, id, mapping) : NULL;
+	if (!buffer) {
+		free(mapping);
+		return NULL;
+	}
+	mapping->refs = 1;
+	mapping->pixel = pixel;
+	mapping->data = (char *)&mapping->pixel;
+	mapping->size = sizeof(mapping->pixel);
+	buffer->format = opaque ? DRM_FORMAT_XRGB8888 : DRM_FORMAT_ARGB8888;
+	buffer->width = buffer->height = 1;
+	buffer->stride = sizeof(mapping->pixel);
+	return buffer;
+}
+
 static void handle_create_buffer(struct wl_client *client, struct wl_resource *resource,
 	uint32_t id, int32_t offset, int32_t width, int32_t height, int32_t stride, uint32_t wire)
 {
@@ -189,22 +226,17 @@ static void handle_create_buffer(struct wl_client *client, struct wl_resource *r
 			height, stride, offset, pool->mapping->size);
 		return;
 	}
-	struct shm_buffer *buffer = calloc(1, sizeof(*buffer));
-	if (buffer)
-		buffer->resource = wl_resource_create(client, &wl_buffer_interface, 1, id);
-	if (!buffer || !buffer->resource) {
-		free(buffer);
+	struct shm_buffer *buffer = buffer_create(client, id, pool->mapping);
+	if (!buffer) {
 		wl_client_post_no_memory(client);
 		return;
 	}
-	buffer->mapping = pool->mapping;
 	buffer->mapping->refs++;
 	buffer->format = format;
 	buffer->width = (uint32_t)width;
 	buffer->height = (uint32_t)height;
 	buffer->stride = (uint32_t)stride;
 	buffer->offset = (size_t)offset;
-	wl_resource_set_implementation(buffer->resource, &buffer_impl, buffer, buffer_destroyed);
 }
 
 static void handle_pool_destroy(struct wl_client *client, struct wl_resource *resource)

@@ -8,6 +8,7 @@
 
 struct daemon;
 struct waybuf_account;
+struct wl_client;
 struct wl_global;
 struct wl_resource;
 
@@ -18,10 +19,11 @@ struct wl_resource;
  */
 struct shm_mapping {
 	unsigned refs;
-	struct waybuf_account *account; /* charged for an fd */
+	struct waybuf_account *account; /* charged for an fd; NULL: the memory is ours */
 	char *data;
 	size_t size;
 	bool writable;
+	uint32_t pixel; /* the data, where it is of one pixel and nobody else's */
 };
 
 /* Behind a wl_buffer from wl_shm; lives as long as the resource or a use of it. */
@@ -39,6 +41,18 @@ struct wl_global *shm_create(struct daemon *daemon);
 
 /* NULL if it is another kind of wl_buffer. */
 struct shm_buffer *shm_buffer_from_resource(struct wl_resource *resource);
+
+/*
+ * A new wl_buffer of one pixel that is no client's memory: 0xAARRGGBB, premultiplied, or without
+ * alpha if it is @opaque. Version 1. NULL: no memory.
+ */
+struct shm_buffer *shm_buffer_create_pixel(
+	struct wl_client *client, uint32_t id, uint32_t pixel, bool opaque);
+
+static inline bool shm_buffer_is_pixel(const struct shm_buffer *buffer)
+{
+	return !buffer->mapping->account;
+}
 
 /* A use by a commit; the end of the last one sends wl_buffer.release. */
 void shm_buffer_use(struct shm_buffer *buffer);

@@ -5,6 +5,7 @@
 
 #include "daemon_fixture.h"
 #include "reference.h"
+#include "single-pixel-buffer-v1-client-protocol.h"
 #include "viewporter-client-protocol.h"
 
 /*
@@ -244,6 +245,60 @@ TEST(synchronised)
 	wl_surface_destroy(surface);
 	picture_finish(&above);
 	picture_finish(&below);
+	end(&scene);
+}
+
+/* A colour as large as one likes, half transparent above another. */
+TEST(single_pixels)
+{
+	struct scene scene;
+	begin(&scene);
+	struct wp_single_pixel_buffer_manager_v1 *manager =
+		client_bind(&scene.client, &wp_single_pixel_buffer_manager_v1_interface, 1);
+	struct wl_surface *surface = wl_compositor_create_surface(scene.client.compositor);
+	struct wl_subsurface *subsurface = wl_subcompositor_get_subsurface(
+		scene.client.subcompositor, surface, scene.window.surface);
+	struct wp_viewport *viewport = wp_viewporter_get_viewport(scene.viewporter, surface);
+	struct wl_buffer *above = wp_single_pixel_buffer_manager_v1_create_u32_rgba_buffer(
+		manager, 0x10000000, 0x20000000, 0x30000000, UINT32_MAX / 2);
+	struct wl_buffer *below = wp_single_pixel_buffer_manager_v1_create_u32_rgba_buffer(
+		manager, UINT32_MAX, 0x80000000, 0, UINT32_MAX);
+	wp_single_pixel_buffer_manager_v1_destroy(manager);
+	wl_subsurface_set_position(subsurface, 100, 110);
+	wp_viewport_set_destination(viewport, 200, 150);
+	wl_surface_attach(surface, above, 0, 0);
+	wl_surface_commit(surface);
+	wp_viewport_set_destination(scene.viewport, WIDTH, HEIGHT);
+	struct picture shown = {.buffer = below};
+	window_show(&scene.window, &shown);
+	uint32_t pixels[] = {0xffff8000, 0x7f102030};
+	struct picture pictures[] = {
+		{.pixels = (uint8_t *)&pixels[0],
+			.width = 1,
+			.height = 1,
+			.stride = 4,
+			.format = DRM_FORMAT_XRGB8888},
+		{.pixels = (uint8_t *)&pixels[1],
+			.width = 1,
+			.height = 1,
+			.stride = 4,
+			.format = DRM_FORMAT_ARGB8888},
+	};
+	const struct reference_layer layers[] = {
+		{.picture = &pictures[0], .width = WIDTH, .height = HEIGHT},
+		{.picture = &pictures[1], .x = 100, .y = 110, .width = 200, .height = 150},
+	};
+	reference_check(&scene.client, 0, layers, 2, 1);
+	/* it may go while it is shown */
+	wl_buffer_destroy(above);
+	wl_buffer_destroy(below);
+	wl_surface_commit(scene.window.surface);
+	ck_assert(client_sync(&scene.client));
+	reference_check(&scene.client, 0, layers, 2, 1);
+	ck_assert(daemon_said(&scene.daemon, "composed: it is a single pixel"));
+	wp_viewport_destroy(viewport);
+	wl_subsurface_destroy(subsurface);
+	wl_surface_destroy(surface);
 	end(&scene);
 }
 
