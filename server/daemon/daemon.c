@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alpha_modifier.h"
 #include "capture.h"
 #include "daemon.h"
 #include "gpu.h"
@@ -142,7 +143,8 @@ static bool offer_display(struct daemon *daemon)
 	if (!daemon->output->global || !surface_compositor_create(daemon) ||
 		!subsurface_compositor_create(daemon) || !shm_create(daemon) ||
 		!xdg_shell_create(daemon) || !presentation_create(daemon) ||
-		!viewporter_create(daemon) || !single_pixel_create(daemon) || !capture_create(daemon->output))
+		!viewporter_create(daemon) || !single_pixel_create(daemon) ||
+		!alpha_modifier_create(daemon) || !capture_create(daemon->output))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return true;
 }

@@ -63,7 +63,7 @@ static void add(
 		.height = surface->height,
 		.source = surface->source,
 		.transform = surface->current.transform,
-		.alpha = UINT16_MAX,
+		.alpha = (uint16_t)(surface->current.alpha >> 16),
 		.opaque = surface_is_opaque(surface),
 	};
 	move_list(&scene->callbacks, &surface->current.callbacks);

@@ -357,7 +357,7 @@ bool surface_has_buffer(const struct surface *surface)
 bool surface_is_opaque(const struct surface *surface)
 {
 	const struct frame *frame = surface->current.frame;
-	if (!frame)
+	if (!frame || surface->current.alpha != UINT32_MAX)
 		return false;
 	const struct waybuf_format *format = waybuf_format_get(frame->format);
 	if (format && !format->has_alpha)

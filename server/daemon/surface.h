@@ -37,6 +37,7 @@ enum surface_change {
 	SURFACE_DAMAGE = 1 << 4,
 	SURFACE_STACK = 1 << 5,
 	SURFACE_VIEWPORT = 1 << 6,
+	SURFACE_ALPHA = 1 << 7,
 };
 
 /*
@@ -45,6 +46,7 @@ enum surface_change {
  */
 enum surface_extension {
 	SURFACE_EXT_VIEWPORT,
+	SURFACE_EXT_ALPHA,
 	SURFACE_EXTENSIONS,
 };
 
@@ -68,6 +70,7 @@ struct surface_state {
 	int32_t scale;
 	int32_t transform; /* enum wl_output_transform */
 	struct surface_viewport viewport;
+	uint32_t alpha; /* what all of it is multiplied with; UINT32_MAX: nothing */
 	pixman_region32_t opaque; /* surface coordinates */
 	struct wl_array stack; // struct surface_place, the lowest first; empty: the surface alone
 	struct wl_list callbacks; /* wl_callback */

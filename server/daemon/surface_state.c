@@ -10,7 +10,7 @@
 
 void surface_state_init(struct surface_state *state)
 {
-	*state = (struct surface_state){.scale = 1};
+	*state = (struct surface_state){.scale = 1, .alpha = UINT32_MAX};
 	pixman_region32_init(&state->opaque);
 	wl_array_init(&state->stack);
 	wl_list_init(&state->callbacks);
@@ -48,6 +48,8 @@ void surface_state_fold(struct surface_state *dst, struct surface_state *src)
 		dst->transform = src->transform;
 	if (src->changes & SURFACE_VIEWPORT)
 		dst->viewport = src->viewport;
+	if (src->changes & SURFACE_ALPHA)
+		dst->alpha = src->alpha;
 	if (src->changes & SURFACE_OPAQUE)
 		pixman_region32_copy(&dst->opaque, &src->opaque);
 	if (src->changes & SURFACE_STACK) {

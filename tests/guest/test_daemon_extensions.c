@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "alpha-modifier-v1-client-protocol.h"
 #include "daemon_fixture.h"
 #include "viewporter-client-protocol.h"
 
@@ -18,6 +19,8 @@ struct toys {
 	struct picture picture; /* 64 x 48 */
 	struct wp_viewporter *viewporter;
 	struct wp_viewport *viewport;
+	struct wp_alpha_modifier_v1 *modifiers;
+	struct wp_alpha_modifier_surface_v1 *modifier;
 };
 
 static wl_fixed_t fixed(double value)
@@ -130,6 +133,17 @@ static void destination_without_a_surface(struct toys *toys)
 	wp_viewport_set_destination(toys->viewport, 1, 1);
 }
 
+static void modifier_twice(struct toys *toys)
+{
+	wp_alpha_modifier_v1_get_surface(toys->modifiers, toys->surface);
+}
+
+static void modifier_without_a_surface(struct toys *toys)
+{
+	wl_surface_destroy(toys->surface);
+	wp_alpha_modifier_surface_v1_set_multiplier(toys->modifier, 1);
+}
+
 #define MISTAKE(name, interface, error) {#name, name, #interface, error}
 
 static const struct mistake {
@@ -153,6 +167,10 @@ static const struct mistake {
 	MISTAKE(source_too_wide_in_a_subsurface, wp_viewport, WP_VIEWPORT_ERROR_OUT_OF_BUFFER),
 	MISTAKE(source_without_a_surface, wp_viewport, WP_VIEWPORT_ERROR_NO_SURFACE),
 	MISTAKE(destination_without_a_surface, wp_viewport, WP_VIEWPORT_ERROR_NO_SURFACE),
+	MISTAKE(modifier_twice, wp_alpha_modifier_v1,
+		WP_ALPHA_MODIFIER_V1_ERROR_ALREADY_CONSTRUCTED),
+	MISTAKE(modifier_without_a_surface, wp_alpha_modifier_surface_v1,
+		WP_ALPHA_MODIFIER_SURFACE_V1_ERROR_NO_SURFACE),
 };
 
 static void toys_init(struct toys *toys, const struct daemon *daemon)
@@ -163,6 +181,8 @@ static void toys_init(struct toys *toys, const struct daemon *daemon)
 	picture_init(&toys->client, &toys->picture, PICTURE_SHM, 64, 48, DRM_FORMAT_XRGB8888);
 	toys->viewporter = client_bind(&toys->client, &wp_viewporter_interface, 1);
 	toys->viewport = wp_viewporter_get_viewport(toys->viewporter, toys->surface);
+	toys->modifiers = client_bind(&toys->client, &wp_alpha_modifier_v1_interface, 1);
+	toys->modifier = wp_alpha_modifier_v1_get_surface(toys->modifiers, toys->surface);
 }
 
 enum { TOLD = 0, NOT_TOLD, WRONG_ERROR, WRONG_INTERFACE };
@@ -230,6 +250,8 @@ TEST(no_error)
 	wp_viewporter_destroy(toys.viewporter);
 	wl_surface_destroy(toys.surface);
 	wp_viewport_destroy(toys.viewport);
+	wp_alpha_modifier_surface_v1_destroy(toys.modifier);
+	wp_alpha_modifier_v1_destroy(toys.modifiers);
 	ck_assert(client_sync(&toys.client));
 	picture_finish(&large);
 	picture_finish(&toys.picture);

@@ -3,6 +3,7 @@
 #include <presentation-time-client-protocol.h>
 #include <signal.h>
 
+#include "alpha-modifier-v1-client-protocol.h"
 #include "daemon_fixture.h"
 #include "reference.h"
 #include "single-pixel-buffer-v1-client-protocol.h"
@@ -299,6 +300,58 @@ TEST(single_pixels)
 	wp_viewport_destroy(viewport);
 	wl_subsurface_destroy(subsurface);
 	wl_surface_destroy(surface);
+	end(&scene);
+}
+
+/* Faded as a whole, above something: a buffer with alpha, and one that has none. */
+static void fade(struct scene *scene, uint32_t format, double transparency)
+{
+	struct picture below, above;
+	struct wp_alpha_modifier_v1 *manager =
+		client_bind(&scene->client, &wp_alpha_modifier_v1_interface, 1);
+	struct wl_surface *surface = wl_compositor_create_surface(scene->client.compositor);
+	struct wl_subsurface *subsurface = wl_subcompositor_get_subsurface(
+		scene->client.subcompositor, surface, scene->window.surface);
+	struct wp_alpha_modifier_surface_v1 *modifier =
+		wp_alpha_modifier_v1_get_surface(manager, surface);
+	picture_init(&scene->client, &below, PICTURE_DMABUF, WIDTH, HEIGHT, DRM_FORMAT_XRGB8888);
+	picture_init(&scene->client, &above, PICTURE_DMABUF, 200, 100, format);
+	picture_draw(&below, 6);
+	picture_draw(&above, 7);
+	/* premultiplied: no channel above alpha */
+	for (size_t i = 0; format == DRM_FORMAT_ARGB8888 && i < (size_t)200 * 100; i++)
+		((uint32_t *)(void *)above.pixels)[i] &= 0xbf3f3f3f;
+	wl_subsurface_set_position(subsurface, 30, 40);
+	wp_alpha_modifier_surface_v1_set_multiplier(
+		modifier, (uint32_t)((1 - transparency) * UINT32_MAX));
+	wl_surface_attach(surface, above.buffer, 0, 0);
+	wl_surface_commit(surface);
+	window_show(&scene->window, &below);
+	struct reference_layer layers[] = {{.picture = &below},
+		{.picture = &above, .x = 30, .y = 40, .transparency = transparency}};
+	reference_check(&scene->client, 0, layers, 2, 1);
+	/* without the object it is as it was, from the next commit on */
+	wp_alpha_modifier_surface_v1_destroy(modifier);
+	wl_surface_commit(surface);
+	window_show(&scene->window, &below);
+	layers[1].transparency = 0;
+	reference_check(&scene->client, 0, layers, 2, 1);
+	wp_alpha_modifier_v1_destroy(manager);
+	wl_subsurface_destroy(subsurface);
+	wl_surface_destroy(surface);
+	wl_surface_commit(scene->window.surface);
+	ck_assert(client_sync(&scene->client));
+	picture_finish(&above);
+	picture_finish(&below);
+}
+
+TEST(faded)
+{
+	struct scene scene;
+	begin(&scene);
+	fade(&scene, DRM_FORMAT_XRGB8888, 0.5);
+	fade(&scene, DRM_FORMAT_ARGB8888, 0.25);
+	fade(&scene, DRM_FORMAT_XRGB8888, 1);
 	end(&scene);
 }
 
