@@ -207,9 +207,14 @@ int waybuf_scanout_test(struct waybuf_scanout *scanout, const struct waybuf_layo
 
 int waybuf_scanout_import_test(void *data, const struct waybuf_dmabuf_import *import)
 {
+	const struct waybuf_scanout *scanout = data;
+	const struct waybuf_layout *layout = waybuf_buffer_layout(import->buffer);
 	if (import->flags)
 		return -EOPNOTSUPP;
-	return waybuf_scanout_test(data, waybuf_buffer_layout(import->buffer));
+	/* the mode may be another one by now, as it may be when the buffer is shown: looked at then */
+	if (waybuf_kms_probe_took(scanout->kms, scanout->plane, scanout->crtc, layout))
+		return 0;
+	return waybuf_scanout_test(data, layout);
 }
 
 /* Display attachments ask for sampling, too: what samples adds its own needs, this plane has none. */

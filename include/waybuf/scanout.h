@@ -89,7 +89,9 @@ WAYBUF_EXPORT int waybuf_scanout_test(
 
 /**
  * waybuf_scanout_test() as waybuf_server_dmabuf_options.import_test, with the scanout as @data, for
- * hosts that show by this plane alone: what it does not take is `failed`. -EOPNOTSUPP for flags.
+ * hosts that show by this plane alone: what it does not take is `failed`. What it takes in the mode
+ * that the CRTC had when the library last looked (in waybuf_scanout_add(), or when something had to
+ * be tried) is not asked again: not even whether it is on. -EOPNOTSUPP for flags.
  */
 WAYBUF_EXPORT int waybuf_scanout_import_test(void *data, const struct waybuf_dmabuf_import *import);
 

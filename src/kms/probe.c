@@ -229,6 +229,29 @@ static int answer(const struct remembered *entry, enum waybuf_kms_refusal *refus
 	return entry->error;
 }
 
+/* While the CRTC is on nothing has to be lit for it, and so no state is made. NULL: not known. */
+static const struct remembered *recall_lit(const struct waybuf_kms_device *device,
+	const struct waybuf_kms_plane *plane, const struct waybuf_kms_crtc *crtc,
+	const struct waybuf_layout *layout)
+{
+	const struct waybuf_kms_crtc_state *now = &device->current->crtcs[crtc->index];
+	struct key key;
+	if (!now->active || !now->mode)
+		return NULL;
+	make_key(&key, plane, crtc, layout, &now->mode->info);
+	return recall(device->probes, &key);
+}
+
+bool waybuf_kms_probe_took(const struct waybuf_kms_device *device,
+	const struct waybuf_kms_plane *plane, const struct waybuf_kms_crtc *crtc,
+	const struct waybuf_layout *layout)
+{
+	if (waybuf_kms_check_layout(layout, NULL) != 0)
+		return false;
+	const struct remembered *known = recall_lit(device, plane, crtc, layout);
+	return known && known->error == 0;
+}
+
 int waybuf_kms_probe(struct waybuf_kms_device *device, struct waybuf_kms_plane *plane,
 	struct waybuf_kms_crtc *crtc, const struct waybuf_layout *layout,
 	enum waybuf_kms_refusal *refusal, struct waybuf_kms_why *why)
@@ -241,13 +264,16 @@ int waybuf_kms_probe(struct waybuf_kms_device *device, struct waybuf_kms_plane *
 		fresh.refusal = WAYBUF_KMS_BAD_LAYOUT;
 		return answer(&fresh, refusal, why);
 	}
+	const struct remembered *known = recall_lit(device, plane, crtc, layout);
+	if (known)
+		return answer(known, refusal, why);
 	fresh.error = lit_state(device, crtc, &state, &fresh.why);
 	if (fresh.error) {
 		fresh.refusal = WAYBUF_KMS_EXHAUSTED;
 		return answer(&fresh, refusal, why);
 	}
 	make_key(&fresh.key, plane, crtc, layout, &state->crtcs[crtc->index].mode->info);
-	const struct remembered *known = recall(device->probes, &fresh.key);
+	known = recall(device->probes, &fresh.key);
 	if (!known) {
 		fresh.error = try(state, plane, crtc, layout, &fresh.refusal, &fresh.why);
 		known = &fresh;

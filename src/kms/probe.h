@@ -32,6 +32,14 @@ int waybuf_kms_probe(struct waybuf_kms_device *device, struct waybuf_kms_plane *
 	struct waybuf_kms_crtc *crtc, const struct waybuf_layout *layout,
 	enum waybuf_kms_refusal *refusal, struct waybuf_kms_why *why);
 
+/*
+ * Whether a probe is remembered that says so, and @crtc is on in the mode that it was for. Asks the
+ * kernel for nothing.
+ */
+bool waybuf_kms_probe_took(const struct waybuf_kms_device *device,
+	const struct waybuf_kms_plane *plane, const struct waybuf_kms_crtc *crtc,
+	const struct waybuf_layout *layout);
+
 struct waybuf_kms_probe_cache;
 int waybuf_kms_probe_cache_create(struct waybuf_kms_probe_cache **out);
 void waybuf_kms_probe_cache_destroy(struct waybuf_kms_probe_cache *cache);

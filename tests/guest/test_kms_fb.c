@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <waybuf/constraints.h>
+#include <xf86drmMode.h>
 
 #include "kms/probe.h"
 #include "kms_fixture.h"
@@ -204,6 +205,34 @@ TEST(probe_finds_and_remembers)
 				 &refusal, &why),
 		0);
 	ck_assert_int_eq(refusal, WAYBUF_KMS_BAD_LAYOUT);
+	close(layout.memory[0].fd);
+	display_close(&display);
+}
+
+/* Without a look at the kernel, and so only while the CRTC is known to be on. */
+TEST(probe_that_is_remembered_of_a_lit_crtc)
+{
+	struct display display;
+	struct waybuf_kms_why why = {0};
+	drmModeModeInfo mode;
+	display_open(&display);
+	struct waybuf_layout layout = make_layout(FROM_HEAP, 640, 480, DRM_FORMAT_XRGB8888);
+	ck_assert_int_eq(waybuf_kms_probe(display.device, display.primary, display.crtc, &layout,
+				 NULL, &why),
+		0);
+	ck_assert(!waybuf_kms_probe_took(display.device, display.primary, display.crtc, &layout));
+	mode = display.connector->modes[0];
+	ck_assert_int_eq(
+		waybuf_kms_state_set_mode(display.device->current, display.crtc, &mode), 0);
+	ck_assert_int_eq(waybuf_kms_probe(display.device, display.primary, display.crtc, &layout,
+				 NULL, &why),
+		0);
+	uint64_t hits = waybuf_kms_probe_cache_hits(display.device->probes);
+	ck_assert(waybuf_kms_probe_took(display.device, display.primary, display.crtc, &layout));
+	ck_assert_uint_eq(waybuf_kms_probe_cache_hits(display.device->probes), hits + 1);
+	layout.planes[0].stride = 1;
+	ck_assert(!waybuf_kms_probe_took(display.device, display.primary, display.crtc, &layout));
+	waybuf_kms_state_set_mode(display.device->current, display.crtc, NULL);
 	close(layout.memory[0].fd);
 	display_close(&display);
 }
