@@ -3,6 +3,7 @@
 #define SERVER_DMABUF_H
 
 #include "client.h"
+#include "dmabuf_exporters.h"
 #include "dmabuf_kinds.h"
 #include "dmabuf_params.h"
 #include "dmabuf_refusals.h"
@@ -18,6 +19,7 @@ struct waybuf_server_dmabuf {
 	/* every pair that was ever advertised, sorted: who saw an older list has made no mistake */
 	struct wl_array advertised; // struct waybuf_dmabuf_pair
 	struct dmabuf_kinds kinds;
+	struct dmabuf_exporters exporters;
 	struct dmabuf_refusals refusals;
 	struct wl_list resources; // of the bound globals
 	struct wl_list params; // dmabuf_params_object.link

@@ -157,6 +157,7 @@ static int make_buffer(struct waybuf_server_dmabuf *dmabuf, struct server_client
 		return ret;
 	ask_driver(dmabuf, params, request);
 	params->exporter = dmabuf_kinds_any(&dmabuf->kinds, &kind) ? kind.exporter : NULL;
+	params->exporters = &dmabuf->exporters;
 	ret = dmabuf_params_check(
 		params, request->width, request->height, request->format, &layout, ids, verdict);
 	params->exporter = NULL;

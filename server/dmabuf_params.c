@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/format.h"
+#include "dmabuf_exporters.h"
 #include "dmabuf_params.h"
 #include "util/checked.h"
 #include "util/fd.h"
@@ -204,29 +205,34 @@ static void note_exporter(const struct dmabuf_params *params, uint32_t slot, con
 		params->exporter[0] = '\0';
 }
 
+/* Of a dma-buf that was seen before. False: it was not, or its number is that of another one now. */
+static bool recall_exporter(const struct dmabuf_params *params, int fd, const struct fd_id *id,
+	uint32_t slot, uint64_t *size)
+{
+	const struct dmabuf_exporter *known = dmabuf_exporters_find(params->exporters, id);
+	if (!known || fd_dmabuf_size(fd, size) < 0 || *size != known->size)
+		return false;
+	note_exporter(params, slot, known->name);
+	return true;
+}
+
 /*
- * Whoever wants the exporter is told size and kind in the same breath, where the kernel writes down
- * such things. False: ask it otherwise.
+ * The size, and the exporter's name if it is wanted, which are in the same place. What was opened by
+ * O_PATH is the same file, and of no use: it cannot seek, and has no size in /proc.
  */
-static bool read_info(const struct dmabuf_params *params, int fd, uint32_t slot, uint64_t *size)
+static int ask_kernel(const struct dmabuf_params *params, int fd, const struct fd_id *id,
+	uint32_t slot, uint64_t *size)
 {
 	char name[FD_EXPORTER_LEN] = "";
 	if (!params->exporter)
-		return false;
+		return fd_dmabuf_size(fd, size);
+	if (recall_exporter(params, fd, id, slot, size))
+		return 0;
 	bool told = fd_dmabuf_info(fd, size, name) == 0;
 	note_exporter(params, slot, name);
-	return told;
-}
-
-static int ask_kernel(int fd, uint64_t *size, struct dmabuf_verdict *verdict)
-{
-	enum fd_kind kind;
-	if (fd_kind(fd, &kind) < 0 || kind != FD_DMABUF)
-		return dmabuf_refuse(
-			verdict, false, DMABUF_INVALID_WL_BUFFER, "a file is no dma-buf");
-	if (fd_dmabuf_size(fd, size) < 0)
-		return dmabuf_refuse(verdict, false, DMABUF_REFUSED,
-			"the kernel does not tell how big a dma-buf is");
+	if (!told)
+		return fd_dmabuf_size(fd, size);
+	dmabuf_exporters_add(params->exporters, id, *size, name);
 	return 0;
 }
 
@@ -235,8 +241,12 @@ static int find_slot(const struct dmabuf_params *params, struct waybuf_layout *l
 	struct fd_id *ids, int fd, uint32_t *slot, struct dmabuf_verdict *verdict)
 {
 	struct fd_id id;
-	if (fd_identify(fd, &id) < 0)
+	bool is_dmabuf;
+	if (fd_identify_dmabuf(fd, &id, &is_dmabuf) < 0)
 		return dmabuf_refuse(verdict, false, DMABUF_REFUSED, "a file cannot be read");
+	if (!is_dmabuf)
+		return dmabuf_refuse(
+			verdict, false, DMABUF_INVALID_WL_BUFFER, "a file is no dma-buf");
 	for (uint32_t i = 0; i < layout->n_memory; i++) {
 		if (fd_id_equal(&ids[i], &id)) {
 			*slot = i;
@@ -244,11 +254,9 @@ static int find_slot(const struct dmabuf_params *params, struct waybuf_layout *l
 		}
 	}
 	uint64_t size;
-	if (!read_info(params, fd, layout->n_memory, &size)) {
-		int ret = ask_kernel(fd, &size, verdict);
-		if (ret < 0)
-			return ret;
-	}
+	if (ask_kernel(params, fd, &id, layout->n_memory, &size) < 0)
+		return dmabuf_refuse(verdict, false, DMABUF_REFUSED,
+			"the kernel does not tell how big a dma-buf is");
 	*slot = layout->n_memory++;
 	ids[*slot] = id;
 	layout->memory[*slot] =

@@ -4,6 +4,7 @@
 
 #include <waybuf/buffer.h>
 
+struct dmabuf_exporters;
 struct fd_id;
 
 /*
@@ -57,6 +58,8 @@ struct dmabuf_params {
 	 * several, or if the kernel does not tell. NULL: it is not wanted.
 	 */
 	char *exporter;
+	/* where names are looked up first, if one is wanted */
+	struct dmabuf_exporters *exporters;
 };
 
 void dmabuf_params_init(struct dmabuf_params *params, uint32_t version);

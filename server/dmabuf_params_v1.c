@@ -55,7 +55,10 @@ static bool check_unused(struct dmabuf_params_object *object)
 
 static bool may_keep(const struct dmabuf_params_object *object, int fd)
 {
-	return object->client->kept_planes < MAX_KEPT && !fd_is_among_last(fd, SERVER_FD_RESERVE);
+	struct waybuf_server *server = object->client->server;
+	bool last = server ? fd_limit_is_near(&server->fd_limit, fd, SERVER_FD_RESERVE)
+			   : fd_is_among_last(fd, SERVER_FD_RESERVE);
+	return object->client->kept_planes < MAX_KEPT && !last;
 }
 
 static void drop_planes(struct dmabuf_params_object *object)

@@ -9,6 +9,7 @@
 #include "core/device.h"
 #include "set_table.h"
 #include "token.h"
+#include "util/fd.h"
 
 struct waybuf_loop;
 struct waybuf_trace;
@@ -25,6 +26,7 @@ struct waybuf_server {
 	struct waybuf_limits limits;
 	/* ours, of the device that the exporters were given; -1: none */
 	int drm_fd;
+	struct fd_limit fd_limit;
 	struct wl_list devices; // server_device.link
 	struct wl_list clients; // server_client.link
 	struct wl_list groups; // server_group.link

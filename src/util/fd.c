@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -112,11 +113,59 @@ int fd_identify(int fd, struct fd_id *id)
 	return 0;
 }
 
-bool fd_is_among_last(int fd, int n)
+/* Of the file system of all dma-bufs; 0: none was seen yet. */
+static _Atomic dev_t dmabuf_dev;
+
+/*
+ * dma-bufs have no file type, whatever else is in a file system of that number has one. A file that
+ * was only opened by O_PATH is the same file here: who wants to use it finds out by its size.
+ */
+static bool is_dmabuf(int fd, const struct stat *st)
+{
+	bool typeless = (st->st_mode & S_IFMT) == 0;
+	struct statfs fs;
+	if (typeless && st->st_dev == atomic_load_explicit(&dmabuf_dev, memory_order_relaxed))
+		return true;
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != DMA_BUF_MAGIC)
+		return false;
+	if (typeless)
+		atomic_store_explicit(&dmabuf_dev, st->st_dev, memory_order_relaxed);
+	return true;
+}
+
+int fd_identify_dmabuf(int fd, struct fd_id *id, bool *dmabuf)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*id = (struct fd_id){.dev = st.st_dev, .ino = st.st_ino};
+	*dmabuf = is_dmabuf(fd, &st);
+	return 0;
+}
+
+/* Of a limit that cannot be read, as of none: no number is near it. */
+static uint64_t read_limit(void)
 {
 	struct rlimit limit;
-	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-		(rlim_t)fd + (rlim_t)n >= limit.rlim_cur;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur;
+}
+
+bool fd_is_among_last(int fd, int n)
+{
+	return (uint64_t)fd + (uint64_t)n >= read_limit();
+}
+
+bool fd_limit_is_near(struct fd_limit *limit, int fd, int n)
+{
+	uint64_t end = (uint64_t)fd + (uint64_t)n;
+	if (limit->trust == 0 || end >= limit->soft) {
+		limit->soft = read_limit();
+		limit->trust = FD_LIMIT_TRUST;
+	}
+	limit->trust--;
+	return end >= limit->soft;
 }
 
 /* A negative errno on failure. */

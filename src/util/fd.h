@@ -45,6 +45,12 @@ struct fd_id {
 
 int fd_identify(int fd, struct fd_id *id);
 
+/*
+ * The same, and whether it is a dma-buf. One call nearly always: all dma-bufs are in one file system,
+ * which the kernel mounts for itself, once and for good, so its number is remembered.
+ */
+int fd_identify_dmabuf(int fd, struct fd_id *id, bool *is_dmabuf);
+
 static inline bool fd_id_equal(const struct fd_id *a, const struct fd_id *b)
 {
 	return a->dev == b->dev && a->ino == b->ino;
@@ -59,5 +65,19 @@ int fd_count_free(void);
  * asking for the limit. If nobody keeps one of those for long, there are always some left.
  */
 bool fd_is_among_last(int fd, int n);
+
+/*
+ * The same for whoever asks again and again; all zero at first. The limit is read where the answer
+ * may be yes, and every FD_LIMIT_TRUST questions: one that is lowered meanwhile, far below what it
+ * was, costs that many of the @n at most.
+ */
+#define FD_LIMIT_TRUST 16
+
+struct fd_limit {
+	uint64_t soft;
+	uint32_t trust; /* questions until it is read again */
+};
+
+bool fd_limit_is_near(struct fd_limit *limit, int fd, int n);
 
 #endif

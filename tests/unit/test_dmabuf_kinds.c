@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dmabuf_exporters.h"
 #include "dmabuf_kinds.h"
 #include "harness.h"
 
@@ -63,6 +64,26 @@ TEST(the_oldest_goes_first)
 	ck_assert(!dmabuf_kinds_has(kinds, &first));
 	ck_assert(dmabuf_kinds_has(kinds, &second));
 	free(kinds);
+}
+
+/* ---- whose a dma-buf is -------------------------------------------------------------------- */
+
+TEST(exporters_by_number)
+{
+	struct dmabuf_exporters *exporters = calloc(1, sizeof(*exporters));
+	char name[FD_EXPORTER_LEN] = "udmabuf";
+	struct fd_id id = {.dev = 9}, other = {.dev = 9, .ino = DMABUF_MAX_EXPORTERS};
+	ck_assert_ptr_null(dmabuf_exporters_find(exporters, &id));
+	dmabuf_exporters_add(exporters, &id, 4096, name);
+	const struct dmabuf_exporter *found = dmabuf_exporters_find(exporters, &id);
+	ck_assert_ptr_nonnull(found);
+	ck_assert_str_eq(found->name, "udmabuf");
+	ck_assert_uint_eq(found->size, 4096);
+	/* the same place */
+	ck_assert_ptr_null(dmabuf_exporters_find(exporters, &other));
+	dmabuf_exporters_add(exporters, &other, 8192, name);
+	ck_assert_ptr_null(dmabuf_exporters_find(exporters, &id));
+	free(exporters);
 }
 
 TEST_TIMEOUT(60)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -139,6 +140,43 @@ TEST(fd_count_free_sees_what_is_taken)
 	for (int i = 0; i < 3; i++)
 		fd_close(&fds[i]);
 	ck_assert_int_eq(fd_count_free(), before);
+}
+
+TEST(fd_limit_is_read_near_the_limit_and_now_and_then)
+{
+	struct fd_limit limit = {0};
+	struct rlimit before, low;
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	low.rlim_cur = 200;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	ck_assert(!fd_limit_is_near(&limit, 167, 32));
+	ck_assert(fd_limit_is_near(&limit, 168, 32));
+	/* raised: read at once, as it seems near */
+	low.rlim_cur = 300;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	ck_assert(!fd_limit_is_near(&limit, 168, 32));
+	/* lowered: a few are not told */
+	low.rlim_cur = 100;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	int n = 0;
+	while (!fd_limit_is_near(&limit, 90, 32))
+		n++;
+	ck_assert_int_lt(n, FD_LIMIT_TRUST);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+TEST(what_is_no_dmabuf_is_identified)
+{
+	struct fd_id id, other;
+	bool is_dmabuf = true;
+	int fd = memfd_create("no dma-buf", MFD_CLOEXEC);
+	ck_assert_int_eq(fd_identify_dmabuf(fd, &id, &is_dmabuf), 0);
+	ck_assert(!is_dmabuf);
+	ck_assert_int_eq(fd_identify(fd, &other), 0);
+	ck_assert(fd_id_equal(&id, &other));
+	fd_close(&fd);
+	ck_assert_int_eq(fd_identify_dmabuf(-1, &id, &is_dmabuf), -EBADF);
 }
 
 TEST(log_filters_and_keeps_errno)
