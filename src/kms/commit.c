@@ -356,7 +356,7 @@ static int commit_affected(struct waybuf_kms_state *state, uint32_t affected,
 		.result = fences,
 	};
 	uint32_t flips = lit(state, affected);
-	int error = submit(&request, commit_flags(options), pending);
+	int error = submit(&request, commit_flags(options), pending ? (void *)pending->id : NULL);
 	if (error) {
 		explain(state->device, error, why);
 		waybuf_kms_pending_cancel(pending);

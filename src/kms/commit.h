@@ -92,6 +92,15 @@ static inline bool waybuf_kms_crtc_busy(const struct waybuf_kms_crtc *crtc)
 	return crtc->pending != NULL;
 }
 
+/* Whether a flip event of @crtc is waited for. */
+bool waybuf_kms_flip_pending(const struct waybuf_kms_crtc *crtc);
+/*
+ * Waits no longer for the flip event of @crtc: its listener hears nothing of it, though it may come
+ * yet. A capture of the same commit is waited for as before. Whether the commit is over is then for
+ * the kernel to say, with -EBUSY to the next one.
+ */
+void waybuf_kms_flip_forget(struct waybuf_kms_crtc *crtc);
+
 /* Forgets all pending commits, without a call: the device goes away. */
 void waybuf_kms_commits_abandon(struct waybuf_kms_device *device);
 

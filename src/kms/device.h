@@ -64,6 +64,7 @@ struct waybuf_kms_device {
 	struct waybuf_source *source;
 	struct waybuf_source *capture_timer; /* NULL before the first capture */
 	struct waybuf_list commits; // waybuf_kms_commit.link
+	uintptr_t n_commits; /* with flip events: the id of the newest */
 	struct waybuf_kms_probe_cache *probes;
 };
 

@@ -17,6 +17,7 @@ struct waybuf_kms_commit *waybuf_kms_pending_create(
 	if (!commit)
 		return NULL;
 	commit->device = device;
+	commit->id = ++device->n_commits;
 	commit->listener = options->listener;
 	commit->data = options->data;
 	waybuf_list_init(&commit->link);
@@ -219,8 +220,7 @@ static void handle_flip(struct waybuf_kms_device *device, const struct drm_event
 {
 	struct waybuf_kms_crtc *crtc = find_crtc(device, event->crtc_id);
 	struct waybuf_kms_commit *commit = crtc ? crtc->pending : NULL;
-	if (!commit || event->user_data != (uintptr_t)commit ||
-		!(commit->flips >> crtc->index & 1)) {
+	if (!commit || event->user_data != commit->id || !(commit->flips >> crtc->index & 1)) {
 		waybuf_debug("a flip event for CRTC %u that nobody waits for", event->crtc_id);
 		return;
 	}
@@ -232,6 +232,21 @@ static void handle_flip(struct waybuf_kms_device *device, const struct drm_event
 	commit->flips &= ~(UINT32_C(1) << crtc->index);
 	forget_crtc(commit, crtc);
 	commit->listener->flipped(commit->data, &flip);
+	finish_if_over(commit);
+}
+
+bool waybuf_kms_flip_pending(const struct waybuf_kms_crtc *crtc)
+{
+	return crtc->pending && (crtc->pending->flips >> crtc->index & 1);
+}
+
+void waybuf_kms_flip_forget(struct waybuf_kms_crtc *crtc)
+{
+	struct waybuf_kms_commit *commit = crtc->pending;
+	if (!waybuf_kms_flip_pending(crtc))
+		return;
+	commit->flips &= ~(UINT32_C(1) << crtc->index);
+	forget_crtc(commit, crtc);
 	finish_if_over(commit);
 }
 

@@ -20,6 +20,8 @@ struct waybuf_kms_capture {
 
 struct waybuf_kms_commit {
 	struct waybuf_kms_device *device;
+	/* what its events carry; never used again, so that one that comes late is nobody else's */
+	uintptr_t id;
 	struct waybuf_list link; // waybuf_kms_device.commits
 	uint32_t flips; /* CRTCs whose event has not come, a bit each */
 	uint32_t captures; /* CRTCs whose writeback is not over */

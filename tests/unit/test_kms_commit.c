@@ -166,6 +166,37 @@ TEST(foreign_and_broken_events_are_ignored)
 	world_close(&world);
 }
 
+TEST(a_flip_that_was_given_up_is_nobodys)
+{
+	struct world world;
+	world_open(&world);
+	world_light(&world);
+	ck_assert(!waybuf_kms_flip_pending(world.crtc));
+	waybuf_kms_flip_forget(world.crtc);
+	struct waybuf_kms_state *state = world_propose(&world);
+	waybuf_kms_state_touch(state, world.crtc);
+	ck_assert_int_eq(world_commit(&world, state), 0);
+	ck_assert(waybuf_kms_flip_pending(world.crtc));
+	waybuf_kms_flip_forget(world.crtc);
+	ck_assert(!waybuf_kms_crtc_busy(world.crtc));
+	/* the kernel thinks otherwise, and says so */
+	state = world_propose(&world);
+	waybuf_kms_state_touch(state, world.crtc);
+	ck_assert_int_eq(world_commit(&world, state), -EBUSY);
+	/* the late event wakes nobody, and the next commit's own event does */
+	fake_drm_vblank();
+	state = world_propose(&world);
+	waybuf_kms_state_touch(state, world.crtc);
+	ck_assert_int_eq(world_commit(&world, state), 0);
+	waybuf_loop_dispatch(world.loop, 100);
+	ck_assert_int_eq(world.flips, 0);
+	ck_assert(waybuf_kms_flip_pending(world.crtc));
+	fake_drm_vblank();
+	waybuf_loop_dispatch(world.loop, 100);
+	ck_assert_int_eq(world.flips, 1);
+	world_close(&world);
+}
+
 TEST(framebuffer_failures_leave_no_handle)
 {
 	struct world world;
