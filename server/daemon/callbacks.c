@@ -7,8 +7,8 @@
 /*
  * Frame callbacks are answered by the flip that shows a surface. Where none is coming they are
  * answered by time, so that no client hangs: after one refresh if the surface is visible but did
- * not change, or its scene failed; after a second if it is hidden, which is slow enough to cost
- * nothing and fast enough not to look dead.
+ * not change, or its scene failed; after a second if it is hidden, or the output is dark, which is
+ * slow enough to cost nothing and fast enough not to look dead.
  */
 #define HIDDEN_MS 1000
 
@@ -23,9 +23,9 @@ static void answer(struct output *output, bool visible)
 {
 	uint32_t now = callbacks_now_ms();
 	struct surface *surface;
-	/* a dirty one has a flip coming */
+	/* a dirty one has a flip coming, if there are flips */
 	wl_list_for_each(surface, &output->daemon->surfaces, link)
-		if (surface->visible == visible && !(visible && surface->dirty))
+		if (output->dark || (surface->visible == visible && !(visible && surface->dirty)))
 			surface_send_callbacks(&surface->current.callbacks, now);
 }
 
@@ -63,7 +63,7 @@ void callbacks_finish(struct output *output)
 
 static void arm_tick(struct output *output)
 {
-	uint32_t ms = (output_period_ns(output) + 999999) / 1000000;
+	uint32_t ms = output->dark ? HIDDEN_MS : (output_period_ns(output) + 999999) / 1000000;
 	if (!output->tick_armed)
 		output->tick_armed = waybuf_source_arm(output->tick, ms ? ms : 1) == 0;
 }
@@ -72,7 +72,7 @@ void callbacks_arm(struct output *output, const struct surface *surface)
 {
 	if (wl_list_empty(&surface->current.callbacks))
 		return;
-	if (surface->visible)
+	if (surface->visible && !output->dark)
 		arm_tick(output);
 	else if (!output->hidden_armed)
 		output->hidden_armed = waybuf_source_arm(output->hidden, HIDDEN_MS) == 0;

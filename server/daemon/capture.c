@@ -236,8 +236,10 @@ static bool write_now(struct output *output)
 	choose(capture);
 	int ret = waybuf_kms_capture(output->crtc, capture->dumb->fb, &options, NULL, &why);
 	capture_joined(output, ret);
-	if (ret == 0)
+	if (ret == 0) {
+		watch_commit(output);
 		return true;
+	}
 	waybuf_info("captures are composed from now on: %s", why.text);
 	return false;
 }

@@ -18,7 +18,8 @@
 
 static bool busy(const struct output *output)
 {
-	return output->pending || output->composing || waybuf_kms_crtc_busy(output->crtc);
+	return output->pending || output->composing || output->dark ||
+		waybuf_kms_crtc_busy(output->crtc);
 }
 
 static void repaint(struct output *output);
@@ -134,7 +135,7 @@ static void handle_composed(struct render_job *job, int error)
 	}
 	if (error == 0)
 		output->shown_slot = slot;
-	else if (slot && scene_has_planes(scene))
+	else if (slot && scene_has_planes(scene) && !output->dark)
 		retry(output, scene, &why);
 	else
 		drop_scene(output, scene, why.text);
@@ -178,7 +179,7 @@ static bool show(struct output *output, struct scene *scene)
 	if (needed && !slot)
 		return false;
 	if (output_commit(output, scene, slot ? slot->dumb->fb : NULL, &why) < 0) {
-		if (scene_has_planes(scene))
+		if (scene_has_planes(scene) && !output->dark)
 			scanout_refused(output, scene, &why);
 		return false;
 	}
@@ -198,6 +199,10 @@ static void repaint(struct output *output)
 	}
 	scanout_assign(output, scene);
 	bool shown = show(output, scene);
+	if (!shown && output->dark) {
+		drop_scene(output, scene, "the display is dark");
+		return;
+	}
 	note(output, scene);
 	if (shown) {
 		scene_drop_composed(scene);
@@ -241,7 +246,7 @@ static void scene_flipped(struct output *output)
 	output->pending = NULL;
 	scene_destroy(output->shown);
 	output->shown = scene;
-	output->failing = false;
+	output->failing = output->overdue = false;
 	scene_trace(scene, WAYBUF_TRACE_FLIP, output->flip_ns, output->flip_sequence);
 	count(output->daemon, scene);
 	surface_send_callbacks(&scene->callbacks, (uint32_t)(output->flip_ns / 1000000));
@@ -249,7 +254,7 @@ static void scene_flipped(struct output *output)
 }
 
 /* The kernel signals the fence before it sends the event: nobody has to ask. */
-static void settle_flip(struct output *output)
+void output_settle_flip(struct output *output)
 {
 	struct waybuf_fence *fence = output->flip_fence;
 	output->flip_fence = NULL;
@@ -263,7 +268,7 @@ static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 	struct output *output = data;
 	output->flip_ns = flip->time_ns;
 	output->flip_sequence = flip->sequence;
-	settle_flip(output);
+	output_settle_flip(output);
 	/* a capture of an unchanged picture flips, too */
 	if (output->pending) {
 		scene_flipped(output);
@@ -298,7 +303,7 @@ void output_surface_applied(struct output *output, struct surface *surface)
 	/* one that became visible with this commit has changed the stack */
 	if (surface->dirty && subsurface_in_sight(surface))
 		output_damage(output);
-	if (!output->dirty || !surface->visible)
+	if (!output->dirty || output->dark || !surface->visible)
 		callbacks_arm(output, surface);
 }
 

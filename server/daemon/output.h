@@ -11,6 +11,14 @@
 
 struct capture;
 
+/* Why nothing is committed. */
+enum output_dark {
+	OUTPUT_LIT, /* it is */
+	OUTPUT_STUCK, /* a flip does not come, and the kernel takes no other commit */
+	OUTPUT_REFUSED, /* the display is somebody else's, or in trouble */
+	OUTPUT_GONE, /* there is no device any more */
+};
+
 /*
  * One display: a wl_output, and the loop that keeps its picture right.
  *
@@ -19,6 +27,8 @@ struct capture;
  *	     none is left, or what is left is in a slot already --> commit them
  *	     else --> the worker composes it into one of two slots --> commit all
  *	commit --flip--> the frames of the former scene are released, callbacks answered --> idle
+ *
+ * and from anywhere, when the display fails, to dark and back (watch.c).
  *
  * There is one scene on its way at most. Changes meanwhile only set `dirty`, and the next repaint
  * takes them all together. When nothing has changed there is no commit.
@@ -46,6 +56,7 @@ struct output {
 	unsigned refused; /* repaints that use no planes yet */
 	bool dirty;
 	bool failing; /* frames could not be shown, and that was said */
+	enum output_dark dark;
 	struct wl_event_source *idle; /* a repaint is due */
 	struct surface *visible[SCENE_MAX_LAYERS]; /* in the scene that was made last */
 	uint32_t n_visible;
@@ -61,6 +72,12 @@ struct output {
 	uint64_t flip_ns;
 	uint32_t flip_sequence;
 	struct capture *capture;
+
+	/* armed while there are commits, and once a second in the dark */
+	struct waybuf_source *watch;
+	bool watch_armed;
+	uint64_t n_watched, looked_at; /* commits in all, and when it was looked last */
+	bool overdue; /* a flip did not come, and that was said */
 };
 
 /*
@@ -88,6 +105,17 @@ void output_damage(struct output *output);
 
 /* Nanoseconds from one refresh to the next. */
 uint32_t output_period_ns(const struct output *output);
+
+/* The flip is over, whoever says so: its fence has signalled. */
+void output_settle_flip(struct output *output);
+/* watch.c: a commit was accepted. */
+void watch_commit(struct output *output);
+/* Whether an error of a commit means that the display is not there for us. */
+bool output_is_lost(int error);
+/* It does mean that. The scene that was refused is the caller's. */
+void watch_lost(struct output *output, int error);
+int watch_init(struct output *output);
+void watch_finish(struct output *output);
 
 /* output.c: what the device tells about a commit, with the output as data */
 extern const struct waybuf_kms_listener output_kms_listener;

@@ -149,7 +149,7 @@ struct output *output_create(struct daemon *daemon)
 	output->daemon = daemon;
 	output->flip_context = waybuf_fence_context_alloc();
 	wl_list_init(&output->resources);
-	if (callbacks_init(output) < 0 ||
+	if (callbacks_init(output) < 0 || watch_init(output) < 0 ||
 		waybuf_kms_assigner_create(&scanout_assigner_ops, output, &output->assigner) < 0 ||
 		!open_device(output, daemon->options) || !start(output, daemon->options)) {
 		output_destroy(output);
@@ -189,6 +189,7 @@ void output_destroy(struct output *output)
 	scene_destroy(output->pending);
 	scene_destroy(output->shown);
 	callbacks_finish(output);
+	watch_finish(output);
 	waybuf_kms_dumb_destroy(output->slots[0].dumb);
 	waybuf_kms_dumb_destroy(output->slots[1].dumb);
 	waybuf_kms_assigner_destroy(output->assigner);

@@ -250,9 +250,14 @@ int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_
 		scene_trace(scene, WAYBUF_TRACE_COMMIT, released ? WAYBUF_TRACE_AS_BEFORE : 0, 0);
 		waybuf_kms_commit_result_finish(&result);
 		output->pending = scene;
+		watch_commit(output);
 		return 0;
 	}
 	waybuf_kms_state_destroy(state);
+	if (output_is_lost(ret)) {
+		watch_lost(output, ret);
+		return ret;
+	}
 	/* the capture may have been too much, and is not tried again */
 	return capturing ? output_commit(output, scene, image, why) : ret;
 }
