@@ -3,6 +3,7 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "presentation.h"
 
 /*
  * Frame callbacks are answered by the flip that shows a surface. Where none is coming they are
@@ -19,6 +20,13 @@ uint32_t callbacks_now_ms(void)
 	return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
+static void answer_surface(const struct output *output, struct surface *surface, uint32_t now)
+{
+	surface_send_callbacks(&surface->current.callbacks, now);
+	if (output->dark)
+		presentation_discard(&surface->current.feedbacks);
+}
+
 static void answer(struct output *output, bool visible)
 {
 	uint32_t now = callbacks_now_ms();
@@ -26,7 +34,7 @@ static void answer(struct output *output, bool visible)
 	/* a dirty one has a flip coming, if there are flips */
 	wl_list_for_each(surface, &output->daemon->surfaces, link)
 		if (output->dark || (surface->visible == visible && !(visible && surface->dirty)))
-			surface_send_callbacks(&surface->current.callbacks, now);
+			answer_surface(output, surface, now);
 }
 
 static void handle_tick(void *data)

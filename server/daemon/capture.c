@@ -247,7 +247,7 @@ static bool write_now(struct output *output)
 void capture_poke(struct output *output)
 {
 	/* what is on its way to the screen takes the capture along, or its flip comes back here */
-	if (!may_start(output) || output->pending || output->composing ||
+	if (!may_start(output) || output->pending || output->composing || output->dark ||
 		waybuf_kms_crtc_busy(output->crtc) || output->dirty)
 		return;
 	if (write_now(output))
@@ -263,6 +263,31 @@ void capture_flipped(struct output *output)
 		capture->sequence++;
 }
 
+void capture_stop(struct output *output)
+{
+	struct capture *capture = output->capture;
+	struct capture_session *session, *tmp;
+	if (!capture)
+		return;
+	wl_list_for_each_safe(session, tmp, &capture->sessions, link)
+		capture_session_stop(session);
+}
+
+void capture_resized(struct output *output)
+{
+	struct capture *capture = output->capture;
+	if (!capture)
+		return;
+	waybuf_kms_dumb_destroy(capture->dumb);
+	capture->dumb = NULL;
+}
+
+bool capture_busy(const struct output *output)
+{
+	const struct capture *capture = output->capture;
+	return capture && (capture->writing || !wl_list_empty(&capture->copies));
+}
+
 bool capture_create(struct output *output)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
@@ -272,6 +297,7 @@ bool capture_create(struct output *output)
 	wl_list_init(&capture->frames);
 	wl_list_init(&capture->served);
 	wl_list_init(&capture->copies);
+	wl_list_init(&capture->sessions);
 	output->capture = capture;
 	return capture_globals_create(capture);
 }

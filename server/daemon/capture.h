@@ -25,6 +25,13 @@ bool capture_create(struct output *output);
 /* Before the output's device goes. */
 void capture_destroy(struct output *output);
 
+/* The output is gone: sessions end. */
+void capture_stop(struct output *output);
+/* The output has another size; nothing is being captured. */
+void capture_resized(struct output *output);
+/* Whether something reads the output's images. */
+bool capture_busy(const struct output *output);
+
 /* The picture on the screen has changed. */
 void capture_flipped(struct output *output);
 /* Starts a capture if somebody waits for one and the device is free. */

@@ -230,7 +230,21 @@ static void session_destroyed(struct wl_resource *resource)
 {
 	struct capture_session *session = wl_resource_get_user_data(resource);
 	session->resource = NULL;
+	wl_list_remove(&session->link);
+	wl_list_init(&session->link);
 	session_unref(session);
+}
+
+void capture_session_stop(struct capture_session *session)
+{
+	struct capture_frame *frame = session->frame;
+	session->stopped = true;
+	wl_list_remove(&session->link);
+	wl_list_init(&session->link);
+	ext_image_copy_capture_session_v1_send_stopped(session->resource);
+	/* one that the worker has already got is finished */
+	if (frame && !wl_list_empty(&frame->link))
+		fail(frame, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_STOPPED);
 }
 
 static void send_constraints(struct capture_session *session)
@@ -259,6 +273,7 @@ static struct capture_session *session_create(
 	}
 	session->capture = capture;
 	session->refs = 1;
+	wl_list_init(&session->link);
 	wl_resource_set_implementation(
 		session->resource, &session_impl, session, session_destroyed);
 	return session;
@@ -286,8 +301,7 @@ static void handle_get_capture_session(
 		cursor->capture, client, (uint32_t)wl_resource_get_version(resource), id);
 	if (!session)
 		return;
-	session->stopped = true;
-	ext_image_copy_capture_session_v1_send_stopped(session->resource);
+	capture_session_stop(session);
 }
 
 static const struct ext_image_copy_capture_cursor_session_v1_interface cursor_impl = {
@@ -313,8 +327,14 @@ static void handle_create_session(struct wl_client *client, struct wl_resource *
 	}
 	struct capture_session *session = session_create(wl_resource_get_user_data(resource),
 		client, (uint32_t)wl_resource_get_version(resource), id);
-	if (session)
-		send_constraints(session);
+	if (!session)
+		return;
+	if (!session->capture->output->global) {
+		capture_session_stop(session);
+		return;
+	}
+	wl_list_insert(&session->capture->sessions, &session->link);
+	send_constraints(session);
 }
 
 static void handle_create_cursor_session(struct wl_client *client, struct wl_resource *resource,

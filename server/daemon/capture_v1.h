@@ -11,6 +11,7 @@ struct capture {
 	struct output *output;
 	struct wl_list frames; // capture_frame.link, those that wait
 	struct wl_list served; // capture_frame.link, those the capture under way is for
+	struct wl_list sessions; // capture_session.link, those that can capture
 	bool writing; /* a commit with a writeback is not over */
 	struct wl_list copies; // capture_copy.link, those that the worker has not finished
 	bool no_writeback;
@@ -25,6 +26,7 @@ struct capture_session {
 	bool stopped; /* there is nothing to be captured */
 	uint64_t sequence; /* of the picture captured last; 0: none so far */
 	unsigned refs; /* the resource and its frame */
+	struct wl_list link; // capture.sessions, or in none
 };
 
 struct capture_frame {
@@ -56,5 +58,7 @@ void capture_copy_init(struct capture_copy *copy, struct capture_frame *frame);
 /* Tells the client, and lets the buffer go. @time_ns: when the picture was shown. */
 void capture_copy_finish(struct capture_copy *copy, int error, uint64_t time_ns);
 void capture_frame_fail(struct capture_frame *frame);
+/* There is nothing to be captured any more. */
+void capture_session_stop(struct capture_session *session);
 
 #endif

@@ -32,6 +32,12 @@ void resource_unlink(struct wl_resource *resource)
 	wl_list_remove(wl_resource_get_link(resource));
 }
 
+void resource_detach(struct wl_resource *resource)
+{
+	wl_list_remove(wl_resource_get_link(resource));
+	wl_list_init(wl_resource_get_link(resource));
+}
+
 static bool failed(const char *what, int error)
 {
 	fprintf(stderr, "waybufd: %s: %s\n", what, strerror(-error));

@@ -65,5 +65,7 @@ void daemon_finish(struct daemon *daemon);
 
 /* For resources that are in a list of their own making by their link. */
 void resource_unlink(struct wl_resource *resource);
+/* Takes it out of its list for good; it stays with its client. */
+void resource_detach(struct wl_resource *resource);
 
 #endif

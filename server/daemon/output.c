@@ -35,6 +35,7 @@ static void handle_idle(void *data)
 /* At the end of this turn of the loop, so that all commits of the turn go into one scene. */
 void output_schedule(struct output *output)
 {
+	hotplug_settle(output);
 	if (output->idle || busy(output) || !output->dirty)
 		return;
 	struct wl_event_loop *loop = wl_display_get_event_loop(output->daemon->display);
@@ -126,6 +127,9 @@ static void handle_composed(struct render_job *job, int error)
 	note_unreadable(output->daemon, job);
 	job->scene = NULL;
 	scene_drop_composed(scene);
+	/* unplugged meanwhile, say: what is dark takes no commit */
+	if (output->dark)
+		error = -ENOTCONN;
 	if (error == 0) {
 		slot = slots_free(output, &why);
 		/* one that could not be read may be readable the next time */
@@ -277,6 +281,7 @@ static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 	/* at once, not at the end of the turn: there is a vblank to be met */
 	if (output->dirty && !busy(output))
 		repaint(output);
+	hotplug_settle(output);
 	capture_poke(output);
 	waybuf_gate_hint(output->daemon->gate, output->flip_ns + output_period_ns(output));
 }

@@ -10,12 +10,14 @@
 #include "slots.h"
 
 struct capture;
+struct waybuf_kms_uevents;
 
 /* Why nothing is committed. */
 enum output_dark {
 	OUTPUT_LIT, /* it is */
 	OUTPUT_STUCK, /* a flip does not come, and the kernel takes no other commit */
 	OUTPUT_REFUSED, /* the display is somebody else's, or in trouble */
+	OUTPUT_UNPLUGGED, /* no display is connected */
 	OUTPUT_GONE, /* there is no device any more */
 };
 
@@ -28,14 +30,14 @@ enum output_dark {
  *	     else --> the worker composes it into one of two slots --> commit all
  *	commit --flip--> the frames of the former scene are released, callbacks answered --> idle
  *
- * and from anywhere, when the display fails, to dark and back (watch.c).
+ * and from anywhere, when the display fails, to dark and back (watch.c, hotplug.c).
  *
  * There is one scene on its way at most. Changes meanwhile only set `dirty`, and the next repaint
  * takes them all together. When nothing has changed there is no commit.
  */
 struct output {
 	struct daemon *daemon;
-	struct wl_global *global;
+	struct wl_global *global; /* NULL: no display is plugged in */
 	struct wl_list resources; // wl_output, by wl_resource_get_link()
 
 	struct waybuf_kms_device *kms;
@@ -78,6 +80,10 @@ struct output {
 	bool watch_armed;
 	uint64_t n_watched, looked_at; /* commits in all, and when it was looked last */
 	bool overdue; /* a flip did not come, and that was said */
+
+	struct waybuf_kms_uevents *uevents; /* NULL: they cannot be heard */
+	bool crtc_off; /* unplugged, and nothing is shown any more */
+	struct wl_list withdrawn; // of hotplug.c
 };
 
 /*
@@ -114,8 +120,25 @@ void watch_commit(struct output *output);
 bool output_is_lost(int error);
 /* It does mean that. The scene that was refused is the caller's. */
 void watch_lost(struct output *output, int error);
+/* All surfaces wait for something else than a flip from now on. */
+void watch_slow_down(struct output *output);
+/* Looks again in a second. */
+void watch_arm(struct output *output);
 int watch_init(struct output *output);
 void watch_finish(struct output *output);
+
+/* hotplug.c: follows what is plugged in. 0, or -ENOMEM and the like. */
+int hotplug_init(struct output *output);
+void hotplug_finish(struct output *output);
+/* Something that was under way is over: an unplugged display may be turned off now, or lit. */
+void hotplug_settle(struct output *output);
+/* There is no output any more, for clients. */
+void hotplug_withdraw(struct output *output);
+
+/* output_setup.c: what there is to show on; NULL: nothing. */
+struct waybuf_kms_connector *output_find_connector(const struct output *output);
+/* Takes it, in a mode of its own, and makes it black. False: said why. */
+bool output_light_up(struct output *output);
 
 /* output.c: what the device tells about a commit, with the output as data */
 extern const struct waybuf_kms_listener output_kms_listener;

@@ -36,8 +36,9 @@ static bool open_device(struct output *output, const struct options *options)
 	return false;
 }
 
-static struct waybuf_kms_connector *find_connector(const struct waybuf_kms_device *kms)
+struct waybuf_kms_connector *output_find_connector(const struct output *output)
 {
+	const struct waybuf_kms_device *kms = output->kms;
 	for (uint32_t i = 0; i < kms->res.n_connectors; i++) {
 		struct waybuf_kms_connector *connector = kms->res.connectors[i];
 		if (connector->connected && !connector->gone && !connector->writeback &&
@@ -115,30 +116,47 @@ static int light_up(
 	return ret;
 }
 
-static bool start(struct output *output, const struct options *options)
+bool output_light_up(struct output *output)
 {
+	const struct options *options = output->daemon->options;
 	struct waybuf_kms_why why = {.text = ""};
-	output->connector = find_connector(output->kms);
-	if (!output->connector) {
+	struct waybuf_kms_connector *connector = output_find_connector(output);
+	const struct _drmModeModeInfo *mode = find_mode(connector, options);
+	/* what is plugged in later is lit in any case */
+	if (!mode && output->crtc_off)
+		mode = waybuf_kms_connector_preferred_mode(connector);
+	if (!mode)
+		return false;
+	output->connector = connector;
+	output->width = mode->hdisplay;
+	output->height = mode->vdisplay;
+	output->refresh_mhz = waybuf_kms_mode_refresh(mode);
+	int ret = light_up(output, mode, &why);
+	if (ret < 0)
+		fprintf(stderr, "waybufd: %s cannot be set up: %s\n", connector->name,
+			why.text[0] ? why.text : strerror(-ret));
+	else
+		waybuf_info("%s on %s (%s): %ux%u at %.2f Hz", connector->name,
+			output->kms->path ? output->kms->path : "a device", output->kms->driver,
+			output->width, output->height, output->refresh_mhz / 1000.0);
+	return ret == 0;
+}
+
+static bool start(struct output *output)
+{
+	if (!output_find_connector(output)) {
 		fprintf(stderr, "waybufd: no display is connected to %s: %s\n",
 			output->kms->path ? output->kms->path : "the device", advice);
 		return false;
 	}
-	const struct _drmModeModeInfo *mode = find_mode(output->connector, options);
-	if (!mode)
-		return false;
-	output->width = mode->hdisplay;
-	output->height = mode->vdisplay;
-	output->refresh_mhz = waybuf_kms_mode_refresh(mode);
 	int ret = waybuf_kms_restore_save(output->kms, &output->restore);
 	if (ret == 0)
 		ret = waybuf_kms_device_watch(output->kms, output->daemon->loop);
 	if (ret == 0)
-		ret = light_up(output, mode, &why);
+		ret = hotplug_init(output);
 	if (ret < 0)
-		fprintf(stderr, "waybufd: %s cannot be set up: %s\n", output->connector->name,
-			why.text[0] ? why.text : strerror(-ret));
-	return ret == 0;
+		fprintf(stderr, "waybufd: the display cannot be set up: %s\n", strerror(-ret));
+	return ret == 0 && output_light_up(output);
 }
 
 struct output *output_create(struct daemon *daemon)
@@ -149,15 +167,13 @@ struct output *output_create(struct daemon *daemon)
 	output->daemon = daemon;
 	output->flip_context = waybuf_fence_context_alloc();
 	wl_list_init(&output->resources);
+	wl_list_init(&output->withdrawn);
 	if (callbacks_init(output) < 0 || watch_init(output) < 0 ||
 		waybuf_kms_assigner_create(&scanout_assigner_ops, output, &output->assigner) < 0 ||
-		!open_device(output, daemon->options) || !start(output, daemon->options)) {
+		!open_device(output, daemon->options) || !start(output)) {
 		output_destroy(output);
 		return NULL;
 	}
-	waybuf_info("%s on %s (%s): %ux%u at %.2f Hz", output->connector->name,
-		output->kms->path ? output->kms->path : "a device", output->kms->driver,
-		output->width, output->height, output->refresh_mhz / 1000.0);
 	return output;
 }
 
@@ -190,8 +206,8 @@ void output_destroy(struct output *output)
 	scene_destroy(output->shown);
 	callbacks_finish(output);
 	watch_finish(output);
-	waybuf_kms_dumb_destroy(output->slots[0].dumb);
-	waybuf_kms_dumb_destroy(output->slots[1].dumb);
+	hotplug_finish(output);
+	slots_finish(output);
 	waybuf_kms_assigner_destroy(output->assigner);
 	waybuf_kms_device_destroy(output->kms);
 	free(output);

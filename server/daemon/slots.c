@@ -63,3 +63,12 @@ void slot_note(struct slot *slot, const struct scene *scene)
 			describe(&slot->layers[slot->n++], &scene->layers[i]);
 	slot->valid = true;
 }
+
+void slots_finish(struct output *output)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		waybuf_kms_dumb_destroy(output->slots[i].dumb);
+		output->slots[i] = (struct slot){.dumb = NULL};
+	}
+	output->shown_slot = NULL;
+}

@@ -36,4 +36,7 @@ struct slot *slots_free(struct output *output, struct waybuf_kms_why *why);
 /* From now on it has what is composed in @scene. */
 void slot_note(struct slot *slot, const struct scene *scene);
 
+/* Neither image is on the screen, or drawn into. */
+void slots_finish(struct output *output);
+
 #endif

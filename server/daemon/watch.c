@@ -7,6 +7,7 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "planes.h"
 #include "presentation.h"
 #include "util/log.h"
 
@@ -33,7 +34,7 @@ bool output_is_lost(int error)
 	return error == -EACCES || error == -EIO || error == -ENODEV;
 }
 
-static void arm(struct output *output)
+void watch_arm(struct output *output)
 {
 	/* if it cannot be armed now, the next commit tries again */
 	if (!output->watch_armed)
@@ -47,7 +48,7 @@ void watch_commit(struct output *output)
 	if (output->watch_armed)
 		return;
 	output->looked_at = output->n_watched;
-	arm(output);
+	watch_arm(output);
 }
 
 static const char *describe(int error)
@@ -72,8 +73,7 @@ static void let_all_go(struct output *output)
 	scene_destroy(pending);
 }
 
-/* All surfaces wait for something else than a flip from now on. */
-static void slow_down(struct output *output)
+void watch_slow_down(struct output *output)
 {
 	struct surface *surface;
 	if (output->pending)
@@ -81,6 +81,7 @@ static void slow_down(struct output *output)
 	wl_list_for_each(surface, &output->daemon->surfaces, link) {
 		presentation_discard(&surface->current.feedbacks);
 		callbacks_arm(output, surface);
+		planes_tell(output->daemon, surface, WAYBUF_PLANE_CANNOT);
 	}
 }
 
@@ -92,11 +93,13 @@ void watch_lost(struct output *output, int error)
 		waybuf_error("%s (%s)", describe(error), strerror(-error));
 	output->failing = true;
 	output->dark = error == -ENODEV ? OUTPUT_GONE : OUTPUT_REFUSED;
-	if (output->dark == OUTPUT_GONE)
+	if (output->dark == OUTPUT_GONE) {
 		let_all_go(output);
-	else
-		arm(output);
-	slow_down(output);
+		hotplug_withdraw(output);
+	} else {
+		watch_arm(output);
+	}
+	watch_slow_down(output);
 }
 
 /* What was committed last, once more. A flip of this is one of that. */
@@ -131,9 +134,12 @@ static void recover(struct output *output)
 				"the display takes no commit: %s: it is tried again each second",
 				why.text[0] ? why.text : strerror(-ret));
 		output->dark = OUTPUT_STUCK;
-		slow_down(output);
-		arm(output);
+		output->failing = true;
+		watch_slow_down(output);
+		watch_arm(output);
 	} else {
+		/* what was made for it in the dark has been dropped */
+		output->dirty |= output->dark != OUTPUT_LIT;
 		output->dark = OUTPUT_LIT;
 		watch_commit(output);
 	}
@@ -185,8 +191,8 @@ static void overdue(struct output *output)
 static void try_again(struct output *output)
 {
 	if (!waybuf_kms_device_check_master(output->kms)) {
-		slow_down(output);
-		arm(output);
+		watch_slow_down(output);
+		watch_arm(output);
 		return;
 	}
 	waybuf_kms_device_invalidate(output->kms);
@@ -198,12 +204,22 @@ static void try_again(struct output *output)
 	output_damage(output);
 }
 
+/* The commit that turns it off waits for the flip, whether we hear of that or not. */
+static void unplugged(struct output *output)
+{
+	if (output->looked_at == output->n_watched)
+		waybuf_kms_flip_forget(output->crtc);
+	hotplug_settle(output);
+}
+
 static void handle_watch(void *data)
 {
 	struct output *output = data;
 	output->watch_armed = false;
 	if (output->dark == OUTPUT_REFUSED)
 		try_again(output);
+	else if (output->dark == OUTPUT_UNPLUGGED)
+		unplugged(output);
 	else if (output->dark == OUTPUT_STUCK)
 		recover(output);
 	else if (output->dark || !waybuf_kms_flip_pending(output->crtc))
@@ -211,7 +227,7 @@ static void handle_watch(void *data)
 	else if (output->looked_at == output->n_watched && !event_waits(output))
 		overdue(output);
 	else
-		arm(output);
+		watch_arm(output);
 	output->looked_at = output->n_watched;
 }
 

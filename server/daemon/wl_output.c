@@ -36,6 +36,17 @@ static void send_all(const struct output *output, struct wl_resource *resource)
 		wl_output_send_done(resource);
 }
 
+/* Surfaces that were there before the client knew the output. */
+static void send_entered(struct output *output, struct wl_resource *resource)
+{
+	struct surface *surface;
+	wl_list_for_each(surface, &output->daemon->surfaces, link)
+		if (surface->mapped &&
+			wl_resource_get_client(surface->resource) ==
+				wl_resource_get_client(resource))
+			wl_surface_send_enter(surface->resource, resource);
+}
+
 static void bind_output(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
 	struct output *output = data;
@@ -46,8 +57,13 @@ static void bind_output(struct wl_client *client, void *data, uint32_t version, 
 		return;
 	}
 	wl_resource_set_implementation(resource, &output_impl, output, resource_unlink);
+	wl_list_init(wl_resource_get_link(resource));
+	/* who binds what has just been withdrawn hears nothing of it */
+	if (!output->global)
+		return;
 	wl_list_insert(&output->resources, wl_resource_get_link(resource));
 	send_all(output, resource);
+	send_entered(output, resource);
 }
 
 struct wl_global *output_global_create(struct output *output)

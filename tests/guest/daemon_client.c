@@ -57,7 +57,8 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&ext_output_image_capture_source_manager_v1_interface, &client->sources, 1},
 	};
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		if (strcmp(interface, wanted[i].interface->name) == 0)
+		/* the first of its kind: outputs come and go */
+		if (strcmp(interface, wanted[i].interface->name) == 0 && !*(void **)wanted[i].slot)
 			*(void **)wanted[i].slot =
 				wl_registry_bind(registry, name, wanted[i].interface,
 					version < wanted[i].version ? version : wanted[i].version);
