@@ -16,9 +16,12 @@
 /*
  * Inside of libwaybuf-client.
  *
- *   connection.c  the connection: registry, event queue, bounded waits, error text
- *   pool.c        pools and their attachments; who gets which buffer (acquire)
- *   buffer.c      one buffer's maps and grants
+ *   connection.c  the client: connect, reconnect, bounded waits, error text
+ *   link.c        one connection of it: registry, event queue, how it ends
+ *   globals.c     what a server offers
+ *   pool.c        pools, whatever their memory comes from; who gets which buffer (acquire)
+ *   buffer.c      one buffer's states
+ *   backend_*.c   where the memory of a pool comes from
  *   storage.c     what a generation consists of, checked: layout, fds, CPU mappings
  *   present.c     wl_buffers, on servers of ours and on others
  *   restore.c     pools on a new connection, after a restart of the server
@@ -42,11 +45,24 @@ struct client_pair {
 	uint64_t modifier;
 };
 
-struct waybuf_client {
-	struct wl_display *display;
-	bool owns_display;
+/* A connection, as far as the library uses it. */
+struct client_link {
+	struct waybuf_client *client;
+	const char *peer; /* for people: who is at the other end */
+	struct wl_display *display; /* NULL: there is none */
+	bool owned;
 	struct wl_event_queue *queue;
+	struct wl_display *wrapper; /* of the display, on the queue */
 	struct wl_registry *registry;
+	/* negative errno of a broken connection, for good */
+	int broken;
+};
+
+struct waybuf_client {
+	/* to who shows the buffers; and one of our own to a service beside that, if there is one */
+	struct client_link compositor, beside;
+	/* that of the two on which the allocator is; NULL: neither */
+	struct client_link *service;
 	struct waybuf_allocator_v1 *allocator;
 	/* capability bits, and whether the batch that carries them has ended once */
 	uint32_t capabilities;
@@ -70,8 +86,6 @@ struct waybuf_client {
 	/* ends a wait when it is readable, as events do; -1: nothing */
 	int wake_fd;
 	struct waybuf_list pools; /* waybuf_client_pool.link */
-	/* negative errno of a broken connection, for good */
-	int broken;
 	char error[CLIENT_ERROR_SIZE];
 };
 
@@ -89,9 +103,30 @@ struct client_attachment {
 	char conflicts[512];
 };
 
+/*
+ * Where the memory of a pool comes from. What a pool has of it is made by start and bind, and a map
+ * is answered in time by its own listeners, or within the call: QUEUED becomes READY or FAILED.
+ */
+struct client_backend {
+	/* 0 or what waybuf_client_pool_create() says; what was made is finished by the caller */
+	int (*start)(struct waybuf_client_pool *pool, uint32_t count);
+	/* lets go of all that start made; again is a no-op */
+	void (*finish)(struct waybuf_client_pool *pool);
+	/* -ENOMEM */
+	int (*bind)(struct waybuf_client_buffer *buffer);
+	/* again is a no-op */
+	void (*unbind)(struct waybuf_client_buffer *buffer);
+	/* asks for a buffer that is QUEUED */
+	void (*map)(struct waybuf_client_buffer *buffer);
+	/* the write is over when @fence (borrowed; -1: now) signals */
+	void (*unmap)(struct waybuf_client_buffer *buffer, int fence);
+	int (*explain)(struct waybuf_client_pool *pool, int64_t deadline_ms, char **out);
+};
+
 struct waybuf_client_pool {
 	struct waybuf_client *client;
 	struct waybuf_list link; /* waybuf_client.pools */
+	const struct client_backend *backend; /* NULL: not chosen yet */
 	struct waybuf_pool_v1 *proxy;
 	/* this program; and who shows the buffers, its proxy NULL without `display` */
 	struct client_attachment writer, display;
@@ -198,25 +233,59 @@ int client_fail(struct waybuf_client *client, int error, const char *format, ...
 	__attribute__((format(printf, 3, 4)));
 /* Notes and returns the error of a refusal. */
 int client_fail_refused(struct waybuf_client *client, const struct client_refusal *refusal);
-/* 0, or the error of the broken connection. */
+/* 0, or the error of the compositor's connection that broke. */
 int client_check(struct waybuf_client *client);
 /* Milliseconds on a clock that never goes back. */
 int64_t client_now_ms(void);
 /*
  * Runs the library's own listeners until @done returns true. 0, -ETIMEDOUT when the clock passes
- * @deadline_ms, or the error of the connection. Only what has arrived is looked at if that is past.
+ * @deadline_ms, or the error of the compositor's connection or of @link, which is whose answer it is;
+ * NULL: nobody's in particular. Only what has arrived is looked at if the deadline is past.
  */
-int client_wait(
-	struct waybuf_client *client, int64_t deadline_ms, bool (*done)(void *data), void *data);
+int client_wait(struct waybuf_client *client, const struct client_link *link, int64_t deadline_ms,
+	bool (*done)(void *data), void *data);
+/* Sends what is pending. As waybuf_client_flush(). */
+int client_flush(struct waybuf_client *client);
+
+/* link.c */
+struct pollfd;
+
+/* Queue and registry on the display that is there. -ENOMEM. */
+int client_link_open(struct client_link *link);
+/* Closes what is open; nothing else may be left on its queue. */
+void client_link_close(struct client_link *link);
+/* 0, or the error of a connection that broke. */
+int client_link_check(struct client_link *link);
+bool client_link_is_live(const struct client_link *link);
+/* wl_display_roundtrip_queue() with a limit. As client_wait(), and -ENOMEM. */
+int client_link_roundtrip(struct client_link *link, int64_t deadline_ms);
+/* Runs listeners: the library's own, or @everything. Their number, or the error. */
+int client_link_dispatch(struct client_link *link, bool everything);
+/* Before a poll: sends, and fills @pollfd. False: events are there already, nothing was begun. */
+bool client_link_prepare(struct client_link *link, struct pollfd *pollfd);
+/* Ends what prepare began. 1: something came; 0: nothing did; or the error. */
+int client_link_read(struct client_link *link, const struct pollfd *pollfd);
+void client_link_cancel(struct client_link *link, const struct pollfd *pollfd);
+/* 0, -EAGAIN or the error. */
+int client_link_flush(struct client_link *link);
+
+/* globals.c */
+extern const struct wl_registry_listener client_registry_listener;
+
+/* backend_allocator.c */
+extern const struct client_backend client_backend_allocator;
+
+/* What the pool was made for, on a membership that is new. 0, -EOPNOTSUPP, -ENOMEM. */
+int client_allocator_attach(struct waybuf_client_pool *pool);
+/* A new pool on the server, of @count buffers. -ENOMEM. */
+int client_allocator_declare(struct waybuf_client_pool *pool, uint32_t count);
+/* Of a membership made with restore_pool. -ENOMEM. */
+int client_allocator_listen(struct waybuf_client_pool *pool, struct waybuf_pool_v1 *proxy);
+/* Lets go of the membership. */
+void client_allocator_forget(struct waybuf_client_pool *pool);
 
 /* pool.c */
 
-/* What the pool was made for, on a membership that is new. 0, -EOPNOTSUPP, -ENOMEM. */
-int client_pool_attach(struct waybuf_client_pool *pool);
-/* A new pool on the server, of @count buffers. -ENOMEM. */
-int client_pool_declare(struct waybuf_client_pool *pool, uint32_t count);
-/* Of a membership made with restore_pool. -ENOMEM. */
-int client_pool_listen(struct waybuf_client_pool *pool, struct waybuf_pool_v1 *proxy);
 /* As many buffers, if there are less. -ENOMEM. */
 int client_pool_add_buffers(struct waybuf_client_pool *pool, uint32_t count);
 
@@ -237,6 +306,8 @@ void client_buffer_destroy(struct waybuf_client_buffer *buffer);
 void client_buffer_detach(struct waybuf_client_buffer *buffer);
 /* On a new attachment. -ENOMEM. */
 int client_buffer_bind(struct waybuf_client_buffer *buffer);
+/* Frees what no later grant will name, unless there is a grant now. */
+void client_buffer_drop_retired(struct waybuf_client_buffer *buffer);
 /* IDLE or ACQUIRED (whose map was just closed) to QUEUED. */
 void client_buffer_map(struct waybuf_client_buffer *buffer);
 /* Closes the open map, of whatever state, and leaves IDLE. */

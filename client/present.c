@@ -116,7 +116,8 @@ static int import_storage(struct waybuf_client_buffer *buffer)
 	add_planes(params, layout);
 	zwp_linux_buffer_params_v1_create(
 		params, (int32_t)layout->width, (int32_t)layout->height, layout->format, 0);
-	int ret = client_wait(client, client_now_ms() + CLIENT_PATIENCE_MS, is_answered, &import);
+	int ret = client_wait(client, &client->compositor, client_now_ms() + CLIENT_PATIENCE_MS,
+		is_answered, &import);
 	zwp_linux_buffer_params_v1_destroy(params);
 	if (ret < 0)
 		return ret == -ETIMEDOUT ? client_fail(client, ret,
@@ -153,7 +154,7 @@ int client_present_check(struct waybuf_client_buffer *buffer, struct wl_surface 
 		return client_fail(client, -EINVAL, "present: end_cpu comes first");
 	if (!surface)
 		return client_fail(client, -EINVAL, "present: no surface");
-	if (!buffer->pool->display.proxy)
+	if (!buffer->pool->wants_display)
 		return client_fail(client, -EINVAL, "present: the pool was made without display");
 	return client_check(client);
 }
@@ -197,6 +198,6 @@ int waybuf_client_buffer_present(struct waybuf_client_buffer *buffer, struct wl_
 		buffer->state = CLIENT_BUFFER_SHOWN;
 	}
 	/* A socket that is full is tried again by the next dispatch or acquire. */
-	wl_display_flush(buffer->pool->client->display);
+	client_flush(buffer->pool->client);
 	return 0;
 }

@@ -53,7 +53,7 @@ int client_report_read(struct waybuf_client *client, struct waybuf_report_v1 *re
 {
 	struct answer answer = {.fd = -1, .client = client};
 	waybuf_report_v1_add_listener(report, &report_listener, &answer);
-	int ret = client_wait(client, deadline_ms, has_arrived, &answer);
+	int ret = client_wait(client, client->service, deadline_ms, has_arrived, &answer);
 	waybuf_report_v1_destroy(report);
 	if (ret == -ETIMEDOUT)
 		return client_fail(client, ret, "report: no answer in time");

@@ -22,34 +22,13 @@
 
 /* ---- the old connection -------------------------------------------------------------------- */
 
-static void detach_attachment(struct client_attachment *attachment)
-{
-	if (attachment->proxy)
-		waybuf_attachment_v1_destroy(attachment->proxy);
-	attachment->proxy = NULL;
-	attachment->conflicts[0] = '\0';
-}
-
-static void forget_membership(struct waybuf_client_pool *pool)
-{
-	if (pool->proxy)
-		waybuf_pool_v1_destroy(pool->proxy);
-	pool->proxy = NULL;
-	pool->answered = false;
-	pool->configured_count = 0;
-	pool->restoring = 0;
-	pool->refusal = (struct client_refusal){0};
-}
-
 void client_pool_detach(struct waybuf_client_pool *pool)
 {
 	if (pool->swapchain)
 		client_swapchain_detach(pool->swapchain);
 	for (uint32_t i = 0; i < pool->count; i++)
 		client_buffer_detach(pool->buffers[i]);
-	detach_attachment(&pool->display);
-	detach_attachment(&pool->writer);
-	forget_membership(pool);
+	pool->backend->finish(pool);
 	pool->n_restored = 0;
 }
 
@@ -98,15 +77,15 @@ static int join(struct waybuf_client_pool *pool, int64_t deadline_ms)
 		.data = storage->tickets[0],
 		.size = storage->ticket_sizes[0],
 	};
-	int ret = client_pool_listen(
+	int ret = client_allocator_listen(
 		pool, waybuf_allocator_v1_restore_pool(client->allocator, &ticket));
 	if (ret == 0)
-		ret = client_wait(client, deadline_ms, is_answered, pool);
+		ret = client_wait(client, client->service, deadline_ms, is_answered, pool);
 	if (ret < 0)
 		return ret;
 	if (!pool->refusal.error && pool->configured_count > 0)
 		return 1;
-	forget_membership(pool);
+	client_allocator_forget(pool);
 	return 0;
 }
 
@@ -187,13 +166,14 @@ int client_pool_resume(struct waybuf_client_pool *pool, int64_t deadline_ms)
 	if (ret > 0) {
 		drop_excess(pool);
 		offer_all(pool);
-		ret = client_wait(pool->client, deadline_ms, is_restored, pool);
+		ret = client_wait(
+			pool->client, pool->client->service, deadline_ms, is_restored, pool);
 	} else {
 		drop_all(pool);
-		ret = client_pool_declare(pool, pool->count);
+		ret = client_allocator_declare(pool, pool->count);
 	}
 	if (ret == 0)
-		ret = client_pool_attach(pool);
+		ret = client_allocator_attach(pool);
 	if (ret == 0)
 		ret = bind_buffers(pool);
 	count_restored(pool);

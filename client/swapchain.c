@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <wayland-client.h>
-
 #include <waybuf/fence.h>
 
 #include "fence/sync_file.h"
@@ -383,6 +381,6 @@ int waybuf_client_swapchain_submit(
 	waybuf_fence_unref(work);
 	/* A socket that is full is tried again by the next dispatch or acquire. */
 	if (ret == 0)
-		wl_display_flush(chain->client->display);
+		client_flush(chain->client);
 	return ret;
 }

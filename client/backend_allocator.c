@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+#include "client_priv.h"
+
+#include <errno.h>
+
+#include <drm_fourcc.h>
+
+#include "util/fd.h"
+
+/*
+ * Memory from a waybuf_allocator_v1, the compositor's own or that of a service: the listeners of its
+ * pools, attachments and buffers, and what is sent to them.
+ */
+
+#define BY_CPU (WAYBUF_ACCESS_CPU_READ | WAYBUF_ACCESS_CPU_WRITE)
+
+/* ---- refusals ------------------------------------------------------------------------------ */
+
+/* The first one stays: what follows is a consequence. */
+static void refuse_pool(struct waybuf_client_pool *pool, uint32_t reason, const char *what,
+	const char *message, const char *conflicts)
+{
+	if (!pool->refusal.error)
+		client_refuse(pool->client, &pool->refusal, reason, what, message, conflicts);
+}
+
+static const char *attachment_name(const struct client_attachment *attachment)
+{
+	return attachment == &attachment->pool->display ? "the display" : "this client";
+}
+
+static void handle_conflict(void *data, struct waybuf_attachment_v1 *proxy, uint32_t role,
+	uint32_t own, uint32_t field, uint32_t plane, uint32_t format, uint32_t modifier_hi,
+	uint32_t modifier_lo, uint32_t value_hi, uint32_t value_lo)
+{
+	struct client_attachment *attachment = data;
+	bool by_client = own && attachment == &attachment->pool->writer;
+	client_append_conflict(attachment->conflicts, sizeof(attachment->conflicts),
+		own ? (uint32_t)WAYBUF_ATTACHMENT_V1_ROLE_DISPLAY : role, by_client, field, plane,
+		format, client_u64(modifier_hi, modifier_lo), client_u64(value_hi, value_lo));
+}
+
+static void handle_accepted(void *data, struct waybuf_attachment_v1 *proxy, uint32_t outcome)
+{
+	/* No promise of memory: that is the answer to a map. */
+}
+
+static void handle_refused(
+	void *data, struct waybuf_attachment_v1 *proxy, uint32_t reason, const char *message)
+{
+	struct client_attachment *attachment = data;
+	refuse_pool(attachment->pool, reason, attachment_name(attachment), message,
+		attachment->conflicts);
+	attachment->conflicts[0] = '\0';
+}
+
+static void handle_gone(
+	void *data, struct waybuf_attachment_v1 *proxy, uint32_t reason, const char *message)
+{
+	struct client_attachment *attachment = data;
+	refuse_pool(attachment->pool, reason, attachment_name(attachment), message, NULL);
+}
+
+static const struct waybuf_attachment_v1_listener attachment_listener = {
+	.conflict = handle_conflict,
+	.accepted = handle_accepted,
+	.refused = handle_refused,
+	.gone = handle_gone,
+};
+
+/* ---- pool events --------------------------------------------------------------------------- */
+
+static void handle_configured(void *data, struct waybuf_pool_v1 *proxy, uint32_t config,
+	uint32_t width, uint32_t height, uint32_t count)
+{
+	struct waybuf_client_pool *pool = data;
+	pool->answered = true;
+	if (count > WAYBUF_POOL_V1_LIMIT_COUNT)
+		return;
+	pool->configured_count = count;
+	/* Without the additional ones the pool still works: others hold them. */
+	if (pool->writer.proxy)
+		client_pool_add_buffers(pool, count);
+}
+
+static void handle_token(void *data, struct waybuf_pool_v1 *proxy, const char *token)
+{
+	/* None is ever asked for. */
+}
+
+static void handle_need(void *data, struct waybuf_pool_v1 *proxy, uint32_t index, uint32_t slot,
+	uint32_t size_hi, uint32_t size_lo)
+{
+	/* Only with the own_memory flag, and it need not be answered. */
+}
+
+static void handle_restored(void *data, struct waybuf_pool_v1 *proxy, uint32_t index,
+	uint32_t generation, uint32_t reason, const char *message)
+{
+	client_pool_restored(data, index, reason);
+}
+
+static void handle_pool_failed(
+	void *data, struct waybuf_pool_v1 *proxy, uint32_t reason, const char *message)
+{
+	struct waybuf_client_pool *pool = data;
+	pool->answered = true;
+	refuse_pool(pool, reason, "the pool", message, NULL);
+}
+
+static const struct waybuf_pool_v1_listener pool_listener = {
+	.configured = handle_configured,
+	.token = handle_token,
+	.need = handle_need,
+	.restored = handle_restored,
+	.failed = handle_pool_failed,
+};
+
+/* ---- what is sent ---------------------------------------------------------------------------- */
+
+/* Sends a set in as many messages as it takes, and commits it. */
+static void commit(
+	struct waybuf_attachment_v1 *attachment, const struct waybuf_constraints *constraints)
+{
+	size_t left = 0;
+	const char *records = waybuf_constraints_records(constraints, &left);
+	while (left > 0) {
+		size_t size = waybuf_constraints_chunk(records, left, WAYBUF_CONSTRAINTS_MAX_CHUNK);
+		if (size == 0)
+			break;
+		struct wl_array array = {.size = size, .alloc = 0, .data = (void *)records};
+		waybuf_attachment_v1_constrain(attachment, &array);
+		records += size;
+		left -= size;
+	}
+	waybuf_attachment_v1_commit(attachment);
+}
+
+/* @device is for the kind of that name. */
+static int attach(struct waybuf_client_pool *pool, struct client_attachment *attachment,
+	uint32_t kind, uint32_t device, const struct waybuf_constraints *constraints)
+{
+	attachment->proxy = waybuf_pool_v1_attach(pool->proxy, kind, device);
+	if (!attachment->proxy)
+		return -ENOMEM;
+	waybuf_attachment_v1_add_listener(attachment->proxy, &attachment_listener, attachment);
+	if (constraints)
+		commit(attachment->proxy, constraints);
+	else
+		waybuf_attachment_v1_commit(attachment->proxy);
+	return 0;
+}
+
+/* What a program that draws by CPU and says nothing else needs. */
+static int default_constraints(struct waybuf_constraints **out)
+{
+	static const uint32_t format = DRM_FORMAT_XRGB8888;
+	static const uint64_t modifier = DRM_FORMAT_MOD_LINEAR;
+	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
+	if (!builder)
+		return -ENOMEM;
+	waybuf_constraints_builder_access(builder, BY_CPU);
+	waybuf_constraints_builder_set(builder, &format, 1, &modifier, 1);
+	int ret = waybuf_constraints_builder_finish(builder, out);
+	waybuf_constraints_builder_destroy(builder);
+	return ret;
+}
+
+static int attach_writer(struct waybuf_client_pool *pool, struct waybuf_constraints *wanted)
+{
+	struct waybuf_constraints *made = NULL;
+	if (!wanted) {
+		int ret = default_constraints(&made);
+		if (ret < 0)
+			return ret;
+		wanted = made;
+	}
+	bool by_cpu = waybuf_constraints_access(wanted) & BY_CPU;
+	int ret = attach(pool, &pool->writer,
+		by_cpu ? WAYBUF_ATTACHMENT_V1_KIND_CPU : WAYBUF_ATTACHMENT_V1_KIND_OTHER, 0,
+		wanted);
+	waybuf_constraints_unref(made);
+	return ret;
+}
+
+/*
+ * Whoever shows the buffers: the server itself, or a compositor that the client speaks for. Of that
+ * one it knows the formats, and the server may know the device: that it wants dma-bufs, and of which
+ * kinds.
+ */
+static int attach_display(struct waybuf_client_pool *pool)
+{
+	struct waybuf_client *client = pool->client;
+	if (client->capabilities & WAYBUF_CLIENT_INTEGRATED)
+		return attach(pool, &pool->display, WAYBUF_ATTACHMENT_V1_KIND_DISPLAY, 0, NULL);
+	struct waybuf_constraints *constraints = NULL;
+	int ret = client_foreign_constraints(client, &constraints);
+	if (ret < 0)
+		return ret;
+	uint32_t kind =
+		client->device ? WAYBUF_ATTACHMENT_V1_KIND_DEVICE : WAYBUF_ATTACHMENT_V1_KIND_OTHER;
+	ret = attach(pool, &pool->display, kind, client->device, constraints);
+	waybuf_constraints_unref(constraints);
+	return ret;
+}
+
+int client_allocator_listen(struct waybuf_client_pool *pool, struct waybuf_pool_v1 *proxy)
+{
+	pool->proxy = proxy;
+	if (!proxy)
+		return -ENOMEM;
+	waybuf_pool_v1_add_listener(proxy, &pool_listener, pool);
+	return 0;
+}
+
+int client_allocator_declare(struct waybuf_client_pool *pool, uint32_t count)
+{
+	return client_allocator_listen(pool,
+		waybuf_allocator_v1_create_pool(
+			pool->client->allocator, pool->width, pool->height, count, 0, pool->name));
+}
+
+int client_allocator_attach(struct waybuf_client_pool *pool)
+{
+	int ret = attach_writer(pool, pool->constraints);
+	return ret == 0 && pool->wants_display ? attach_display(pool) : ret;
+}
+
+/* ---- answers to maps: storage --------------------------------------------------------------- */
+
+static void handle_layout(void *data, struct waybuf_buffer_v1 *proxy, uint32_t generation,
+	uint32_t width, uint32_t height, uint32_t format, uint32_t modifier_hi,
+	uint32_t modifier_lo, struct wl_array *planes, const char *exporter)
+{
+	struct waybuf_client_buffer *buffer = data;
+	client_storage_destroy(buffer->incoming);
+	buffer->incoming = client_storage_create(generation, exporter);
+	if (!buffer->incoming)
+		return;
+	struct waybuf_layout *layout = &buffer->incoming->layout;
+	layout->width = width;
+	layout->height = height;
+	layout->format = format;
+	layout->modifier = client_u64(modifier_hi, modifier_lo);
+	if (client_storage_set_planes(buffer->incoming, planes) < 0) {
+		client_storage_destroy(buffer->incoming);
+		buffer->incoming = NULL;
+	}
+}
+
+static void handle_memory(void *data, struct waybuf_buffer_v1 *proxy, uint32_t slot, int32_t fd,
+	uint32_t kind, uint32_t size_hi, uint32_t size_lo, struct wl_array *ticket)
+{
+	struct waybuf_client_buffer *buffer = data;
+	if (!buffer->incoming) {
+		fd_close(&fd);
+		return;
+	}
+	int ret = client_storage_add_memory(
+		buffer->incoming, slot, fd, kind, client_u64(size_hi, size_lo));
+	if (ret < 0) {
+		client_storage_destroy(buffer->incoming);
+		buffer->incoming = NULL;
+		return;
+	}
+	client_storage_set_ticket(buffer->incoming, slot, ticket);
+}
+
+/* The storage of the grant: what just came, or what was there. False if it makes no sense. */
+static bool settle_storage(struct waybuf_client_buffer *buffer, uint32_t generation)
+{
+	struct client_storage *incoming = buffer->incoming;
+	buffer->incoming = NULL;
+	if (incoming &&
+		(incoming->layout.generation != generation || client_storage_check(incoming) < 0)) {
+		client_storage_destroy(incoming);
+		return false;
+	}
+	if (incoming) {
+		client_storage_destroy(buffer->storage);
+		buffer->storage = incoming;
+	}
+	return buffer->storage && buffer->storage->layout.generation == generation;
+}
+
+/* ---- answers to maps ----------------------------------------------------------------------- */
+
+/* Counts an answer. True if it belongs to the map that is open now. */
+static bool take_answer(struct waybuf_client_buffer *buffer)
+{
+	if (buffer->unanswered == 0)
+		return false;
+	buffer->unanswered--;
+	return buffer->unanswered == 0 && buffer->state == CLIENT_BUFFER_QUEUED;
+}
+
+static void handle_fence(void *data, struct waybuf_buffer_v1 *proxy, int32_t fd)
+{
+	struct waybuf_client_buffer *buffer = data;
+	fd_close(&buffer->fence);
+	buffer->fence = fd;
+}
+
+static void handle_mapped(void *data, struct waybuf_buffer_v1 *proxy, uint32_t generation,
+	uint32_t serial_hi, uint32_t serial_lo, uint32_t flags)
+{
+	struct waybuf_client_buffer *buffer = data;
+	/* Not an answer: leave alone what may be in use. */
+	if (buffer->unanswered == 0)
+		return;
+	/* Also for a cancelled map: the layout is not sent again. */
+	bool sound = settle_storage(buffer, generation);
+	if (!take_answer(buffer)) {
+		fd_close(&buffer->fence);
+		return;
+	}
+	if (!sound) {
+		fd_close(&buffer->fence);
+		buffer->state = CLIENT_BUFFER_FAILED;
+		client_refuse(buffer->pool->client, &buffer->refusal, UINT32_MAX, "buffer",
+			"out of memory or fds, or the server sent a layout that does not fit its "
+			"memory",
+			NULL);
+		return;
+	}
+	buffer->state = CLIENT_BUFFER_READY;
+	buffer->serial = client_u64(serial_hi, serial_lo);
+	buffer->flags = flags;
+	buffer->revoked = false;
+}
+
+static void handle_map_failed(
+	void *data, struct waybuf_buffer_v1 *proxy, uint32_t reason, const char *message)
+{
+	struct waybuf_client_buffer *buffer = data;
+	struct client_attachment *writer = &buffer->pool->writer;
+	if (take_answer(buffer)) {
+		buffer->state = CLIENT_BUFFER_FAILED;
+		client_refuse(buffer->pool->client, &buffer->refusal, reason,
+			"no memory to draw in", message, writer->conflicts);
+	}
+	writer->conflicts[0] = '\0';
+}
+
+static void handle_revoke(
+	void *data, struct waybuf_buffer_v1 *proxy, uint32_t generation, uint32_t deadline_ms)
+{
+	struct waybuf_client_buffer *buffer = data;
+	/* Nobody has it yet: the best answer. The holder of one answers with present or release. */
+	if (buffer->state == CLIENT_BUFFER_READY)
+		client_buffer_unmap(buffer);
+	else if (buffer->state == CLIENT_BUFFER_SHOWN)
+		buffer->revoked = true;
+}
+
+static void handle_retired(void *data, struct waybuf_buffer_v1 *proxy, uint32_t generation)
+{
+	struct waybuf_client_buffer *buffer = data;
+	if (generation > buffer->retired)
+		buffer->retired = generation;
+	client_buffer_drop_retired(buffer);
+}
+
+static void handle_wl_buffer_failed(void *data, struct waybuf_buffer_v1 *proxy,
+	struct wl_buffer *wl_buffer, uint32_t reason, const char *message)
+{
+	struct waybuf_client_buffer *buffer = data;
+	/* NULL: one that we have destroyed meanwhile, which is not the one that we do not have yet */
+	if (!wl_buffer || wl_buffer != buffer->wl_buffer)
+		return;
+	client_refuse(buffer->pool->client, &buffer->wl_buffer_refusal, reason,
+		"the compositor does not show the buffer", message, NULL);
+}
+
+static const struct waybuf_buffer_v1_listener buffer_listener = {
+	.layout = handle_layout,
+	.memory = handle_memory,
+	.fence = handle_fence,
+	.mapped = handle_mapped,
+	.map_failed = handle_map_failed,
+	.revoke = handle_revoke,
+	.retired = handle_retired,
+	.wl_buffer_failed = handle_wl_buffer_failed,
+};
+
+/* ---- the backend --------------------------------------------------------------------------- */
+
+static int start(struct waybuf_client_pool *pool, uint32_t count)
+{
+	int ret = client_allocator_declare(pool, count);
+	return ret == 0 ? client_allocator_attach(pool) : ret;
+}
+
+static void destroy_attachment(struct client_attachment *attachment)
+{
+	if (attachment->proxy)
+		waybuf_attachment_v1_destroy(attachment->proxy);
+	attachment->proxy = NULL;
+	attachment->conflicts[0] = '\0';
+}
+
+void client_allocator_forget(struct waybuf_client_pool *pool)
+{
+	if (pool->proxy)
+		waybuf_pool_v1_destroy(pool->proxy);
+	pool->proxy = NULL;
+	pool->answered = false;
+	pool->configured_count = 0;
+	pool->restoring = 0;
+	pool->refusal = (struct client_refusal){0};
+}
+
+static void finish(struct waybuf_client_pool *pool)
+{
+	destroy_attachment(&pool->display);
+	destroy_attachment(&pool->writer);
+	client_allocator_forget(pool);
+}
+
+static int bind(struct waybuf_client_buffer *buffer)
+{
+	buffer->proxy = waybuf_attachment_v1_get_buffer(buffer->pool->writer.proxy, buffer->index);
+	if (!buffer->proxy)
+		return -ENOMEM;
+	waybuf_buffer_v1_add_listener(buffer->proxy, &buffer_listener, buffer);
+	return 0;
+}
+
+static void unbind(struct waybuf_client_buffer *buffer)
+{
+	if (buffer->proxy)
+		waybuf_buffer_v1_destroy(buffer->proxy);
+	buffer->proxy = NULL;
+	client_storage_destroy(buffer->incoming);
+	buffer->incoming = NULL;
+}
+
+static void map(struct waybuf_client_buffer *buffer)
+{
+	waybuf_buffer_v1_map(buffer->proxy, WAYBUF_BUFFER_V1_DIRECTION_WRITE);
+	buffer->unanswered++;
+}
+
+static void unmap(struct waybuf_client_buffer *buffer, int fence)
+{
+	if (fence < 0)
+		waybuf_buffer_v1_unmap(buffer->proxy);
+	else
+		waybuf_buffer_v1_unmap_fence(buffer->proxy, fence);
+}
+
+static int explain(struct waybuf_client_pool *pool, int64_t deadline_ms, char **out)
+{
+	struct waybuf_client *client = pool->client;
+	struct waybuf_report_v1 *report = waybuf_pool_v1_explain(pool->proxy);
+	if (!report)
+		return client_fail(client, -ENOMEM, "explain: out of memory");
+	return client_report_read(client, report, deadline_ms, out);
+}
+
+const struct client_backend client_backend_allocator = {
+	.start = start,
+	.finish = finish,
+	.bind = bind,
+	.unbind = unbind,
+	.map = map,
+	.unmap = unmap,
+	.explain = explain,
+};
