@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include <drm_fourcc.h>
-
 #include "util/fd.h"
 
 /*
@@ -151,26 +149,11 @@ static int attach(struct waybuf_client_pool *pool, struct client_attachment *att
 	return 0;
 }
 
-/* What a program that draws by CPU and says nothing else needs. */
-static int default_constraints(struct waybuf_constraints **out)
-{
-	static const uint32_t format = DRM_FORMAT_XRGB8888;
-	static const uint64_t modifier = DRM_FORMAT_MOD_LINEAR;
-	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
-	if (!builder)
-		return -ENOMEM;
-	waybuf_constraints_builder_access(builder, BY_CPU);
-	waybuf_constraints_builder_set(builder, &format, 1, &modifier, 1);
-	int ret = waybuf_constraints_builder_finish(builder, out);
-	waybuf_constraints_builder_destroy(builder);
-	return ret;
-}
-
 static int attach_writer(struct waybuf_client_pool *pool, struct waybuf_constraints *wanted)
 {
 	struct waybuf_constraints *made = NULL;
 	if (!wanted) {
-		int ret = default_constraints(&made);
+		int ret = client_pool_default_constraints(&made);
 		if (ret < 0)
 			return ret;
 		wanted = made;
@@ -387,6 +370,10 @@ static const struct waybuf_buffer_v1_listener buffer_listener = {
 
 static int start(struct waybuf_client_pool *pool, uint32_t count)
 {
+	struct waybuf_client *client = pool->client;
+	if (!client->service)
+		return client_fail(
+			client, -EOPNOTSUPP, "the compositor has no waybuf_allocator_v1");
 	int ret = client_allocator_declare(pool, count);
 	return ret == 0 ? client_allocator_attach(pool) : ret;
 }
@@ -459,11 +446,14 @@ static int explain(struct waybuf_client_pool *pool, int64_t deadline_ms, char **
 }
 
 const struct client_backend client_backend_allocator = {
+	.name = "the allocator",
+	.path = WAYBUF_CLIENT_PATH_COMPOSITOR,
 	.start = start,
 	.finish = finish,
 	.bind = bind,
 	.unbind = unbind,
 	.map = map,
 	.unmap = unmap,
+	.make_wl_buffer = client_import_dmabuf,
 	.explain = explain,
 };

@@ -38,6 +38,9 @@
 /* The limit of waits for things that a healthy server does at once. */
 #define CLIENT_PATIENCE_MS 5000
 #define CLIENT_ERROR_SIZE 1024
+#define CLIENT_REASON_SIZE 512
+/* More than any compositor has. */
+#define CLIENT_MAX_SHM_FORMATS 256
 
 /* A pair that the compositor takes through linux-dmabuf. */
 struct client_pair {
@@ -57,6 +60,8 @@ struct client_link {
 	/* negative errno of a broken connection, for good */
 	int broken;
 };
+
+struct client_storage;
 
 struct waybuf_client {
 	/* to who shows the buffers; and one of our own to a service beside that, if there is one */
@@ -79,6 +84,15 @@ struct waybuf_client {
 	struct zwp_linux_dmabuf_v1 *dmabuf;
 	struct client_pair *pairs;
 	size_t n_pairs;
+	/* NULL unless the server is not integrated, or the compositor has none; formats of DRM */
+	struct wl_shm *shm;
+	uint32_t shm_formats[CLIENT_MAX_SHM_FORMATS];
+	uint32_t n_shm_formats;
+	/* NULL: not opened yet, or not there */
+	struct waybuf_exporter *udmabuf;
+
+	/* why memory comes from where it does, where there is an allocator */
+	char service_reason[CLIENT_REASON_SIZE / 2];
 
 	/* NULL: the compositor does not offer points */
 	struct wp_linux_drm_syncobj_manager_v1 *syncobj;
@@ -108,6 +122,9 @@ struct client_attachment {
  * is answered in time by its own listeners, or within the call: QUEUED becomes READY or FAILED.
  */
 struct client_backend {
+	/* for people */
+	const char *name;
+	enum waybuf_client_path path;
 	/* 0 or what waybuf_client_pool_create() says; what was made is finished by the caller */
 	int (*start)(struct waybuf_client_pool *pool, uint32_t count);
 	/* lets go of all that start made; again is a no-op */
@@ -120,6 +137,10 @@ struct client_backend {
 	void (*map)(struct waybuf_client_buffer *buffer);
 	/* the write is over when @fence (borrowed; -1: now) signals */
 	void (*unmap)(struct waybuf_client_buffer *buffer, int fence);
+	/* local ones: makes dma-bufs of the memfds of a new storage; NULL: they stay memfds */
+	int (*wrap)(struct waybuf_client *client, struct client_storage *storage);
+	/* where the server is not integrated: fills storage->wl_buffer. As present */
+	int (*make_wl_buffer)(struct waybuf_client_buffer *buffer);
 	int (*explain)(struct waybuf_client_pool *pool, int64_t deadline_ms, char **out);
 };
 
@@ -127,6 +148,10 @@ struct waybuf_client_pool {
 	struct waybuf_client *client;
 	struct waybuf_list link; /* waybuf_client.pools */
 	const struct client_backend *backend; /* NULL: not chosen yet */
+	char path_reason[CLIENT_REASON_SIZE];
+	/* local backends: what each storage is like, and the last grant's number */
+	struct waybuf_solution plan;
+	uint64_t serial;
 	struct waybuf_pool_v1 *proxy;
 	/* this program; and who shows the buffers, its proxy NULL without `display` */
 	struct client_attachment writer, display;
@@ -162,6 +187,8 @@ struct client_storage {
 	/* per memory, with which a restarted server takes it back; size 0: none */
 	uint8_t tickets[WAYBUF_MAX_PLANES][WAYBUF_ALLOCATOR_V1_LIMIT_TICKET];
 	size_t ticket_sizes[WAYBUF_MAX_PLANES];
+	/* under the dma-buf of memory 0, to be shown through wl_shm if that is refused; -1: none */
+	int memfd;
 	/* on other compositors, where a wl_buffer is bound to the storage */
 	struct wl_buffer *wl_buffer;
 };
@@ -275,6 +302,27 @@ extern const struct wl_registry_listener client_registry_listener;
 /* backend_allocator.c */
 extern const struct client_backend client_backend_allocator;
 
+/* backend_local.c */
+struct waybuf_exporter_caps;
+
+/* Solves pool->plan for what the program and @display (NULL: nobody) need. -EOPNOTSUPP, -ENOMEM. */
+int client_local_plan(struct waybuf_client_pool *pool, struct waybuf_constraints *display,
+	const struct waybuf_exporter_caps *caps);
+void client_local_finish(struct waybuf_client_pool *pool);
+int client_local_bind(struct waybuf_client_buffer *buffer);
+void client_local_unbind(struct waybuf_client_buffer *buffer);
+void client_local_map(struct waybuf_client_buffer *buffer);
+void client_local_unmap(struct waybuf_client_buffer *buffer, int fence);
+int client_local_explain(struct waybuf_client_pool *pool, int64_t deadline_ms, char **out);
+
+/* backend_udmabuf.c, backend_shm.c */
+extern const struct client_backend client_backend_udmabuf, client_backend_shm;
+extern const struct wl_shm_listener client_shm_listener;
+/* Whether the compositor takes such an image through wl_shm. */
+bool client_shm_takes(const struct waybuf_client *client, const struct waybuf_layout *layout);
+
+/* backend_allocator.c, for restore.c */
+
 /* What the pool was made for, on a membership that is new. 0, -EOPNOTSUPP, -ENOMEM. */
 int client_allocator_attach(struct waybuf_client_pool *pool);
 /* A new pool on the server, of @count buffers. -ENOMEM. */
@@ -286,6 +334,13 @@ void client_allocator_forget(struct waybuf_client_pool *pool);
 
 /* pool.c */
 
+/* What a program that draws by CPU and says nothing else needs. */
+int client_pool_default_constraints(struct waybuf_constraints **out);
+/* Chooses the first backend that can do what the pool is for. As waybuf_client_pool_create(). */
+int client_pool_start(struct waybuf_client_pool *pool, uint32_t count);
+/* Another backend for the same memory, of a pool that is in use. @reason is copied. */
+void client_pool_change_path(
+	struct waybuf_client_pool *pool, const struct client_backend *backend, const char *reason);
 /* As many buffers, if there are less. -ENOMEM. */
 int client_pool_add_buffers(struct waybuf_client_pool *pool, uint32_t count);
 
@@ -323,6 +378,10 @@ void client_buffer_displayed(struct waybuf_client_buffer *buffer);
 int client_present_check(struct waybuf_client_buffer *buffer, struct wl_surface *surface);
 /* Its wl_buffer, made if need be; borrowed. */
 int client_present_bind(struct waybuf_client_buffer *buffer, struct wl_buffer **out);
+/* Makes storage->wl_buffer through linux-dmabuf. As waybuf_client_buffer_present(). */
+int client_import_dmabuf(struct waybuf_client_buffer *buffer);
+/* To the release of a new storage->wl_buffer. */
+void client_present_listen(struct waybuf_client_buffer *buffer);
 /* Attaches, damages, commits. */
 void client_present_commit(struct waybuf_client_buffer *buffer, struct wl_surface *surface,
 	struct wl_buffer *wl_buffer);
@@ -336,6 +395,8 @@ void client_swapchain_refresh(
 int client_swapchain_wake_fd(const struct waybuf_client_swapchain *chain);
 /* Whether wl_buffer.release means nothing. */
 bool client_swapchain_has_points(const struct waybuf_client_swapchain *chain);
+/* Commits have no points from now on: of wl_shm there are none. */
+void client_swapchain_drop_points(struct waybuf_client_swapchain *chain);
 /* The connection is over. */
 void client_swapchain_detach(struct waybuf_client_swapchain *chain);
 

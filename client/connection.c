@@ -11,6 +11,8 @@
 
 #include <wayland-client.h>
 
+#include <waybuf/interfaces/exporter.h>
+
 #include "util/log.h"
 
 /* The sentence of a connect that failed: there is no client yet to keep it in. */
@@ -155,6 +157,16 @@ static bool is_true(void *data)
 	return *(bool *)data;
 }
 
+/* Without an allocator there must be another way to show something. */
+static int check_fallbacks(struct waybuf_client *client)
+{
+	if (client->n_pairs > 0 || client->n_shm_formats > 0)
+		return 0;
+	return client_fail(client, -EOPNOTSUPP,
+		"the Wayland server offers no waybuf_allocator_v1, no linux-dmabuf and no wl_shm: "
+		"there is nothing to show buffers with");
+}
+
 /* Learns what the server has. */
 static int learn(struct waybuf_client *client)
 {
@@ -165,17 +177,23 @@ static int learn(struct waybuf_client *client)
 		ret = client_link_roundtrip(link, deadline);
 	if (ret < 0)
 		return ret;
-	if (!client->allocator)
-		return client_fail(client, -EOPNOTSUPP,
-			"the Wayland server offers no waybuf_allocator_v1: it is neither waybufd nor "
-			"built with libwaybuf-server");
-	client->service = link;
+	/* what each global says when it is bound */
 	ret = client_link_roundtrip(link, deadline);
-	return ret < 0 ? ret : client_wait(client, link, deadline, is_true, &client->ready);
+	if (ret < 0)
+		return ret;
+	if (!client->allocator)
+		return check_fallbacks(client);
+	client->service = link;
+	snprintf(client->service_reason, sizeof(client->service_reason), "the compositor has one");
+	return client_wait(client, link, deadline, is_true, &client->ready);
 }
 
-static void drop_dmabuf(struct waybuf_client *client)
+/* What an integrated server has no use for. */
+static void drop_foreign(struct waybuf_client *client)
 {
+	if (client->shm)
+		wl_shm_destroy(client->shm);
+	client->shm = NULL;
 	if (client->dmabuf)
 		zwp_linux_dmabuf_v1_destroy(client->dmabuf);
 	client->dmabuf = NULL;
@@ -185,7 +203,7 @@ static int start(struct waybuf_client *client)
 {
 	int ret = learn(client);
 	if (ret == 0 && (client->capabilities & WAYBUF_CLIENT_INTEGRATED))
-		drop_dmabuf(client);
+		drop_foreign(client);
 	if (ret == -ETIMEDOUT)
 		client_fail(client, ret, "the Wayland server did not answer within %d s",
 			CLIENT_PATIENCE_MS / 1000);
@@ -197,7 +215,7 @@ static int start(struct waybuf_client *client)
 /* Lets go of the connections, with what was made on them. */
 static void stop(struct waybuf_client *client)
 {
-	drop_dmabuf(client);
+	drop_foreign(client);
 	if (client->syncobj)
 		wp_linux_drm_syncobj_manager_v1_destroy(client->syncobj);
 	if (client->allocator)
@@ -210,6 +228,10 @@ static void stop(struct waybuf_client *client)
 	client->service = NULL;
 	client->pairs = NULL;
 	client->n_pairs = 0;
+	client->n_shm_formats = 0;
+	if (client->udmabuf)
+		client->udmabuf->ops->destroy(client->udmabuf);
+	client->udmabuf = NULL;
 }
 
 /* Takes @display on success if @owns says so. */

@@ -144,7 +144,7 @@ int client_foreign_constraints(struct waybuf_client *client, struct waybuf_const
 {
 	if (!client->dmabuf || client->n_pairs == 0)
 		return client_fail(client, -EOPNOTSUPP,
-			"pool: the compositor takes no buffers through linux-dmabuf");
+			"the compositor takes no buffers through linux-dmabuf");
 	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
 	if (!builder)
 		return -ENOMEM;

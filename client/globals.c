@@ -79,6 +79,10 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		if (client->dmabuf)
 			zwp_linux_dmabuf_v1_add_listener(
 				client->dmabuf, &client_foreign_listener, client);
+	} else if (strcmp(interface, wl_shm_interface.name) == 0 && !client->shm) {
+		client->shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
+		if (client->shm)
+			wl_shm_add_listener(client->shm, &client_shm_listener, client);
 	} else if (strcmp(interface, wp_linux_drm_syncobj_manager_v1_interface.name) == 0 &&
 		!client->syncobj) {
 		client->syncobj = wl_registry_bind(

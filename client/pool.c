@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <drm_fourcc.h>
+
+#include "util/log.h"
 #include "util/utf8.h"
 
 #define WRITING \
@@ -24,6 +27,22 @@ int client_pool_add_buffers(struct waybuf_client_pool *pool, uint32_t count)
 }
 
 /* ---- create -------------------------------------------------------------------------------- */
+
+/* What a program that draws by CPU and says nothing else needs. */
+int client_pool_default_constraints(struct waybuf_constraints **out)
+{
+	static const uint32_t format = DRM_FORMAT_XRGB8888;
+	static const uint64_t modifier = DRM_FORMAT_MOD_LINEAR;
+	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
+	if (!builder)
+		return -ENOMEM;
+	waybuf_constraints_builder_access(
+		builder, WAYBUF_ACCESS_CPU_READ | WAYBUF_ACCESS_CPU_WRITE);
+	waybuf_constraints_builder_set(builder, &format, 1, &modifier, 1);
+	int ret = waybuf_constraints_builder_finish(builder, out);
+	waybuf_constraints_builder_destroy(builder);
+	return ret;
+}
 
 static int check_options(
 	struct waybuf_client *client, const struct waybuf_client_pool_options *options)
@@ -47,6 +66,80 @@ static int check_options(
 	return 0;
 }
 
+/* ---- where its memory comes from ----------------------------------------------------------- */
+
+/* In the order of preference. */
+static const struct client_backend *const backends[] = {
+	&client_backend_allocator, &client_backend_udmabuf, &client_backend_shm};
+
+#define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
+
+static void append_reason(struct waybuf_client_pool *pool, const char *name, const char *reason)
+{
+	size_t length = strlen(pool->path_reason);
+	snprintf(pool->path_reason + length, sizeof(pool->path_reason) - length, "%s%s%s%s",
+		length ? "; " : "", name ? name : "", name ? ": " : "", reason);
+}
+
+static void log_path(const struct waybuf_client_pool *pool)
+{
+	waybuf_info("client: pool \"%s\": memory by way of %s (%s)", pool->name,
+		waybuf_client_path_name(waybuf_client_pool_get_path(pool)), pool->path_reason);
+}
+
+/* With the refusals of those before as the reason of the one that is taken. */
+int client_pool_start(struct waybuf_client_pool *pool, uint32_t count)
+{
+	struct waybuf_client *client = pool->client;
+	pool->path_reason[0] = '\0';
+	for (size_t i = 0; i < N_BACKENDS; i++) {
+		pool->backend = backends[i];
+		int ret = pool->backend->start(pool, count);
+		if (ret == 0 && i == 0)
+			append_reason(pool, NULL, client->service_reason);
+		if (ret == 0)
+			log_path(pool);
+		if (ret != -EOPNOTSUPP)
+			return ret;
+		pool->backend->finish(pool);
+		append_reason(pool, i ? pool->backend->name : NULL, client->error);
+	}
+	return client_fail(client, -EOPNOTSUPP, "pool: %s", pool->path_reason);
+}
+
+void client_pool_change_path(
+	struct waybuf_client_pool *pool, const struct client_backend *backend, const char *reason)
+{
+	pool->backend = backend;
+	snprintf(pool->path_reason, sizeof(pool->path_reason), "%s", reason);
+	if (pool->swapchain)
+		client_swapchain_drop_points(pool->swapchain);
+	log_path(pool);
+}
+
+enum waybuf_client_path waybuf_client_pool_get_path(const struct waybuf_client_pool *pool)
+{
+	return pool->backend->path;
+}
+
+const char *waybuf_client_pool_get_path_reason(const struct waybuf_client_pool *pool)
+{
+	return pool->path_reason;
+}
+
+const char *waybuf_client_path_name(enum waybuf_client_path path)
+{
+	static const char *const names[] = {
+		[WAYBUF_CLIENT_PATH_COMPOSITOR] = "the compositor's allocator",
+		[WAYBUF_CLIENT_PATH_UDMABUF] = "udmabuf",
+		[WAYBUF_CLIENT_PATH_SHM] = "wl_shm",
+	};
+	return (size_t)path < sizeof(names) / sizeof(names[0]) && names[path] ? names[path]
+									      : "unknown";
+}
+
+/* ---- create, again ------------------------------------------------------------------------- */
+
 static int start(struct waybuf_client_pool *pool, const struct waybuf_client_pool_options *options)
 {
 	uint32_t count = options->count ? options->count : 2;
@@ -56,8 +149,7 @@ static int start(struct waybuf_client_pool *pool, const struct waybuf_client_poo
 	if (options->constraints)
 		pool->constraints = waybuf_constraints_ref(options->constraints);
 	pool->wants_display = options->display;
-	pool->backend = &client_backend_allocator;
-	int ret = pool->backend->start(pool, count);
+	int ret = client_pool_start(pool, count);
 	return ret < 0 ? ret : client_pool_add_buffers(pool, count);
 }
 
@@ -153,7 +245,8 @@ static bool has_answer_or_ask(void *data)
 	if (has_answer(data))
 		return true;
 	ask(data);
-	return false;
+	/* memory of our own is granted at once, and no event tells of it */
+	return has_answer(data);
 }
 
 static bool all_acquired(struct waybuf_client_pool *pool)

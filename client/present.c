@@ -53,6 +53,11 @@ static void handle_displayed(void *data, struct wl_buffer *wl_buffer)
 
 static const struct wl_buffer_listener imported_listener = {.release = handle_displayed};
 
+void client_present_listen(struct waybuf_client_buffer *buffer)
+{
+	wl_buffer_add_listener(buffer->storage->wl_buffer, &imported_listener, buffer);
+}
+
 /* The answer to create. */
 struct import {
 	bool answered;
@@ -98,7 +103,7 @@ static void add_planes(
  * With create and not create_immed: there a failure may end the connection, and a compositor must
  * be allowed to say no.
  */
-static int import_storage(struct waybuf_client_buffer *buffer)
+int client_import_dmabuf(struct waybuf_client_buffer *buffer)
 {
 	struct waybuf_client *client = buffer->pool->client;
 	struct client_storage *storage = buffer->storage;
@@ -128,14 +133,14 @@ static int import_storage(struct waybuf_client_buffer *buffer)
 		return client_fail(client, -EOPNOTSUPP,
 			"present: the compositor does not import memory of %s", layout->exporter);
 	storage->wl_buffer = import.wl_buffer;
-	wl_buffer_add_listener(storage->wl_buffer, &imported_listener, buffer);
+	client_present_listen(buffer);
 	return 0;
 }
 
 static int import_wl_buffer(struct waybuf_client_buffer *buffer, struct wl_buffer **out)
 {
 	if (!buffer->storage->wl_buffer) {
-		int ret = import_storage(buffer);
+		int ret = buffer->pool->backend->make_wl_buffer(buffer);
 		if (ret < 0)
 			return ret;
 	}

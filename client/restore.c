@@ -158,22 +158,28 @@ static void count_restored(struct waybuf_client_pool *pool)
 	pool->resumed = true;
 }
 
+/* Its memory goes back to the server. */
+static int rejoin(struct waybuf_client_pool *pool, int64_t deadline_ms)
+{
+	struct waybuf_client *client = pool->client;
+	pool->backend = &client_backend_allocator;
+	drop_excess(pool);
+	offer_all(pool);
+	int ret = client_wait(client, client->service, deadline_ms, is_restored, pool);
+	return ret == 0 ? client_allocator_attach(pool) : ret;
+}
+
 int client_pool_resume(struct waybuf_client_pool *pool, int64_t deadline_ms)
 {
 	int ret = join(pool, deadline_ms);
 	if (ret < 0)
 		return ret;
 	if (ret > 0) {
-		drop_excess(pool);
-		offer_all(pool);
-		ret = client_wait(
-			pool->client, pool->client->service, deadline_ms, is_restored, pool);
+		ret = rejoin(pool, deadline_ms);
 	} else {
 		drop_all(pool);
-		ret = client_allocator_declare(pool, pool->count);
+		ret = client_pool_start(pool, pool->count);
 	}
-	if (ret == 0)
-		ret = client_allocator_attach(pool);
 	if (ret == 0)
 		ret = bind_buffers(pool);
 	count_restored(pool);

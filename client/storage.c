@@ -18,6 +18,7 @@ struct client_storage *client_storage_create(uint32_t generation, const char *ex
 	if (!storage)
 		return NULL;
 	snprintf(storage->exporter, sizeof(storage->exporter), "%s", exporter);
+	storage->memfd = -1;
 	storage->layout.exporter = storage->exporter;
 	storage->layout.generation = generation;
 	return storage;
@@ -33,6 +34,7 @@ void client_storage_destroy(struct client_storage *storage)
 		waybuf_cpu_destroy(storage->cpu[i]);
 		fd_close(&storage->layout.memory[i].fd);
 	}
+	fd_close(&storage->memfd);
 	free(storage);
 }
 

@@ -84,10 +84,15 @@ void client_swapchain_refresh(
 	}
 }
 
-void client_swapchain_detach(struct waybuf_client_swapchain *chain)
+void client_swapchain_drop_points(struct waybuf_client_swapchain *chain)
 {
 	client_timelines_destroy(chain->timelines);
 	chain->timelines = NULL;
+}
+
+void client_swapchain_detach(struct waybuf_client_swapchain *chain)
+{
+	client_swapchain_drop_points(chain);
 	chain->surface = NULL;
 }
 
@@ -99,7 +104,10 @@ int waybuf_client_swapchain_set_surface(
 	if (!surface)
 		return client_fail(chain->client, -EINVAL, "swapchain: no surface");
 	struct client_timelines *timelines = NULL;
-	int ret = client_timelines_create(chain->client, surface, drm_fd, &timelines);
+	int ret = -EOPNOTSUPP;
+	/* a surface with points takes nothing but dma-bufs */
+	if (waybuf_client_pool_get_path(chain->pool) != WAYBUF_CLIENT_PATH_SHM)
+		ret = client_timelines_create(chain->client, surface, drm_fd, &timelines);
 	if (ret < 0 && ret != -EOPNOTSUPP)
 		return client_fail(chain->client, ret, "swapchain: points: %s", strerror(-ret));
 	client_timelines_destroy(chain->timelines);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Draws by CPU into buffers from the server, fullscreen, and needs no device node:
+ * Draws by CPU into buffers from the server, fullscreen, and needs no device node; on a compositor
+ * that has no allocator, into memory of its own. The first line says which:
  *
  *	simple-client [--frames N]
  *
@@ -38,8 +39,10 @@ static bool show_frame(struct waybuf_client_pool *pool, struct window *window, u
 		waybuf_client_buffer_begin_cpu(buffer, WAYBUF_WRITE, &image) < 0)
 		return false;
 	if (frame == 0) {
-		printf("%u x %u pixels in memory of %s\n", image.width, image.height,
-			waybuf_client_buffer_get_layout(buffer)->exporter);
+		printf("%u x %u pixels in memory of %s, by way of %s (%s)\n", image.width,
+			image.height, waybuf_client_buffer_get_layout(buffer)->exporter,
+			waybuf_client_path_name(waybuf_client_pool_get_path(pool)),
+			waybuf_client_pool_get_path_reason(pool));
 		fflush(stdout);
 	}
 	draw(&image, frame);

@@ -16,7 +16,9 @@ extern "C" {
 
 /*
  * The client library: buffers that fit the compositor, the display and this program, from the
- * Wayland socket alone. No device node is opened.
+ * Wayland socket alone. On a compositor without an allocator, and without a service beside it, the
+ * same calls give memory of this process: by /dev/udmabuf, the one device node that is ever opened,
+ * or for wl_shm. waybuf_client_pool_get_path() tells.
  *
  *	waybuf_client_connect(NULL, &client);
  *	waybuf_client_pool_create(client, &(struct waybuf_client_pool_options){
@@ -87,7 +89,7 @@ enum waybuf_client_capability {
 /**
  * Opens a connection of the client's own. @name is a socket name or path as for
  * wl_display_connect(), NULL for WAYLAND_DISPLAY. Waits at most 5 s for the server. 0, the errno of
- * the connect, -EOPNOTSUPP if the server has no allocator, -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
+ * the connect, -EOPNOTSUPP if the server has neither an allocator nor linux-dmabuf nor wl_shm, -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_connect(const char *name, struct waybuf_client **out);
 
@@ -181,9 +183,9 @@ struct waybuf_client_pool_options {
 };
 
 /**
- * Declares a pool. Sends requests and waits for nothing: a refusal is the result of an acquire. 0,
- * -EINVAL (a value out of range; no ACCESS that writes), -EOPNOTSUPP (@display is set, the server
- * is not the compositor and has no linux-dmabuf either), -ENOMEM, -EPIPE, -EPROTO.
+ * Declares a pool. Sends requests and waits for nothing: what an allocator refuses is the result of
+ * an acquire. 0, -EINVAL (a value out of range; no ACCESS that writes), -EOPNOTSUPP (no path leads
+ * from memory as it is wanted to who shows it; the error has all reasons), -ENOMEM, -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_pool_create(struct waybuf_client *client,
 	const struct waybuf_client_pool_options *options, struct waybuf_client_pool **out);
@@ -194,6 +196,32 @@ WAYBUF_EXPORT int waybuf_client_pool_create(struct waybuf_client *client,
  * to the compositor what a surface shows whose wl_buffer is gone. NULL is a no-op.
  */
 WAYBUF_EXPORT void waybuf_client_pool_destroy(struct waybuf_client_pool *pool);
+
+/** Where the memory of a pool comes from, and how it reaches the compositor. */
+enum waybuf_client_path {
+	/** the allocator of the compositor that shows it, or a module in it */
+	WAYBUF_CLIENT_PATH_COMPOSITOR = 0,
+	/** a waybufd beside the compositor, which gets it through linux-dmabuf */
+	WAYBUF_CLIENT_PATH_SERVICE = 1,
+	/** this process, by /dev/udmabuf, and linux-dmabuf */
+	WAYBUF_CLIENT_PATH_UDMABUF = 2,
+	/** this process, and wl_shm: only the CPU draws, and the compositor copies */
+	WAYBUF_CLIENT_PATH_SHM = 3,
+};
+
+/**
+ * The best of them that is there, chosen when the pool is created. Of udmabuf the compositor's last
+ * word comes with the first buffer that is presented: if it says no, the same memory goes on through
+ * wl_shm. A restart of the server may change it, too. WAYBUF_LOG_INFO tells of each choice.
+ */
+WAYBUF_EXPORT enum waybuf_client_path waybuf_client_pool_get_path(
+	const struct waybuf_client_pool *pool);
+
+/** One line of text: why it is that path and no better one. Borrowed until the next call. */
+WAYBUF_EXPORT const char *waybuf_client_pool_get_path_reason(const struct waybuf_client_pool *pool);
+
+/** Two or three words for people: "udmabuf". Static, never NULL. */
+WAYBUF_EXPORT const char *waybuf_client_path_name(enum waybuf_client_path path);
 
 /** The number of buffers, as of the last dispatch. */
 WAYBUF_EXPORT uint32_t waybuf_client_pool_get_count(const struct waybuf_client_pool *pool);
@@ -213,7 +241,7 @@ WAYBUF_EXPORT int waybuf_client_pool_acquire(
 
 /**
  * Asks the server why the storage is as it is: lines of JSON. *out is to be freed with free(). 0,
- * -EOPNOTSUPP, -ETIMEDOUT, -EINVAL (negative time), -EIO (the answer is no readable file), -ENOMEM,
+ * -EOPNOTSUPP (no allocator is part of it), -ETIMEDOUT, -EINVAL (negative time), -EIO (the answer is no readable file), -ENOMEM,
  * -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_pool_explain(

@@ -62,7 +62,7 @@ struct fake_buffer {
 
 struct fake_server {
 	/* told */
-	bool no_allocator, silent, has_dmabuf, has_syncobj, refuses_imports;
+	bool no_allocator, silent, has_dmabuf, has_shm, has_syncobj, refuses_imports;
 	uint32_t capabilities;
 	/* announced with the ids 1 and up */
 	uint32_t device_kinds[3], n_devices;

@@ -255,6 +255,8 @@ void fake_create_surface_globals(struct fake_server *server)
 	if (server->has_dmabuf)
 		wl_global_create(
 			server->display, &zwp_linux_dmabuf_v1_interface, 3, server, bind_dmabuf);
+	if (server->has_shm)
+		wl_display_init_shm(server->display);
 	if (server->has_syncobj)
 		wl_global_create(server->display, &wp_linux_drm_syncobj_manager_v1_interface, 1,
 			server, bind_syncobj);

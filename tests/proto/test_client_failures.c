@@ -19,6 +19,7 @@ struct story {
 	struct waybuf_client_pool *pool;
 	struct waybuf_client_buffer *buffer;
 	char *explanation;
+	bool alone; /* without an allocator, by wl_shm */
 	int error; /* of the step that failed */
 };
 
@@ -48,7 +49,7 @@ static bool tell(struct story *s)
 		ok(s, waybuf_client_pool_create(f->client, &options, &s->pool)) && draw(s) &&
 		ok(s, waybuf_client_buffer_present(s->buffer, f->surface)) && draw(s) &&
 		ok(s, waybuf_client_buffer_release(s->buffer)) &&
-		ok(s, waybuf_client_pool_explain(s->pool, 2000, &s->explanation));
+		(s->alone || ok(s, waybuf_client_pool_explain(s->pool, 2000, &s->explanation)));
 }
 
 /* Each step that fails says why, where there is somebody to say it. */
@@ -60,13 +61,14 @@ static bool tell_it(struct story *s)
 	return told;
 }
 
-static void start(struct story *s)
+static void start(struct story *s, bool alone)
 {
-	*s = (struct story){0};
+	*s = (struct story){.alone = alone};
 	fail_elsewhere(false);
 	fail_here(false);
 	fake_init(&s->fixture.server);
 	s->fixture.server.report = "{}\n";
+	s->fixture.server.no_allocator = s->fixture.server.has_shm = alone;
 	fixture_start_display(&s->fixture);
 	s->fixture.surface = client_surface_create(s->fixture.display);
 }
@@ -83,14 +85,14 @@ static void end(struct story *s, const char *what, unsigned n, bool told)
 	fixture_finish(&s->fixture);
 }
 
-TEST(every_allocation_may_fail)
+static void fail_allocations(bool alone)
 {
 	unsigned n = 0, failures = 0;
 	bool complete = false;
 	while (!complete) {
 		struct story story;
 		int fds = harness_count_fds();
-		start(&story);
+		start(&story, alone);
 		fail_alloc_at(++n);
 		bool told = tell_it(&story);
 		complete = !fail_alloc_happened();
@@ -104,7 +106,7 @@ TEST(every_allocation_may_fail)
 	ck_assert_uint_gt(failures, 10);
 }
 
-TEST(every_call_may_fail)
+static void fail_calls(bool alone)
 {
 	static const int errors[] = {ENOMEM, EMFILE, EIO};
 	unsigned n = 0, failures = 0;
@@ -112,7 +114,7 @@ TEST(every_call_may_fail)
 	do {
 		struct story story;
 		int fds = harness_count_fds();
-		start(&story);
+		start(&story, alone);
 		/* each call with each error */
 		fail_call_at(n / 3 + 1, errors[n % 3]);
 		n++;
@@ -126,6 +128,26 @@ TEST(every_call_may_fail)
 		ck_assert_uint_lt(n, 1000);
 	} while (call);
 	ck_assert_uint_gt(failures, 5);
+}
+
+TEST(every_allocation_may_fail)
+{
+	fail_allocations(false);
+}
+
+TEST(every_call_may_fail)
+{
+	fail_calls(false);
+}
+
+TEST(every_allocation_may_fail_without_an_allocator)
+{
+	fail_allocations(true);
+}
+
+TEST(every_call_may_fail_without_an_allocator)
+{
+	fail_calls(true);
 }
 
 TEST_TIMEOUT(100)
