@@ -8,6 +8,7 @@
 
 #include "alpha_modifier.h"
 #include "capture.h"
+#include "color_representation.h"
 #include "daemon.h"
 #include "gpu.h"
 #include "info.h"
@@ -150,7 +151,7 @@ static bool offer_display(struct daemon *daemon)
 		!subsurface_compositor_create(daemon) || !shm_create(daemon) ||
 		!xdg_shell_create(daemon) || !presentation_create(daemon) ||
 		!viewporter_create(daemon) || !single_pixel_create(daemon) ||
-		!alpha_modifier_create(daemon) || !capture_create(daemon->output))
+		!alpha_modifier_create(daemon) || !color_representation_create(daemon) || !capture_create(daemon->output))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return true;
 }

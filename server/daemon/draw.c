@@ -110,27 +110,28 @@ static void set_sampling(pixman_image_t *image, struct sampling *sampling)
 	pixman_image_set_repeat(image, PIXMAN_REPEAT_PAD);
 }
 
-/* What all of the layer is multiplied with. NULL: nothing, or no memory. */
-static pixman_image_t *make_mask(const struct scene_layer *layer)
+/* What all of the layer is multiplied with, or NULL. False: no memory. */
+static bool make_mask(const struct scene_layer *layer, pixman_image_t **mask)
 {
 	const pixman_color_t color = {.alpha = layer->alpha};
-	return layer->alpha == UINT16_MAX ? NULL : pixman_image_create_solid_fill(&color);
+	*mask = layer->alpha == UINT16_MAX ? NULL : pixman_image_create_solid_fill(&color);
+	return *mask || layer->alpha == UINT16_MAX;
+}
+
+static void unref(pixman_image_t *image)
+{
+	if (image)
+		pixman_image_unref(image);
 }
 
 /* What is opaque replaces, so that nothing has to be read. */
-static bool blend(pixman_image_t *target, const struct scene_layer *layer,
-	const struct sampling *sampling, pixman_image_t *image)
+static void blend(pixman_image_t *target, const struct scene_layer *layer,
+	const struct sampling *sampling, pixman_image_t *image, pixman_image_t *mask)
 {
 	const pixman_box32_t *seen = &sampling->seen;
 	const pixman_op_t op = layer->opaque ? PIXMAN_OP_SRC : PIXMAN_OP_OVER;
-	pixman_image_t *mask = make_mask(layer);
-	if (!mask && layer->alpha != UINT16_MAX)
-		return false;
 	pixman_image_composite32(op, image, mask, target, sampling->skip_x, sampling->skip_y, 0, 0,
 		layer->x + seen->x1, layer->y + seen->y1, width_of(seen), height_of(seen));
-	if (mask)
-		pixman_image_unref(mask);
-	return true;
 }
 
 static bool is_aligned(const void *pixels, uint32_t stride)
@@ -193,38 +194,84 @@ static pixman_image_t *gather(const struct render_image *source, pixman_format_c
 	return image;
 }
 
+/* NULL: no memory. */
+static pixman_image_t *make_image(
+	const struct render_image *source, pixman_format_code_t code, struct sampling *sampling)
+{
+	if (!is_aligned(source->pixels, source->stride))
+		return gather(source, code, sampling);
+	pixman_image_t *image = wrap_part(source, code, sampling);
+	if (image)
+		set_sampling(image, sampling);
+	return image;
+}
+
+/*
+ * pixman multiplies colours with a mask, and takes it that they have been multiplied with their own
+ * alpha. So that, times @mask (taken; NULL: nothing), becomes the mask. NULL: no memory.
+ */
+static pixman_image_t *alpha_as_mask(
+	const struct sampling *sampling, pixman_image_t *image, pixman_image_t *mask)
+{
+	const int width = width_of(&sampling->seen), height = height_of(&sampling->seen);
+	pixman_image_t *alpha =
+		pixman_image_create_bits_no_clear(PIXMAN_a8, width, height, NULL, 0);
+	if (alpha)
+		pixman_image_composite32(PIXMAN_OP_SRC, image, mask, alpha, sampling->skip_x,
+			sampling->skip_y, 0, 0, 0, 0, width, height);
+	unref(mask);
+	return alpha;
+}
+
+/* The same bits, of which those of alpha mean nothing. */
+static pixman_format_code_t without_alpha(pixman_format_code_t code)
+{
+	return (pixman_format_code_t)(code & ~UINT32_C(0xf000));
+}
+
 bool draw_pixels(
 	pixman_image_t *target, const struct scene_layer *layer, const struct render_image *source)
 {
 	pixman_format_code_t code;
+	pixman_image_t *image, *mask;
 	struct sampling sampling;
 	if (!pixels_to_pixman(source->format, &code))
 		return false;
 	if (!sampling_init(&sampling, target, layer))
 		return true;
-	bool aligned = is_aligned(source->pixels, source->stride);
-	pixman_image_t *image =
-		aligned ? wrap_part(source, code, &sampling) : gather(source, code, &sampling);
-	if (!image)
+	if (!make_mask(layer, &mask))
 		return false;
-	if (aligned)
-		set_sampling(image, &sampling);
-	bool drawn = blend(target, layer, &sampling, image);
-	pixman_image_unref(image);
+	image = make_image(source, code, &sampling);
+	bool drawn = image != NULL;
+	if (image && layer->color.straight && !layer->opaque && PIXMAN_FORMAT_A(code)) {
+		mask = alpha_as_mask(&sampling, image, mask);
+		unref(image);
+		image = make_image(source, without_alpha(code), &sampling);
+		drawn = image && mask;
+	}
+	if (drawn)
+		blend(target, layer, &sampling, image, mask);
+	unref(mask);
+	unref(image);
 	return drawn;
 }
 
 bool draw_yuv(pixman_image_t *target, const struct scene_layer *layer, uint32_t format,
 	const struct yuv_plane planes[3])
 {
+	const struct yuv_color color = {layer->color.encoding, layer->color.full_range};
+	pixman_image_t *image, *mask;
 	struct sampling sampling;
 	if (!sampling_init(&sampling, target, layer))
 		return true;
-	pixman_image_t *image = yuv_convert(format, &sampling.part, planes);
-	if (!image)
+	if (!make_mask(layer, &mask))
 		return false;
-	set_sampling(image, &sampling);
-	bool drawn = blend(target, layer, &sampling, image);
-	pixman_image_unref(image);
-	return drawn;
+	image = yuv_convert(format, &color, &sampling.part, planes);
+	if (image) {
+		set_sampling(image, &sampling);
+		blend(target, layer, &sampling, image, mask);
+	}
+	unref(mask);
+	unref(image);
+	return image != NULL;
 }

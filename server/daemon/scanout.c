@@ -78,6 +78,10 @@ static void describe(
 	crop(&place->layer, &layer->source);
 	place->layer.rotation = rotation_of(layer->transform);
 	place->layer.alpha = layer->alpha;
+	place->layer.straight = layer->color.straight && !layer->opaque;
+	place->layer.encoding = layer->color.encoding;
+	place->layer.full_range = layer->color.full_range;
+	place->layer.color_asked = layer->color.model == SURFACE_YUV;
 	place->layer.x = layer->x;
 	place->layer.y = layer->y;
 	place->layer.w = layer->width;

@@ -63,6 +63,7 @@ static void add(
 		.height = surface->height,
 		.source = surface->source,
 		.transform = surface->current.transform,
+		.color = surface->current.color,
 		.alpha = (uint16_t)(surface->current.alpha >> 16),
 		.opaque = surface_is_opaque(surface),
 	};

@@ -29,6 +29,7 @@ struct scene_layer {
 	/* what of the buffer is there, in parts of GEOMETRY_ONE, and how it was turned for that */
 	struct geometry_box source;
 	int32_t transform;
+	struct surface_color color;
 	uint16_t alpha; /* what all of it is multiplied with; UINT16_MAX: nothing */
 	bool opaque;
 	struct wl_list feedbacks; /* wp_presentation_feedback, of what is seen for the first time */

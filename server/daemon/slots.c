@@ -17,6 +17,9 @@ static void describe(struct slot_layer *out, const struct scene_layer *layer)
 	out->height = layer->height;
 	out->source = layer->source;
 	out->transform = layer->transform;
+	out->encoding = layer->color.encoding;
+	out->full_range = layer->color.full_range;
+	out->straight = layer->color.straight;
 	out->alpha = layer->alpha;
 	out->opaque = layer->opaque;
 }

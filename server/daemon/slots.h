@@ -18,6 +18,8 @@ struct slot_layer {
 	uint32_t width, height;
 	struct geometry_box source;
 	int32_t transform;
+	uint32_t encoding;
+	bool full_range, straight;
 	uint16_t alpha;
 	bool opaque;
 };

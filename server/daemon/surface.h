@@ -9,6 +9,7 @@
 
 #include "frame.h"
 #include "geometry.h"
+#include "kms/state.h"
 
 struct daemon;
 struct subsurface;
@@ -38,6 +39,7 @@ enum surface_change {
 	SURFACE_STACK = 1 << 5,
 	SURFACE_VIEWPORT = 1 << 6,
 	SURFACE_ALPHA = 1 << 7,
+	SURFACE_COLOR = 1 << 8,
 };
 
 /*
@@ -47,6 +49,7 @@ enum surface_change {
 enum surface_extension {
 	SURFACE_EXT_VIEWPORT,
 	SURFACE_EXT_ALPHA,
+	SURFACE_EXT_COLOR,
 	SURFACE_EXTENSIONS,
 };
 
@@ -55,6 +58,17 @@ struct surface_viewport {
 	bool has_source, has_size;
 	struct geometry_box source; /* surface coordinates, in parts of GEOMETRY_ONE */
 	int32_t width, height;
+};
+
+/* What the pixels of a surface mean, as far as its client has said so. */
+enum surface_model { SURFACE_ANY, SURFACE_RGB, SURFACE_YUV };
+
+struct surface_color {
+	enum surface_model model;
+	enum waybuf_kms_encoding encoding; /* of SURFACE_YUV; else BT.601 */
+	bool full_range;
+	bool straight; /* the colours are not multiplied with alpha yet */
+	bool subsampled; /* it said where samples of chroma are, so there must be such samples */
 };
 
 /* A place in a surface's stack of itself and its subsurfaces. */
@@ -70,6 +84,7 @@ struct surface_state {
 	int32_t scale;
 	int32_t transform; /* enum wl_output_transform */
 	struct surface_viewport viewport;
+	struct surface_color color;
 	uint32_t alpha; /* what all of it is multiplied with; UINT32_MAX: nothing */
 	pixman_region32_t opaque; /* surface coordinates */
 	struct wl_array stack; // struct surface_place, the lowest first; empty: the surface alone
@@ -105,6 +120,7 @@ struct surface {
 	struct wl_list children; // subsurface.link, in no order
 	struct wl_array stack; // as in surface_state, what the next commit will say
 	struct surface_viewport viewport; /* likewise */
+	struct surface_color color; /* likewise */
 	struct surface_commit *kept; /* for the parent's next commit; NULL: nothing */
 	bool mapped; /* has content and a role, and so have its ancestors */
 

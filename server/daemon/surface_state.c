@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <wayland-server-protocol.h>
 
+#include "color-representation-v1-server-protocol.h"
+#include "core/format.h"
 #include "daemon.h"
 #include "output.h"
 #include "presentation.h"
@@ -48,6 +50,8 @@ void surface_state_fold(struct surface_state *dst, struct surface_state *src)
 		dst->transform = src->transform;
 	if (src->changes & SURFACE_VIEWPORT)
 		dst->viewport = src->viewport;
+	if (src->changes & SURFACE_COLOR)
+		dst->color = src->color;
 	if (src->changes & SURFACE_ALPHA)
 		dst->alpha = src->alpha;
 	if (src->changes & SURFACE_OPAQUE)
@@ -80,6 +84,7 @@ struct view {
 	const struct frame *frame; /* NULL: nothing */
 	int32_t scale, transform;
 	struct surface_viewport viewport;
+	struct surface_color color;
 };
 
 static void view_add(struct view *view, const struct surface_state *state, uint32_t changes)
@@ -92,6 +97,8 @@ static void view_add(struct view *view, const struct surface_state *state, uint3
 		view->transform = state->transform;
 	if (changes & SURFACE_VIEWPORT)
 		view->viewport = state->viewport;
+	if (changes & SURFACE_COLOR)
+		view->color = state->color;
 }
 
 /* The content before crop and scale; surface coordinates, in parts. */
@@ -151,6 +158,26 @@ static bool viewport_valid(struct surface *surface, const struct view *view)
 	return false;
 }
 
+/* Whether what was said of the pixels can be true of @format. */
+static bool color_fits(const struct surface_color *color, const struct waybuf_format *format)
+{
+	if (!format)
+		return color->model == SURFACE_ANY && !color->subsampled;
+	if (color->subsampled && !(format->is_yuv && format->hsub == 2 && format->vsub == 2))
+		return false;
+	return color->model == SURFACE_ANY || format->is_yuv == (color->model == SURFACE_YUV);
+}
+
+static bool color_valid(struct surface *surface, const struct view *view)
+{
+	struct wl_resource *object = surface->extensions[SURFACE_EXT_COLOR];
+	if (!object || color_fits(&view->color, waybuf_format_get(view->frame->format)))
+		return true;
+	wl_resource_post_error(object, WP_COLOR_REPRESENTATION_SURFACE_V1_ERROR_PIXEL_FORMAT,
+		"the buffer's format has not got what was said of it");
+	return false;
+}
+
 bool surface_view_valid(struct surface *surface)
 {
 	struct view view = {.scale = 1};
@@ -159,7 +186,8 @@ bool surface_view_valid(struct surface *surface)
 	wl_list_for_each(part, &surface->parts, link)
 		view_add(&view, &part->state, part->state.changes);
 	view_add(&view, &surface->pending, surface->pending.changes);
-	return (!view.frame || scale_valid(surface, &view)) && viewport_valid(surface, &view);
+	return (!view.frame || (scale_valid(surface, &view) && color_valid(surface, &view))) &&
+		viewport_valid(surface, &view);
 }
 
 /*

@@ -14,22 +14,23 @@ static const struct known {
 	enum order order;
 	/* bytes from one sample to the next; of 16 bits the low byte comes first */
 	uint8_t sample_bytes;
+	uint8_t bits; /* of a sample, the upper ones */
 } table[YUV_FORMATS] = {
-	{DRM_FORMAT_NV12, PAIRS_UV, 1},
-	{DRM_FORMAT_NV21, PAIRS_VU, 1},
-	{DRM_FORMAT_NV16, PAIRS_UV, 1},
-	{DRM_FORMAT_NV61, PAIRS_VU, 1},
-	{DRM_FORMAT_NV24, PAIRS_UV, 1},
-	{DRM_FORMAT_NV42, PAIRS_VU, 1},
-	{DRM_FORMAT_P010, PAIRS_UV, 2},
-	{DRM_FORMAT_P012, PAIRS_UV, 2},
-	{DRM_FORMAT_P016, PAIRS_UV, 2},
-	{DRM_FORMAT_YUV420, PLANES_UV, 1},
-	{DRM_FORMAT_YVU420, PLANES_VU, 1},
-	{DRM_FORMAT_YUV422, PLANES_UV, 1},
-	{DRM_FORMAT_YVU422, PLANES_VU, 1},
-	{DRM_FORMAT_YUV444, PLANES_UV, 1},
-	{DRM_FORMAT_YVU444, PLANES_VU, 1},
+	{DRM_FORMAT_NV12, PAIRS_UV, 1, 8},
+	{DRM_FORMAT_NV21, PAIRS_VU, 1, 8},
+	{DRM_FORMAT_NV16, PAIRS_UV, 1, 8},
+	{DRM_FORMAT_NV61, PAIRS_VU, 1, 8},
+	{DRM_FORMAT_NV24, PAIRS_UV, 1, 8},
+	{DRM_FORMAT_NV42, PAIRS_VU, 1, 8},
+	{DRM_FORMAT_P010, PAIRS_UV, 2, 10},
+	{DRM_FORMAT_P012, PAIRS_UV, 2, 12},
+	{DRM_FORMAT_P016, PAIRS_UV, 2, 16},
+	{DRM_FORMAT_YUV420, PLANES_UV, 1, 8},
+	{DRM_FORMAT_YVU420, PLANES_VU, 1, 8},
+	{DRM_FORMAT_YUV422, PLANES_UV, 1, 8},
+	{DRM_FORMAT_YVU422, PLANES_VU, 1, 8},
+	{DRM_FORMAT_YUV444, PLANES_UV, 1, 8},
+	{DRM_FORMAT_YVU444, PLANES_VU, 1, 8},
 };
 
 static const struct known *find(uint32_t format)
@@ -50,32 +51,70 @@ bool yuv_readable(uint32_t format)
 	return find(format) && waybuf_format_get(format);
 }
 
+/* From the codes of a format to those of RGB, in 1 / 2^SHIFT. */
+struct matrix {
+	int32_t black, grey; /* the codes of no luma and of no chroma */
+	int32_t y, rv, gu, gv, bu;
+};
+
+#define SHIFT 20
+
+static int32_t fixed(double value)
+{
+	return (int32_t)(value * (1 << SHIFT) + 0.5);
+}
+
+/* With Kr and Kb as in H.273, and limited range as ITU-R BT.601, BT.709 and BT.2020 all have it. */
+static struct matrix make_matrix(const struct yuv_color *color, unsigned bits)
+{
+	static const double kr[] = {0.299, 0.2126, 0.2627}, kb[] = {0.114, 0.0722, 0.0593};
+	const double r = kr[color->encoding], b = kb[color->encoding], g = 1 - r - b;
+	const int32_t one = 1 << (bits - 8), most = (1 << bits) - 1;
+	const double luma = 255.0 / (color->full_range ? most : 219 * one);
+	const double chroma = 2 * 255.0 / (color->full_range ? most : 224 * one);
+	return (struct matrix){
+		.black = color->full_range ? 0 : 16 * one,
+		.grey = 128 * one,
+		.y = fixed(luma),
+		.rv = fixed(chroma * (1 - r)),
+		.gu = fixed(chroma * (1 - b) * b / g),
+		.gv = fixed(chroma * (1 - r) * r / g),
+		.bu = fixed(chroma * (1 - b)),
+	};
+}
+
 static uint32_t clamp(int32_t value)
 {
-	value = (value + (1 << 15)) >> 16;
+	value = (value + (1 << (SHIFT - 1))) >> SHIFT;
 	return value < 0 ? 0 : value > 255 ? 255 : (uint32_t)value;
 }
 
-/* ITU-R BT.601, limited range: 16 to 235 for luma, 16 to 240 for chroma; in 1/65536. */
-static uint32_t to_rgb(int32_t y, int32_t u, int32_t v)
+static uint32_t to_rgb(const struct matrix *m, int32_t y, int32_t u, int32_t v)
 {
-	y = (y - 16) * 76309;
-	u -= 128;
-	v -= 128;
-	return clamp(y + 104597 * v) << 16 | clamp(y - 25675 * u - 53279 * v) << 8 |
-		clamp(y + 132201 * u);
+	y = (y - m->black) * m->y;
+	u -= m->grey;
+	v -= m->grey;
+	return clamp(y + m->rv * v) << 16 | clamp(y - m->gu * u - m->gv * v) << 8 |
+		clamp(y + m->bu * u);
 }
 
-/* Of 16 bits the upper eight are enough for a picture of eight. */
-static void convert_row(const struct known *known, const struct waybuf_format *info,
-	const uint8_t *luma, const uint8_t *u, const uint8_t *v, const pixman_box32_t *part,
-	uint32_t *out)
+static int32_t sample(const struct known *known, const uint8_t *at)
 {
-	const size_t bytes = known->sample_bytes, high = bytes - 1;
+	if (known->sample_bytes == 1)
+		return *at;
+	return (at[1] << 8 | at[0]) >> (16 - known->bits);
+}
+
+static void convert_row(const struct known *known, const struct waybuf_format *info,
+	const struct matrix *matrix, const uint8_t *luma, const uint8_t *u, const uint8_t *v,
+	const pixman_box32_t *part, uint32_t *out)
+{
+	const size_t bytes = known->sample_bytes;
 	const size_t step = bytes * (known->order >= PAIRS_UV ? 2 : 1);
 	for (uint32_t x = (uint32_t)part->x1; x < (uint32_t)part->x2; x++) {
-		size_t chroma = (size_t)(x / info->hsub) * step + high;
-		*out++ = to_rgb(luma[(size_t)x * bytes + high], u[chroma], v[chroma]);
+		size_t chroma = (size_t)(x / info->hsub) * step;
+		*out++ = to_rgb(matrix, sample(known, luma + x * bytes), sample(known, u + chroma),
+			sample(known, v + chroma));
 	}
 }
 
@@ -84,8 +123,8 @@ static const uint8_t *row(const struct yuv_plane *plane, uint32_t y)
 	return plane->pixels + (size_t)y * plane->stride;
 }
 
-pixman_image_t *yuv_convert(
-	uint32_t format, const pixman_box32_t *part, const struct yuv_plane planes[3])
+pixman_image_t *yuv_convert(uint32_t format, const struct yuv_color *color,
+	const pixman_box32_t *part, const struct yuv_plane planes[3])
 {
 	const struct known *known = find(format);
 	const struct waybuf_format *info = waybuf_format_get(format);
@@ -95,6 +134,7 @@ pixman_image_t *yuv_convert(
 		PIXMAN_x8r8g8b8, part->x2 - part->x1, part->y2 - part->y1, NULL, 0);
 	if (!image)
 		return NULL;
+	const struct matrix matrix = make_matrix(color, known->bits);
 	uint32_t *out = pixman_image_get_data(image);
 	size_t pitch = (size_t)pixman_image_get_stride(image) / sizeof(*out);
 	for (uint32_t y = (uint32_t)part->y1; y < (uint32_t)part->y2; y++, out += pitch) {
@@ -102,7 +142,7 @@ pixman_image_t *yuv_convert(
 		const uint8_t *second = known->order >= PAIRS_UV ? first + known->sample_bytes
 								 : row(&planes[2], y / info->vsub);
 		bool swapped = known->order == PLANES_VU || known->order == PAIRS_VU;
-		convert_row(known, info, row(&planes[0], y), swapped ? second : first,
+		convert_row(known, info, &matrix, row(&planes[0], y), swapped ? second : first,
 			swapped ? first : second, part, out);
 	}
 	return image;

@@ -6,11 +6,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kms/state.h"
+
 /*
- * YUV for composition. Encoding and range are those that KMS planes have by default (BT.601,
- * limited), and chroma is taken from the nearest sample, so that a frame looks the same whether it
- * is composed or scanned out.
+ * YUV for composition. Chroma is taken from the nearest sample, as vkms does it, so that a frame looks
+ * the same whether it is composed or scanned out.
  */
+
+struct yuv_color {
+	enum waybuf_kms_encoding encoding;
+	bool full_range;
+};
 
 struct yuv_plane {
 	const uint8_t *pixels;
@@ -24,7 +30,7 @@ uint32_t yuv_format(size_t index);
 bool yuv_readable(uint32_t format);
 
 /* A new picture of a part, without alpha. NULL: no memory, or not a format of ours. */
-pixman_image_t *yuv_convert(
-	uint32_t format, const pixman_box32_t *part, const struct yuv_plane planes[3]);
+pixman_image_t *yuv_convert(uint32_t format, const struct yuv_color *color,
+	const pixman_box32_t *part, const struct yuv_plane planes[3]);
 
 #endif

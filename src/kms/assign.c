@@ -16,6 +16,8 @@ struct key {
 	int32_t x, y;
 	uint32_t w, h, rotation;
 	uint16_t alpha;
+	bool straight, full_range, color_asked;
+	uint32_t encoding;
 };
 
 struct answer {
@@ -91,6 +93,10 @@ static void make_key(struct key *key, const struct waybuf_kms_place *place)
 	key->src_h = layer->src_h;
 	key->rotation = layer->rotation;
 	key->alpha = layer->alpha;
+	key->straight = layer->straight;
+	key->encoding = layer->encoding;
+	key->full_range = layer->full_range;
+	key->color_asked = layer->color_asked;
 }
 
 /* Notes what this picture is like; whether the last one was like it. */
@@ -154,6 +160,17 @@ static int64_t height_of(const struct waybuf_kms_plane *plane)
 	return by_type[plane->type % 3] << 32 | plane->index;
 }
 
+/* The colours, as far as somebody has said what they mean. */
+static bool has_look(const struct waybuf_kms_plane *plane, const struct waybuf_kms_layer *layer)
+{
+	const struct waybuf_kms_prop *blend = &plane->props[WAYBUF_KMS_PLANE_BLEND_MODE];
+	struct waybuf_kms_layer own = *layer;
+	uint64_t coverage;
+	if (layer->straight && !waybuf_kms_prop_enum_value(blend, "Coverage", &coverage))
+		return false;
+	return !layer->color_asked || waybuf_kms_layer_set_color(&own, plane);
+}
+
 static const char *plane_refusal(const struct waybuf_kms_picture *picture,
 	const struct waybuf_kms_plane *plane, const struct waybuf_kms_layer *layer)
 {
@@ -167,6 +184,8 @@ static const char *plane_refusal(const struct waybuf_kms_picture *picture,
 	if (layer->alpha != UINT16_MAX &&
 		!waybuf_kms_prop_known(&plane->props[WAYBUF_KMS_PLANE_ALPHA]))
 		return "no plane that is left has alpha";
+	if (!has_look(plane, layer))
+		return "no plane that is left takes its colours as they are";
 	if (plane->type == DRM_PLANE_TYPE_CURSOR &&
 		(layer->w > caps->cursor_width || layer->h > caps->cursor_height))
 		return "no plane that is left is large enough";
@@ -390,8 +409,8 @@ static bool is_shown(const struct waybuf_kms_plane_state *now, uint32_t crtc,
 		old->src_y == layer->src_y && old->src_w == layer->src_w &&
 		old->src_h == layer->src_h && old->x == layer->x && old->y == layer->y &&
 		old->w == layer->w && old->h == layer->h && old->rotation == layer->rotation &&
-		old->alpha == layer->alpha && !old->has_zpos && !layer->has_zpos &&
-		old->has_color == layer->has_color &&
+		old->alpha == layer->alpha && old->straight == layer->straight && !old->has_zpos &&
+		!layer->has_zpos && old->has_color == layer->has_color &&
 		old->color_encoding == layer->color_encoding &&
 		old->color_range == layer->color_range && layer->in_fence < 0;
 }

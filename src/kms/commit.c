@@ -118,15 +118,16 @@ static void add_look(struct request *request, const struct waybuf_kms_plane *pla
 	const struct waybuf_kms_prop *range = &props[WAYBUF_KMS_PLANE_COLOR_RANGE];
 	const struct waybuf_kms_prop *zpos = &props[WAYBUF_KMS_PLANE_ZPOS];
 	const struct waybuf_kms_prop *blend = &props[WAYBUF_KMS_PLANE_BLEND_MODE];
-	uint64_t premultiplied;
+	uint64_t mode;
 	add(request, plane->id, &props[WAYBUF_KMS_PLANE_ROTATION], layer->rotation);
 	add(request, plane->id, &props[WAYBUF_KMS_PLANE_ALPHA], layer->alpha);
 	add(request, plane->id, zpos, layer->has_zpos ? layer->zpos : zpos->value);
 	add(request, plane->id, encoding,
 		layer->has_color ? layer->color_encoding : encoding->value);
 	add(request, plane->id, range, layer->has_color ? layer->color_range : range->value);
-	if (waybuf_kms_prop_enum_value(blend, "Pre-multiplied", &premultiplied))
-		add(request, plane->id, blend, premultiplied);
+	if (waybuf_kms_prop_enum_value(
+		    blend, layer->straight ? "Coverage" : "Pre-multiplied", &mode))
+		add(request, plane->id, blend, mode);
 }
 
 static void add_plane(struct request *request, const struct waybuf_kms_plane *plane)

@@ -60,17 +60,24 @@ void waybuf_kms_layer_init(struct waybuf_kms_layer *layer, struct waybuf_kms_fb 
 	layer->h = fb->height;
 }
 
-void waybuf_kms_layer_set_color(
+bool waybuf_kms_layer_set_color(
 	struct waybuf_kms_layer *layer, const struct waybuf_kms_plane *plane)
 {
+	static const char *const encodings[] = {
+		[WAYBUF_KMS_BT601] = "ITU-R BT.601 YCbCr",
+		[WAYBUF_KMS_BT709] = "ITU-R BT.709 YCbCr",
+		[WAYBUF_KMS_BT2020] = "ITU-R BT.2020 YCbCr",
+	};
 	const struct waybuf_format *format = waybuf_format_get(layer->fb->format);
 	if (!format || !format->is_yuv)
-		return;
+		return true;
 	layer->has_color =
 		waybuf_kms_prop_enum_value(&plane->props[WAYBUF_KMS_PLANE_COLOR_ENCODING],
-			"ITU-R BT.601 YCbCr", &layer->color_encoding) &&
+			encodings[layer->encoding], &layer->color_encoding) &&
 		waybuf_kms_prop_enum_value(&plane->props[WAYBUF_KMS_PLANE_COLOR_RANGE],
-			"YCbCr limited range", &layer->color_range);
+			layer->full_range ? "YCbCr full range" : "YCbCr limited range",
+			&layer->color_range);
+	return layer->has_color;
 }
 
 int waybuf_kms_state_set_mode(struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc,
@@ -245,12 +252,17 @@ static int check_features(const struct waybuf_kms_plane *plane,
 	const struct waybuf_kms_prop *rotation = &props[WAYBUF_KMS_PLANE_ROTATION];
 	const struct waybuf_kms_prop *zpos = &props[WAYBUF_KMS_PLANE_ZPOS];
 	const char *lacking = NULL;
+	uint64_t coverage;
 	if (layer->rotation != DRM_MODE_ROTATE_0 &&
 		!waybuf_kms_prop_has_bits(rotation, layer->rotation))
 		lacking = "that rotation";
 	else if (layer->alpha != UINT16_MAX &&
 		!waybuf_kms_prop_known(&props[WAYBUF_KMS_PLANE_ALPHA]))
 		lacking = "alpha";
+	else if (layer->straight &&
+		!waybuf_kms_prop_enum_value(
+			&props[WAYBUF_KMS_PLANE_BLEND_MODE], "Coverage", &coverage))
+		lacking = "straight alpha";
 	else if (layer->has_zpos && (layer->zpos < zpos->min || layer->zpos > zpos->max))
 		lacking = "that zpos";
 	else if (layer->in_fence >= 0 &&

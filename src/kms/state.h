@@ -23,6 +23,9 @@
  * stale, and its commit is -ESTALE: two proposals cannot undo each other.
  */
 
+/* Coefficients of YUV. */
+enum waybuf_kms_encoding { WAYBUF_KMS_BT601, WAYBUF_KMS_BT709, WAYBUF_KMS_BT2020 };
+
 /* One image on one plane. */
 struct waybuf_kms_layer {
 	struct waybuf_kms_fb *fb; /* borrowed by set_plane, which references it */
@@ -35,6 +38,11 @@ struct waybuf_kms_layer {
 	uint16_t alpha; /* 0xffff is opaque */
 	bool has_zpos;
 	uint64_t zpos;
+	bool straight; /* the colours are not multiplied with alpha yet */
+	/* of YUV; BT.601 and limited range if nobody has asked, which is what most of it is */
+	enum waybuf_kms_encoding encoding;
+	bool full_range;
+	bool color_asked; /* a plane that does it otherwise will not do */
 	/* values of the properties; has_color false: what the plane has by default */
 	bool has_color;
 	uint64_t color_encoding, color_range;
@@ -55,10 +63,10 @@ struct waybuf_kms_layer {
 void waybuf_kms_layer_init(struct waybuf_kms_layer *layer, struct waybuf_kms_fb *fb);
 
 /*
- * For YUV, what the CPU's conversion assumes, too: BT.601, limited range. Drivers differ in what they
- * assume by themselves: vkms thinks of full range, most others of limited, which is what video is.
+ * For YUV, its encoding and range as @plane has them. Drivers differ in what they assume by
+ * themselves: vkms thinks of full range, most others of limited. False: the plane has not got them.
  */
-void waybuf_kms_layer_set_color(
+bool waybuf_kms_layer_set_color(
 	struct waybuf_kms_layer *layer, const struct waybuf_kms_plane *plane);
 
 struct waybuf_kms_plane_state {

@@ -32,13 +32,19 @@ static void make_shm(struct client *client, struct picture *picture)
 	wl_shm_pool_destroy(pool);
 }
 
+/* 4:2:0 in two planes. */
+static bool is_video(uint32_t format)
+{
+	return format == DRM_FORMAT_NV12 || format == DRM_FORMAT_P010;
+}
+
 static void make_heap(struct client *client, struct picture *picture)
 {
 	picture->fd = make_dmabuf(FROM_HEAP, (picture->size + 4095) / 4096 * 4096);
 	struct zwp_linux_buffer_params_v1 *params =
 		zwp_linux_dmabuf_v1_create_params(client->dmabuf);
 	zwp_linux_buffer_params_v1_add(params, picture->fd, 0, 0, picture->stride, 0, 0);
-	if (picture->format == DRM_FORMAT_NV12)
+	if (is_video(picture->format))
 		zwp_linux_buffer_params_v1_add(params, picture->fd, 1,
 			picture->stride * picture->height, picture->stride, 0, 0);
 	picture->buffer = zwp_linux_buffer_params_v1_create_immed(
@@ -49,14 +55,16 @@ static void make_heap(struct client *client, struct picture *picture)
 void picture_init(struct client *client, struct picture *picture, enum picture_memory memory,
 	uint32_t width, uint32_t height, uint32_t format)
 {
-	bool nv12 = format == DRM_FORMAT_NV12;
+	const bool video = is_video(format);
 	*picture = (struct picture){
 		.width = width,
 		.height = height,
 		.format = format,
-		.stride = nv12 ? width : width * 4,
+		.stride = format == DRM_FORMAT_NV12 ? width
+			: video                     ? width * 2
+						    : width * 4,
 	};
-	picture->size = (size_t)picture->stride * height * (nv12 ? 3 : 2) / 2;
+	picture->size = (size_t)picture->stride * height * (video ? 3 : 2) / 2;
 	if (memory == PICTURE_SHM)
 		make_shm(client, picture);
 	else

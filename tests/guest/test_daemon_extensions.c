@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "alpha-modifier-v1-client-protocol.h"
+#include "color-representation-v1-client-protocol.h"
 #include "daemon_fixture.h"
 #include "viewporter-client-protocol.h"
 
@@ -21,6 +22,8 @@ struct toys {
 	struct wp_viewport *viewport;
 	struct wp_alpha_modifier_v1 *modifiers;
 	struct wp_alpha_modifier_surface_v1 *modifier;
+	struct wp_color_representation_manager_v1 *colors;
+	struct wp_color_representation_surface_v1 *color;
 };
 
 static wl_fixed_t fixed(double value)
@@ -144,7 +147,76 @@ static void modifier_without_a_surface(struct toys *toys)
 	wp_alpha_modifier_surface_v1_set_multiplier(toys->modifier, 1);
 }
 
+#define COEFFICIENTS(name) WP_COLOR_REPRESENTATION_SURFACE_V1_COEFFICIENTS_##name
+#define RANGE(name) WP_COLOR_REPRESENTATION_SURFACE_V1_RANGE_##name
+
+static void color_twice(struct toys *toys)
+{
+	wp_color_representation_manager_v1_get_surface(toys->colors, toys->surface);
+}
+
+static void alpha_optical(struct toys *toys)
+{
+	wp_color_representation_surface_v1_set_alpha_mode(
+		toys->color, WP_COLOR_REPRESENTATION_SURFACE_V1_ALPHA_MODE_PREMULTIPLIED_OPTICAL);
+}
+
+static void coefficients_unknown(struct toys *toys)
+{
+	wp_color_representation_surface_v1_set_coefficients_and_range(
+		toys->color, COEFFICIENTS(ICTCP), RANGE(FULL));
+}
+
+static void rgb_of_limited_range(struct toys *toys)
+{
+	wp_color_representation_surface_v1_set_coefficients_and_range(
+		toys->color, COEFFICIENTS(IDENTITY), RANGE(LIMITED));
+}
+
+static void yuv_of_rgb(struct toys *toys)
+{
+	wp_color_representation_surface_v1_set_coefficients_and_range(
+		toys->color, COEFFICIENTS(BT709), RANGE(LIMITED));
+	commit(toys);
+}
+
+static void chroma_of_rgb(struct toys *toys)
+{
+	wp_color_representation_surface_v1_set_chroma_location(
+		toys->color, WP_COLOR_REPRESENTATION_SURFACE_V1_CHROMA_LOCATION_TYPE_1);
+	commit(toys);
+}
+
+static void chroma_unknown(struct toys *toys)
+{
+	wp_color_representation_surface_v1_set_chroma_location(toys->color, 7);
+}
+
+static void alpha_without_a_surface(struct toys *toys)
+{
+	wl_surface_destroy(toys->surface);
+	wp_color_representation_surface_v1_set_alpha_mode(
+		toys->color, WP_COLOR_REPRESENTATION_SURFACE_V1_ALPHA_MODE_STRAIGHT);
+}
+
+static void coefficients_without_a_surface(struct toys *toys)
+{
+	wl_surface_destroy(toys->surface);
+	wp_color_representation_surface_v1_set_coefficients_and_range(
+		toys->color, COEFFICIENTS(IDENTITY), RANGE(FULL));
+}
+
+static void chroma_without_a_surface(struct toys *toys)
+{
+	wl_surface_destroy(toys->surface);
+	wp_color_representation_surface_v1_set_chroma_location(
+		toys->color, WP_COLOR_REPRESENTATION_SURFACE_V1_CHROMA_LOCATION_TYPE_1);
+}
+
 #define MISTAKE(name, interface, error) {#name, name, #interface, error}
+#define COLOR_MISTAKE(name, error) \
+	MISTAKE(name, wp_color_representation_surface_v1, \
+		WP_COLOR_REPRESENTATION_SURFACE_V1_ERROR_##error)
 
 static const struct mistake {
 	const char *name;
@@ -171,6 +243,18 @@ static const struct mistake {
 		WP_ALPHA_MODIFIER_V1_ERROR_ALREADY_CONSTRUCTED),
 	MISTAKE(modifier_without_a_surface, wp_alpha_modifier_surface_v1,
 		WP_ALPHA_MODIFIER_SURFACE_V1_ERROR_NO_SURFACE),
+	MISTAKE(color_twice, wp_color_representation_manager_v1,
+		WP_COLOR_REPRESENTATION_MANAGER_V1_ERROR_SURFACE_EXISTS),
+	COLOR_MISTAKE(alpha_optical, ALPHA_MODE),
+	COLOR_MISTAKE(coefficients_unknown, COEFFICIENTS),
+	COLOR_MISTAKE(rgb_of_limited_range, COEFFICIENTS),
+	COLOR_MISTAKE(yuv_of_rgb, PIXEL_FORMAT),
+	COLOR_MISTAKE(chroma_of_rgb, PIXEL_FORMAT),
+	/* CHROMA_LOCATION, which older protocol files have not got */
+	MISTAKE(chroma_unknown, wp_color_representation_surface_v1, 5),
+	COLOR_MISTAKE(alpha_without_a_surface, INERT),
+	COLOR_MISTAKE(coefficients_without_a_surface, INERT),
+	COLOR_MISTAKE(chroma_without_a_surface, INERT),
 };
 
 static void toys_init(struct toys *toys, const struct daemon *daemon)
@@ -183,6 +267,8 @@ static void toys_init(struct toys *toys, const struct daemon *daemon)
 	toys->viewport = wp_viewporter_get_viewport(toys->viewporter, toys->surface);
 	toys->modifiers = client_bind(&toys->client, &wp_alpha_modifier_v1_interface, 1);
 	toys->modifier = wp_alpha_modifier_v1_get_surface(toys->modifiers, toys->surface);
+	toys->colors = client_bind(&toys->client, &wp_color_representation_manager_v1_interface, 1);
+	toys->color = wp_color_representation_manager_v1_get_surface(toys->colors, toys->surface);
 }
 
 enum { TOLD = 0, NOT_TOLD, WRONG_ERROR, WRONG_INTERFACE };
@@ -237,6 +323,10 @@ TEST(no_error)
 	wp_viewport_set_source(toys.viewport, fixed(-1), fixed(-1), fixed(-1), fixed(-1));
 	wp_viewport_set_destination(toys.viewport, -1, -1);
 	commit(&toys);
+	/* RGB with the coefficients of RGB */
+	wp_color_representation_surface_v1_set_coefficients_and_range(
+		toys.color, COEFFICIENTS(IDENTITY), RANGE(FULL));
+	commit(&toys);
 	/* too large for the buffer that is there, and not for the one that comes with it */
 	struct picture large;
 	picture_init(&toys.client, &large, PICTURE_SHM, 200, 200, DRM_FORMAT_XRGB8888);
@@ -252,6 +342,8 @@ TEST(no_error)
 	wp_viewport_destroy(toys.viewport);
 	wp_alpha_modifier_surface_v1_destroy(toys.modifier);
 	wp_alpha_modifier_v1_destroy(toys.modifiers);
+	wp_color_representation_surface_v1_destroy(toys.color);
+	wp_color_representation_manager_v1_destroy(toys.colors);
 	ck_assert(client_sync(&toys.client));
 	picture_finish(&large);
 	picture_finish(&toys.picture);

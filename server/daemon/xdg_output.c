@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include <wayland-server-protocol.h>
+
+#include "daemon.h"
+#include "output.h"
+#include "xdg-output-unstable-v1-server-protocol.h"
+#include "xdg_output.h"
+
+/*
+ * What a client knows of an output does not change while that is there, so that it is told once, and
+ * nobody has to keep the object in mind.
+ */
+
+static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
+{
+	wl_resource_destroy(resource);
+}
+
+static const struct zxdg_output_v1_interface output_impl = {.destroy = handle_destroy};
+
+static void send_all(const struct output *output, struct wl_resource *resource)
+{
+	int version = wl_resource_get_version(resource);
+	uint32_t width, height;
+	output_logical_size(output, &width, &height);
+	zxdg_output_v1_send_logical_position(resource, 0, 0);
+	zxdg_output_v1_send_logical_size(resource, (int32_t)width, (int32_t)height);
+	if (version >= ZXDG_OUTPUT_V1_NAME_SINCE_VERSION) {
+		zxdg_output_v1_send_name(resource, output->connector->name);
+		zxdg_output_v1_send_description(resource, output->connector->name);
+	}
+}
+
+/* Since version 3 it is wl_output.done that ends what is told of either. */
+static void send_done(struct wl_resource *resource, struct wl_resource *output)
+{
+	if (wl_resource_get_version(resource) < 3)
+		zxdg_output_v1_send_done(resource);
+	else if (wl_resource_get_version(output) >= WL_OUTPUT_DONE_SINCE_VERSION)
+		wl_output_send_done(output);
+}
+
+static void handle_get_xdg_output(struct wl_client *client, struct wl_resource *resource,
+	uint32_t id, struct wl_resource *output)
+{
+	struct wl_resource *made = wl_resource_create(
+		client, &zxdg_output_v1_interface, wl_resource_get_version(resource), id);
+	if (!made) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(made, &output_impl, NULL, NULL);
+	send_all(wl_resource_get_user_data(output), made);
+	send_done(made, output);
+}
+
+static const struct zxdg_output_manager_v1_interface manager_impl = {
+	.destroy = handle_destroy,
+	.get_xdg_output = handle_get_xdg_output,
+};
+
+static void bind_manager(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource = wl_resource_create(
+		client, &zxdg_output_manager_v1_interface, (int)version, id);
+	if (!resource) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(resource, &manager_impl, data, NULL);
+}
+
+struct wl_global *xdg_output_create(struct daemon *daemon)
+{
+	return wl_global_create(
+		daemon->display, &zxdg_output_manager_v1_interface, 3, daemon, bind_manager);
+}
