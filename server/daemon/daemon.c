@@ -16,6 +16,7 @@
 #include "output.h"
 #include "planes.h"
 #include "presentation.h"
+#include "sandbox.h"
 #include "service.h"
 #include "shm.h"
 #include "single_pixel.h"
@@ -45,17 +46,17 @@ static bool failed(const char *what, int error)
 	return false;
 }
 
-/* There is no wp_security_context yet, so nobody can be in one. */
 static const char *security_context(void *data, struct wl_client *client)
 {
-	return NULL;
+	return sandbox_name(client);
 }
 
 static bool global_filter(
 	const struct wl_client *client, const struct wl_global *global, void *data)
 {
 	const struct daemon *daemon = data;
-	return waybuf_server_global_visible(daemon->server, client, global);
+	return sandbox_shows(client, global) &&
+		waybuf_server_global_visible(daemon->server, client, global);
 }
 
 static bool create_server(struct daemon *daemon)
@@ -118,6 +119,8 @@ static bool offer_buffers(struct daemon *daemon)
 		ret = offer_allocator(daemon);
 	if (ret == 0)
 		ret = waybuf_server_monitor_create(daemon->server, &monitor, &daemon->monitor);
+	if (ret == 0 && !sandbox_create_global(daemon))
+		ret = -ENOMEM;
 	return ret == 0 || failed("the allocation service cannot be offered", ret);
 }
 
@@ -176,6 +179,7 @@ bool daemon_init(struct daemon *daemon, const struct options *options)
 	wl_list_init(&daemon->subsurfaces);
 	wl_list_init(&daemon->toplevels);
 	wl_list_init(&daemon->xdg_surfaces);
+	wl_list_init(&daemon->sandboxes);
 	return create_base(daemon);
 }
 
@@ -233,6 +237,7 @@ void daemon_finish(struct daemon *daemon)
 	if (!daemon->display)
 		return;
 	wl_display_destroy_clients(daemon->display);
+	sandbox_finish(daemon);
 	/* ends the jobs, which hold frames */
 	waybuf_worker_destroy(daemon->worker);
 	log_stats(daemon);

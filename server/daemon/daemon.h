@@ -48,6 +48,8 @@ struct daemon {
 	struct wl_list subsurfaces; // subsurface.daemon_link
 	struct wl_list toplevels; // xdg_toplevel.link, mapped ones, the topmost first
 	struct wl_list xdg_surfaces; // xdg_surface.link
+	struct wl_list sandboxes; // sandbox.link
+	unsigned n_sandboxes; /* that were told from others by their number alone */
 	const char *socket;
 	struct wl_event_source *signals[3];
 	pid_t child; /* 0: none */

@@ -8,6 +8,7 @@
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "linux-drm-syncobj-v1-client-protocol.h"
 #include "presentation-time-client-protocol.h"
+#include "security-context-v1-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
 static void handle_ping(void *data, struct xdg_wm_base *wm_base, uint32_t serial)
@@ -55,7 +56,9 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&wp_linux_drm_syncobj_manager_v1_interface, &client->syncobj, 1},
 		{&ext_image_copy_capture_manager_v1_interface, &client->captures, 1},
 		{&ext_output_image_capture_source_manager_v1_interface, &client->sources, 1},
+		{&wp_security_context_manager_v1_interface, &client->contexts, 1},
 	};
+	client->monitor |= strcmp(interface, "waybuf_monitor_v1") == 0;
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		/* the first of its kind: outputs come and go */
 		if (strcmp(interface, wanted[i].interface->name) == 0 && !*(void **)wanted[i].slot)
@@ -72,12 +75,8 @@ static const struct wl_registry_listener registry_listener = {
 	.global_remove = handle_global_remove,
 };
 
-void client_connect(struct client *client, const struct daemon *daemon)
+static void greet(struct client *client)
 {
-	char path[128];
-	*client = (struct client){0};
-	snprintf(path, sizeof(path), "%s/test", daemon->folder);
-	client->display = wl_display_connect(path);
 	ck_assert_ptr_nonnull(client->display);
 	client->registry = wl_display_get_registry(client->display);
 	wl_registry_add_listener(client->registry, &registry_listener, client);
@@ -120,6 +119,21 @@ void *client_bind(struct client *client, const struct wl_interface *interface, u
 	return search.proxy;
 }
 
+void client_connect(struct client *client, const struct daemon *daemon)
+{
+	char path[128];
+	*client = (struct client){0};
+	snprintf(path, sizeof(path), "%s/test", daemon->folder);
+	client->display = wl_display_connect(path);
+	greet(client);
+}
+
+void client_connect_to(struct client *client, int socket)
+{
+	*client = (struct client){.display = wl_display_connect_to_fd(socket)};
+	greet(client);
+}
+
 static void destroy_proxy(void *proxy)
 {
 	if (proxy)
@@ -128,6 +142,7 @@ static void destroy_proxy(void *proxy)
 
 void client_disconnect(struct client *client)
 {
+	destroy_proxy(client->contexts);
 	destroy_proxy(client->sources);
 	destroy_proxy(client->captures);
 	destroy_proxy(client->syncobj);

@@ -43,10 +43,14 @@ struct client {
 	struct wp_linux_drm_syncobj_manager_v1 *syncobj; /* NULL where there are no timelines */
 	struct ext_image_copy_capture_manager_v1 *captures;
 	struct ext_output_image_capture_source_manager_v1 *sources;
+	struct wp_security_context_manager_v1 *contexts; /* NULL: it is in a sandbox */
+	bool monitor; /* the server has one, and shows it */
 	int32_t width, height; /* of the output, 0 without */
 };
 
 void client_connect(struct client *client, const struct daemon *daemon);
+/* By way of @socket, a connected one, which is taken. */
+void client_connect_to(struct client *client, int socket);
 void client_disconnect(struct client *client);
 /* A global that not every client needs; NULL if it is not offered. The caller's to destroy. */
 void *client_bind(struct client *client, const struct wl_interface *interface, uint32_t version);
