@@ -109,6 +109,25 @@ static struct waybuf_source *loop_add_timer(
 	return source_finish(source, error);
 }
 
+/* libwayland removes its source after the call, and ours is not needed for that. */
+static void dispatch_idle(void *data)
+{
+	const struct event_source source = *(struct event_source *)data;
+	free(data);
+	source.timer_func(source.data);
+}
+
+static struct waybuf_source *loop_add_idle(
+	struct waybuf_loop *loop, waybuf_timer_func_t func, void *data, int *error)
+{
+	struct event_source *source = source_create(loop, data, error);
+	if (!source)
+		return NULL;
+	source->timer_func = func;
+	source->source = wl_event_loop_add_idle(event_loop(loop)->host, dispatch_idle, source);
+	return source_finish(source, error);
+}
+
 static int loop_arm(struct waybuf_source *base, uint32_t ms)
 {
 	errno = 0;
@@ -132,6 +151,7 @@ static void loop_destroy(struct waybuf_loop *loop)
 static const struct waybuf_loop_ops loop_ops = {
 	.add_fd = loop_add_fd,
 	.add_timer = loop_add_timer,
+	.add_idle = loop_add_idle,
 	.arm = loop_arm,
 	.remove = loop_remove,
 	.destroy = loop_destroy,

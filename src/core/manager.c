@@ -81,6 +81,7 @@ void waybuf_manager_destroy(struct waybuf_manager *manager)
 	waybuf_device_copies_finish(manager);
 	waybuf_linger_finish(manager);
 	waybuf_recycler_finish(&manager->recycler);
+	waybuf_closing_finish(manager);
 	waybuf_devices_finish(manager);
 	for (uint32_t i = 0; i < manager->n_exporters; i++)
 		manager->exporters[i]->ops->destroy(manager->exporters[i]);

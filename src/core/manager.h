@@ -6,6 +6,7 @@
 #include <waybuf/interfaces/exporter.h>
 
 #include "constraints/negotiate.h"
+#include "core/closing.h"
 #include "core/recycle.h"
 #include "util/deadline.h"
 #include "util/fd.h"
@@ -38,6 +39,7 @@ struct waybuf_manager {
 	struct waybuf_list lingering; // waybuf_storage.linger_link
 	struct waybuf_deadline linger_check;
 	struct waybuf_recycler recycler;
+	struct waybuf_closing closing_fds;
 	bool closing; /* no more work is taken */
 };
 

@@ -143,7 +143,10 @@ static void release_memory(struct waybuf_storage *storage)
 		storage->exporter = NULL;
 		return;
 	}
-	exporter_close_memory(&storage->layout, storage->layout.n_memory);
+	if (storage->exporter)
+		exporter_close_memory(&storage->layout, storage->layout.n_memory);
+	else
+		waybuf_closing_add(storage->manager, &storage->layout);
 	storage->layout.n_memory = 0;
 	/* `wrap` gives an fd and nothing else */
 	if (storage->exporter && !storage->shares_pages && !storage->provided)

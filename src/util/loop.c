@@ -22,6 +22,15 @@ struct waybuf_source *waybuf_loop_add_timer(
 	return loop->ops->add_timer(loop, func, data, error);
 }
 
+struct waybuf_source *waybuf_loop_add_idle(
+	struct waybuf_loop *loop, waybuf_timer_func_t func, void *data, int *error)
+{
+	if (loop->ops->add_idle)
+		return loop->ops->add_idle(loop, func, data, error);
+	*error = -EOPNOTSUPP;
+	return NULL;
+}
+
 int waybuf_source_arm(struct waybuf_source *source, uint32_t ms)
 {
 	return source->loop->ops->arm(source, ms);

@@ -25,6 +25,12 @@ struct waybuf_loop_ops {
 	/* a timer that is not armed */
 	struct waybuf_source *(*add_timer)(
 		struct waybuf_loop *loop, waybuf_timer_func_t func, void *data, int *error);
+	/*
+	 * calls @func once, when what is being dispatched is done and before anything is waited for;
+	 * the source is gone by then. NULL: this loop has no such thing
+	 */
+	struct waybuf_source *(*add_idle)(
+		struct waybuf_loop *loop, waybuf_timer_func_t func, void *data, int *error);
 	/* fires once after @ms milliseconds; 0 disarms */
 	int (*arm)(struct waybuf_source *source, uint32_t ms);
 	/* safe from inside any callback, the source's own included; no call follows */
@@ -43,6 +49,9 @@ struct waybuf_source {
 struct waybuf_source *waybuf_loop_add_fd(struct waybuf_loop *loop, int fd, uint32_t mask,
 	waybuf_fd_func_t func, void *data, int *error);
 struct waybuf_source *waybuf_loop_add_timer(
+	struct waybuf_loop *loop, waybuf_timer_func_t func, void *data, int *error);
+/* -EOPNOTSUPP where the loop has no add_idle. */
+struct waybuf_source *waybuf_loop_add_idle(
 	struct waybuf_loop *loop, waybuf_timer_func_t func, void *data, int *error);
 int waybuf_source_arm(struct waybuf_source *source, uint32_t ms);
 /* NULL is a no-op. */
