@@ -117,14 +117,13 @@ static struct scene *copy_scene(const struct output *output)
 	return scene;
 }
 
-static struct render_image picture_of(
-	const struct output *output, const struct waybuf_kms_dumb *dumb)
+static struct render_image picture_of(const struct output *output, void *pixels, uint32_t stride)
 {
 	return (struct render_image){
-		.pixels = dumb->pixels,
+		.pixels = pixels,
 		.width = output->width,
 		.height = output->height,
-		.stride = dumb->layout.planes[0].stride,
+		.stride = stride,
 		.format = DRM_FORMAT_XRGB8888,
 	};
 }
@@ -143,9 +142,11 @@ static void start_copy(struct capture *capture, struct capture_frame *frame, boo
 	const struct output *output = capture->output;
 	/* what was composed is there; the worker copies it before it composes over it */
 	const struct slot *slot = output->shown_slot;
-	const struct waybuf_kms_dumb *dumb = !from_scene ? capture->dumb : slot ? slot->dumb : NULL;
-	if (dumb)
-		copy->job.source = picture_of(output, dumb);
+	const struct waybuf_kms_dumb *dumb = capture->dumb;
+	if (!from_scene)
+		copy->job.source = picture_of(output, dumb->pixels, dumb->layout.planes[0].stride);
+	else if (slot)
+		copy->job.source = picture_of(output, slot->pixels, slot->stride);
 	if (from_scene) {
 		copy->scene = copy->job.scene = copy_scene(output);
 		ret = copy->scene ? 0 : -ENOMEM;
@@ -175,7 +176,7 @@ static struct waybuf_kms_dumb *target(struct capture *capture)
 	struct waybuf_kms_why why = {.text = ""};
 	if (capture->no_writeback || capture->dumb)
 		return capture->no_writeback ? NULL : capture->dumb;
-	if (!waybuf_kms_writeback_find(output->kms, output->crtc) ||
+	if (output->headless || !waybuf_kms_writeback_find(output->kms, output->crtc) ||
 		waybuf_kms_dumb_create(output->kms, output->width, output->height,
 			DRM_FORMAT_XRGB8888, &capture->dumb, &why) < 0) {
 		capture->no_writeback = true;
@@ -248,7 +249,7 @@ void capture_poke(struct output *output)
 {
 	/* what is on its way to the screen takes the capture along, or its flip comes back here */
 	if (!may_start(output) || output->pending || output->composing || output->dark ||
-		waybuf_kms_crtc_busy(output->crtc) || output->dirty)
+		output->backend->is_busy(output) || output->dirty)
 		return;
 	if (write_now(output))
 		return;

@@ -61,8 +61,9 @@ static bool global_filter(
 
 static bool create_server(struct daemon *daemon)
 {
+	const struct waybuf_kms_device *kms = daemon->output ? daemon->output->kms : NULL;
 	const struct waybuf_server_options options = {
-		.drm_fd = daemon->output ? daemon->output->kms->fd : -1,
+		.drm_fd = kms ? kms->fd : -1,
 		.data = daemon,
 		.security_context = security_context,
 	};
@@ -99,7 +100,9 @@ static int offer_allocator(struct daemon *daemon)
 	const struct waybuf_server_allocator_options options = {
 		.integrated = daemon->output != NULL,
 		.data = daemon->output,
-		.display = daemon->output ? &planes_device_ops : NULL,
+		.display = !daemon->output         ? NULL
+			: daemon->output->headless ? &headless_device_ops
+						   : &planes_device_ops,
 		.ticket_file = tickets,
 	};
 	int ret = waybuf_server_allocator_create(daemon->server, &options, &daemon->allocator);
@@ -114,7 +117,7 @@ static bool offer_buffers(struct daemon *daemon)
 		.data = daemon, .info = info_report, .why = info_why};
 	if (!gpu_offer(daemon))
 		return false;
-	int ret = daemon->output ? add_device(daemon) : 0;
+	int ret = daemon->output && daemon->output->kms ? add_device(daemon) : 0;
 	if (ret == 0)
 		ret = offer_allocator(daemon);
 	if (ret == 0)
@@ -137,16 +140,22 @@ static int offer_explicit_sync(struct daemon *daemon)
 	return ret == -EOPNOTSUPP ? 0 : ret;
 }
 
-/* What shows. */
-static bool offer_display(struct daemon *daemon)
+/* What needs a device of the display. */
+static bool offer_device(struct daemon *daemon)
 {
 	int ret = planes_dmabuf_create(daemon);
 	if (ret < 0)
 		return failed("linux-dmabuf cannot be offered", ret);
 	ret = offer_explicit_sync(daemon);
-	if (ret < 0)
-		return failed("explicit synchronisation cannot be offered", ret);
-	ret = waybuf_server_gate_create(daemon->server, &surface_gate_ops, &daemon->gate);
+	return ret == 0 || failed("explicit synchronisation cannot be offered", ret);
+}
+
+/* What shows. */
+static bool offer_display(struct daemon *daemon)
+{
+	if (daemon->output->kms && !offer_device(daemon))
+		return false;
+	int ret = waybuf_server_gate_create(daemon->server, &surface_gate_ops, &daemon->gate);
 	if (ret < 0)
 		return failed("surfaces cannot be offered", ret);
 	daemon->output->global = output_global_create(daemon->output);

@@ -42,7 +42,7 @@ static int open_gpu(struct daemon *daemon)
 	const char *wanted = getenv("WAYBUF_GPU");
 	if (wanted && strcmp(wanted, "software") == 0)
 		return waybuf_gpu_create(-1, &daemon->gpu);
-	if (wanted || !daemon->output)
+	if (wanted || !daemon->output || !daemon->output->kms)
 		return -ENODEV;
 	return waybuf_gpu_create(daemon->output->kms->fd, &daemon->gpu);
 }

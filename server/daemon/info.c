@@ -31,7 +31,7 @@ static void report_output(const struct daemon *daemon, struct waybuf_report *rep
 	struct json_builder builder;
 	json_begin(&builder);
 	json_add_string(&builder, builder.root, "type", "output");
-	json_add_string(&builder, builder.root, "name", output->connector->name);
+	json_add_string(&builder, builder.root, "name", output->name);
 	json_add_number(&builder, builder.root, "width", output->width);
 	json_add_number(&builder, builder.root, "height", output->height);
 	json_add_number(&builder, builder.root, "refresh_mhz", output->refresh_mhz);
@@ -81,7 +81,8 @@ void info_report(void *data, struct waybuf_report *report)
 	report_process(report);
 	if (!daemon->output)
 		return;
-	report_add(report, report_kms_device(daemon->output->kms));
+	if (daemon->output->kms)
+		report_add(report, report_kms_device(daemon->output->kms));
 	report_output(daemon, report);
 	wl_list_for_each(surface, &daemon->surfaces, link)
 		report_surface(surface, report);

@@ -20,6 +20,7 @@ static const char help[] =
 	"                       wayland-N, printed as WAYLAND_DISPLAY=NAME)\n"
 	"  -d, --device PATH    display controller (default: the first with an output)\n"
 	"  -n, --no-display     allocation service only, needs no display controller\n"
+	"  --headless[=WxH@HZ]  no display: for captures and tests (1280x720@60)\n"
 	"  -m, --mode WxH[@HZ]  display mode (default: the one the display prefers)\n"
 	"  -r, --ready-fd FD    write a newline to FD when clients can connect\n"
 	"  -l, --log LEVEL      silent, error (default), info or debug, to stderr\n"
@@ -35,6 +36,7 @@ static const struct option long_options[] = {
 	{"socket", required_argument, NULL, 's'},
 	{"device", required_argument, NULL, 'd'},
 	{"no-display", no_argument, NULL, 'n'},
+	{"headless", optional_argument, NULL, 'H'},
 	{"mode", required_argument, NULL, 'm'},
 	{"ready-fd", required_argument, NULL, 'r'},
 	{"log", required_argument, NULL, 'l'},
@@ -107,6 +109,11 @@ static const char *parse_option(int option, struct options *options)
 	case 'n':
 		options->no_display = true;
 		return NULL;
+	case 'H':
+		options->headless = true;
+		return !optarg || parse_mode(optarg, options)
+			? NULL
+			: "--headless wants =WxH or =WxH@HZ, like --headless=1280x720@60";
 	case 'm':
 		return parse_mode(optarg, options) ? NULL
 						   : "--mode wants WxH or WxH@HZ, like 1280x720@60";
@@ -131,6 +138,11 @@ static const char *culprit(int option, char *const argv[])
 
 static const char *check(const struct options *options)
 {
+	if (options->headless && (options->device || options->no_display))
+		return "--headless leaves no use for --device and --no-display";
+	if (options->headless && options->mode_refresh_mhz &&
+		(options->mode_refresh_mhz < 1000 || options->mode_refresh_mhz > 1000000))
+		return "--headless has from 1 to 1000 Hz";
 	if (options->no_display && (options->device || options->mode_width))
 		return "--no-display leaves no use for --device and --mode";
 	return NULL;

@@ -21,6 +21,7 @@ struct options {
 	const char *socket; /* NULL: the next free wayland-N */
 	const char *device; /* NULL: the first display controller that does */
 	bool no_display;
+	bool headless; /* in the mode below, or a default one */
 	/* 0: the display's preferred mode, or any refresh rate */
 	uint32_t mode_width, mode_height, mode_refresh_mhz;
 	int ready_fd; /* -1: nobody waits */

@@ -19,7 +19,7 @@
 static bool busy(const struct output *output)
 {
 	return output->pending || output->composing || output->dark ||
-		waybuf_kms_crtc_busy(output->crtc);
+		output->backend->is_busy(output);
 }
 
 static void repaint(struct output *output);
@@ -113,6 +113,8 @@ static void note_unreadable(struct daemon *daemon, const struct render_job *job)
 			frame->follows)
 			continue;
 		frame->backing->unreadable = true;
+		if (!daemon->dmabuf)
+			continue;
 		waybuf_server_dmabuf_import_failed(daemon->dmabuf, frame->use, -EIO);
 	}
 }
@@ -135,7 +137,7 @@ static void handle_composed(struct render_job *job, int error)
 		/* one that could not be read may be readable the next time */
 		if (!job->failed)
 			slot_note(slot, scene);
-		error = output_commit(output, scene, slot->dumb->fb, &why);
+		error = output->backend->commit(output, scene, slot, &why);
 	}
 	if (error == 0)
 		output->shown_slot = slot;
@@ -161,10 +163,10 @@ static int compose(struct output *output, struct scene *scene, struct waybuf_kms
 	slot->valid = false;
 	output->compose = (struct render_job){
 		.scene = scene,
-		.target = {.pixels = slot->dumb->pixels,
+		.target = {.pixels = slot->pixels,
 			.width = output->width,
 			.height = output->height,
-			.stride = slot->dumb->layout.planes[0].stride,
+			.stride = slot->stride,
 			.format = DRM_FORMAT_XRGB8888},
 		.done = handle_composed,
 		.data = output,
@@ -182,7 +184,7 @@ static bool show(struct output *output, struct scene *scene)
 	struct slot *slot = needed ? slots_find(output, scene) : NULL;
 	if (needed && !slot)
 		return false;
-	if (output_commit(output, scene, slot ? slot->dumb->fb : NULL, &why) < 0) {
+	if (output->backend->commit(output, scene, slot, &why) < 0) {
 		if (scene_has_planes(scene) && !output->dark)
 			scanout_refused(output, scene, &why);
 		return false;
@@ -201,7 +203,7 @@ static void repaint(struct output *output)
 		waybuf_error("a frame could not be shown: no memory");
 		return;
 	}
-	scanout_assign(output, scene);
+	output->backend->assign(output, scene);
 	bool shown = show(output, scene);
 	if (!shown && output->dark) {
 		drop_scene(output, scene, "the display is dark");

@@ -10,7 +10,29 @@
 #include "slots.h"
 
 struct capture;
+struct headless;
+struct output;
 struct waybuf_kms_uevents;
+
+/* What is different with a display (scanout.c) and without one (headless.c). */
+struct output_backend {
+	/*
+	 * Shows @scene: its layers on their planes, below them the image of @slot (NULL: none is
+	 * needed), with a capture if one waits. Takes @scene on success; output_kms_listener hears
+	 * of the flip.
+	 */
+	int (*commit)(struct output *output, struct scene *scene, struct slot *slot,
+		struct waybuf_kms_why *why);
+	/* whether a commit is not over */
+	bool (*is_busy)(const struct output *output);
+	/* gives @slot a black picture of the output's size, XRGB8888 */
+	int (*make_image)(struct output *output, struct slot *slot, struct waybuf_kms_why *why);
+	/*
+	 * Finds planes for the layers of @scene, the one that was made last; the output's places
+	 * say why there is none.
+	 */
+	void (*assign)(struct output *output, struct scene *scene);
+};
 
 /* Why nothing is committed. */
 enum output_dark {
@@ -40,6 +62,11 @@ struct output {
 	struct wl_global *global; /* NULL: no display is plugged in */
 	struct wl_list resources; // wl_output, by wl_resource_get_link()
 
+	const struct output_backend *backend;
+	struct headless *headless; /* NULL: it is a display */
+	const char *name, *make;
+
+	/* of a display; NULL without one */
 	struct waybuf_kms_device *kms;
 	struct waybuf_kms_restore *restore;
 	struct waybuf_kms_connector *connector;
@@ -143,25 +170,22 @@ bool output_light_up(struct output *output);
 /* output.c: what the device tells about a commit, with the output as data */
 extern const struct waybuf_kms_listener output_kms_listener;
 
-/*
- * scanout.c: finds planes for the layers of @scene, the one that was made last; the output's places
- * say why there is none.
- */
-void scanout_assign(struct output *output, struct scene *scene);
+extern const struct output_backend scanout_backend;
 /* Whether the primary plane shows an image of what is composed, if only black. */
 bool scanout_needs_image(const struct output *output, const struct scene *scene);
 /* What came of a layer of that scene, for its client. */
 enum waybuf_plane_result scanout_result(
 	const struct output *output, const struct scene *scene, uint32_t index);
-/*
- * Shows @scene: its layers on their planes, below them @image (NULL: none is needed), with a
- * capture if one waits. Takes @scene on success.
- */
-int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_fb *image,
-	struct waybuf_kms_why *why);
 /* A commit with planes was refused: @scene has none now, and nor has any for a while. */
 void scanout_refused(struct output *output, struct scene *scene, const struct waybuf_kms_why *why);
 extern const struct waybuf_kms_assigner_ops scanout_assigner_ops;
+
+/* headless.c: the output is one. False: said why. */
+bool headless_init(struct output *output);
+/* A no-op for a display. */
+void headless_finish(struct output *output);
+/* For attachments of kind display. */
+extern const struct waybuf_server_device_ops headless_device_ops;
 
 /* callbacks.c: frame callbacks that no flip answers */
 int callbacks_init(struct output *output);

@@ -15,7 +15,7 @@
 
 /* Taking the display, and giving it back. */
 
-static const char advice[] = "use --device PATH for another one, or --no-display";
+static const char advice[] = "use --device PATH for another one, --headless, or --no-display";
 
 static bool open_device(struct output *output, const struct options *options)
 {
@@ -97,8 +97,7 @@ static int light_up(
 	struct output *output, const struct _drmModeModeInfo *mode, struct waybuf_kms_why *why)
 {
 	struct waybuf_kms_state *state;
-	int ret = waybuf_kms_dumb_create(output->kms, output->width, output->height,
-		DRM_FORMAT_XRGB8888, &output->slots[0].dumb, why);
+	int ret = output->backend->make_image(output, &output->slots[0], why);
 	if (ret < 0)
 		return ret;
 	ret = waybuf_kms_state_create(output->kms, &state);
@@ -128,6 +127,7 @@ bool output_light_up(struct output *output)
 	if (!mode)
 		return false;
 	output->connector = connector;
+	output->name = connector->name;
 	output->width = mode->hdisplay;
 	output->height = mode->vdisplay;
 	output->refresh_mhz = waybuf_kms_mode_refresh(mode);
@@ -159,6 +159,16 @@ static bool start(struct output *output)
 	return ret == 0 && output_light_up(output);
 }
 
+static bool take_display(struct output *output)
+{
+	output->backend = &scanout_backend;
+	if (waybuf_kms_assigner_create(&scanout_assigner_ops, output, &output->assigner) < 0 ||
+		!open_device(output, output->daemon->options))
+		return false;
+	output->make = output->kms->driver;
+	return start(output);
+}
+
 struct output *output_create(struct daemon *daemon)
 {
 	struct output *output = calloc(1, sizeof(*output));
@@ -169,8 +179,7 @@ struct output *output_create(struct daemon *daemon)
 	wl_list_init(&output->resources);
 	wl_list_init(&output->withdrawn);
 	if (callbacks_init(output) < 0 || watch_init(output) < 0 ||
-		waybuf_kms_assigner_create(&scanout_assigner_ops, output, &output->assigner) < 0 ||
-		!open_device(output, daemon->options) || !start(output)) {
+		!(daemon->options->headless ? headless_init(output) : take_display(output))) {
 		output_destroy(output);
 		return NULL;
 	}
@@ -195,10 +204,8 @@ void output_destroy(struct output *output)
 {
 	if (!output)
 		return;
-	if (output->kms) {
-		capture_destroy(output);
-		restore(output);
-	}
+	capture_destroy(output);
+	restore(output);
 	if (output->idle)
 		wl_event_source_remove(output->idle);
 	waybuf_fence_unref(output->flip_fence);
@@ -207,6 +214,7 @@ void output_destroy(struct output *output)
 	callbacks_finish(output);
 	watch_finish(output);
 	hotplug_finish(output);
+	headless_finish(output);
 	slots_finish(output);
 	waybuf_kms_assigner_destroy(output->assigner);
 	waybuf_kms_device_destroy(output->kms);

@@ -97,10 +97,13 @@ void presentation_show(struct wl_list *list, struct output *output, uint64_t tim
 	uint32_t sequence, bool zero_copy)
 {
 	const uint64_t second = 1000000000;
-	uint32_t flags = WP_PRESENTATION_FEEDBACK_KIND_VSYNC |
-		WP_PRESENTATION_FEEDBACK_KIND_HW_CLOCK |
-		WP_PRESENTATION_FEEDBACK_KIND_HW_COMPLETION |
-		(zero_copy ? (uint32_t)WP_PRESENTATION_FEEDBACK_KIND_ZERO_COPY : 0);
+	/* a timer is no vertical retrace, and no hardware */
+	uint32_t flags = output->headless
+		? 0
+		: WP_PRESENTATION_FEEDBACK_KIND_VSYNC | WP_PRESENTATION_FEEDBACK_KIND_HW_CLOCK |
+			WP_PRESENTATION_FEEDBACK_KIND_HW_COMPLETION;
+	if (zero_copy)
+		flags |= WP_PRESENTATION_FEEDBACK_KIND_ZERO_COPY;
 	struct wl_resource *resource, *tmp;
 	struct bound bound = {.client = NULL};
 	wl_resource_for_each_safe(resource, tmp, list) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_mode.h>
 #include <errno.h>
+
+#include <drm_fourcc.h>
 #include <wayland-server-protocol.h>
 
 #include "capture.h"
@@ -101,7 +103,7 @@ static struct waybuf_kms_picture picture_of(struct output *output, uint32_t n_pl
 	};
 }
 
-void scanout_assign(struct output *output, struct scene *scene)
+static void assign(struct output *output, struct scene *scene)
 {
 	struct waybuf_kms_picture picture = picture_of(output, scene->n_layers);
 	for (uint32_t i = 0; i < scene->n_layers; i++)
@@ -136,8 +138,9 @@ static bool could_do(
 	const struct output *output, const struct scene *scene, const struct scene_layer *layer)
 {
 	const struct frame *frame = layer->frame;
-	if (scene->n_layers != 1 || layer->transform != WL_OUTPUT_TRANSFORM_NORMAL || layer->x ||
-		layer->y || layer->width != output->width || layer->height != output->height ||
+	if (output->headless || scene->n_layers != 1 ||
+		layer->transform != WL_OUTPUT_TRANSFORM_NORMAL || layer->x || layer->y ||
+		layer->width != output->width || layer->height != output->height ||
 		!geometry_is_exact(layer->transform, &layer->source, layer->width, layer->height) ||
 		output->refused)
 		return false;
@@ -156,7 +159,7 @@ enum waybuf_plane_result scanout_result(
 bool scanout_needs_image(const struct output *output, const struct scene *scene)
 {
 	for (uint32_t i = 0; i < scene->n_layers; i++)
-		if (scene->layers[i].plane == output->plane)
+		if (output->plane && scene->layers[i].plane == output->plane)
 			return false;
 	return true;
 }
@@ -230,11 +233,11 @@ static bool displace(
 	return ret == 0 && scene_displaced(output->shown, next, output->flip_fence);
 }
 
-int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_fb *image,
-	struct waybuf_kms_why *why)
+static int commit(
+	struct output *output, struct scene *scene, struct slot *slot, struct waybuf_kms_why *why)
 {
 	struct waybuf_kms_state *state;
-	int ret = propose(output, scene, image, &state, why);
+	int ret = propose(output, scene, slot ? slot->dumb->fb : NULL, &state, why);
 	if (ret < 0)
 		return ret;
 	struct waybuf_kms_commit_result result;
@@ -263,5 +266,24 @@ int output_commit(struct output *output, struct scene *scene, struct waybuf_kms_
 		return ret;
 	}
 	/* the capture may have been too much, and is not tried again */
-	return capturing ? output_commit(output, scene, image, why) : ret;
+	return capturing ? commit(output, scene, slot, why) : ret;
 }
+
+static bool is_busy(const struct output *output)
+{
+	return waybuf_kms_crtc_busy(output->crtc);
+}
+
+static int make_image(struct output *output, struct slot *slot, struct waybuf_kms_why *why)
+{
+	int ret = waybuf_kms_dumb_create(
+		output->kms, output->width, output->height, DRM_FORMAT_XRGB8888, &slot->dumb, why);
+	if (ret < 0)
+		return ret;
+	slot->pixels = slot->dumb->pixels;
+	slot->stride = slot->dumb->layout.planes[0].stride;
+	return 0;
+}
+
+const struct output_backend scanout_backend = {
+	.commit = commit, .is_busy = is_busy, .make_image = make_image, .assign = assign};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
-
-#include <drm_fourcc.h>
 
 #include "output.h"
 #include "slots.h"
@@ -51,9 +50,7 @@ struct slot *slots_find(struct output *output, const struct scene *scene)
 struct slot *slots_free(struct output *output, struct waybuf_kms_why *why)
 {
 	struct slot *slot = &output->slots[output->shown_slot == &output->slots[0]];
-	if (!slot->dumb &&
-		waybuf_kms_dumb_create(output->kms, output->width, output->height,
-			DRM_FORMAT_XRGB8888, &slot->dumb, why) < 0)
+	if (!slot->pixels && output->backend->make_image(output, slot, why) < 0)
 		return NULL;
 	return slot;
 }
@@ -71,6 +68,7 @@ void slots_finish(struct output *output)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		waybuf_kms_dumb_destroy(output->slots[i].dumb);
+		free(output->slots[i].memory);
 		output->slots[i] = (struct slot){.dumb = NULL};
 	}
 	output->shown_slot = NULL;

@@ -25,7 +25,10 @@ struct slot_layer {
 };
 
 struct slot {
-	struct waybuf_kms_dumb *dumb; /* NULL: not made yet */
+	void *pixels; /* XRGB8888; NULL: not made yet */
+	uint32_t stride;
+	struct waybuf_kms_dumb *dumb; /* whose they are on a display */
+	void *memory; /* and without one */
 	bool valid; /* it has what follows, and nothing else */
 	uint32_t n;
 	struct slot_layer layers[SCENE_MAX_LAYERS];

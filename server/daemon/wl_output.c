@@ -15,17 +15,18 @@ static const struct wl_output_interface output_impl = {.release = handle_release
 static void send_description(const struct output *output, struct wl_resource *resource)
 {
 	char text[160];
-	snprintf(text, sizeof(text), "%s of %s", output->connector->name, output->kms->driver);
-	wl_output_send_name(resource, output->connector->name);
+	snprintf(text, sizeof(text), "%s of %s", output->name, output->make);
+	wl_output_send_name(resource, output->name);
 	wl_output_send_description(resource, text);
 }
 
 static void send_all(const struct output *output, struct wl_resource *resource)
 {
 	int version = wl_resource_get_version(resource);
-	wl_output_send_geometry(resource, 0, 0, (int32_t)output->connector->width_mm,
-		(int32_t)output->connector->height_mm, WL_OUTPUT_SUBPIXEL_UNKNOWN,
-		output->kms->driver, output->connector->name, WL_OUTPUT_TRANSFORM_NORMAL);
+	const struct waybuf_kms_connector *connector = output->connector;
+	wl_output_send_geometry(resource, 0, 0, connector ? (int32_t)connector->width_mm : 0,
+		connector ? (int32_t)connector->height_mm : 0, WL_OUTPUT_SUBPIXEL_UNKNOWN,
+		output->make, output->name, WL_OUTPUT_TRANSFORM_NORMAL);
 	wl_output_send_mode(resource, WL_OUTPUT_MODE_CURRENT | WL_OUTPUT_MODE_PREFERRED,
 		(int32_t)output->width, (int32_t)output->height, (int32_t)output->refresh_mhz);
 	if (version >= WL_OUTPUT_SCALE_SINCE_VERSION)

@@ -21,7 +21,10 @@ struct daemon {
 	char errors[96]; /* path of what it wrote to stderr */
 };
 
-/* Starts it with @options (up to a NULL, or NULL) and waits until it is ready; skips without vkms. */
+/*
+ * Starts it with @options (up to a NULL, or NULL) and waits until it is ready. Skips without
+ * vkms, unless the first option is --headless.
+ */
 void daemon_start(struct daemon *daemon, const char *const options[]);
 /* Ends it with @signal, and gives its exit code. What a sanitizer had to say is a failure. */
 int daemon_stop(struct daemon *daemon, int signal);

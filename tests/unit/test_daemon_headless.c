@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include <drm_fourcc.h>
+#include <signal.h>
+
+#include "guest/daemon_fixture.h"
+
+/* waybufd without a display, which needs no device of any kind. */
+
+#define OPTIONS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define PERIOD_NS 20000000
+
+struct scenario {
+	struct daemon daemon;
+	struct client client;
+	struct window window;
+	struct picture pictures[2];
+};
+
+static void begin(struct scenario *s, uint32_t width, uint32_t height)
+{
+	daemon_start(&s->daemon, OPTIONS("--headless=320x200@50"));
+	client_connect(&s->client, &s->daemon);
+	window_init(&s->window, &s->client);
+	for (int i = 0; i < 2; i++) {
+		picture_init(&s->client, &s->pictures[i], PICTURE_SHM, width, height,
+			DRM_FORMAT_XRGB8888);
+		picture_draw(&s->pictures[i], (uint32_t)i);
+	}
+}
+
+static void end(struct scenario *s)
+{
+	for (int i = 0; i < 2; i++)
+		picture_finish(&s->pictures[i]);
+	window_finish(&s->window);
+	client_disconnect(&s->client);
+	ck_assert_int_eq(daemon_stop(&s->daemon, SIGTERM), 0);
+}
+
+/* @wanted in the middle of black. */
+static void expect_picture(struct scenario *s, const struct picture *wanted)
+{
+	struct picture capture;
+	capture_output(&s->client, &capture);
+	uint32_t left = (capture.width - wanted->width) / 2;
+	uint32_t top = (capture.height - wanted->height) / 2;
+	for (uint32_t y = 0; y < capture.height; y++) {
+		for (uint32_t x = 0; x < capture.width; x++) {
+			bool inside = x - left < wanted->width && y - top < wanted->height;
+			uint32_t color = inside ? picture_pixel(wanted, x - left, y - top) : 0;
+			ck_assert_uint_eq(
+				picture_pixel(&capture, x, y) & 0xffffff, color & 0xffffff);
+		}
+	}
+	picture_finish(&capture);
+}
+
+TEST(what_is_shown_is_captured)
+{
+	struct scenario s;
+	begin(&s, 320, 200);
+	ck_assert_int_eq(s.client.width, 320);
+	ck_assert_int_eq(s.client.height, 200);
+	ck_assert_int_eq(s.window.width, 320);
+	ck_assert_int_eq(s.window.height, 200);
+	/* there is no device that they could name */
+	ck_assert_ptr_null(s.client.dmabuf);
+	ck_assert_ptr_null(s.client.syncobj);
+	for (int i = 0; i < 4; i++) {
+		window_show(&s.window, &s.pictures[i % 2]);
+		expect_picture(&s, &s.pictures[i % 2]);
+	}
+	end(&s);
+}
+
+TEST(what_is_smaller_is_in_the_middle)
+{
+	struct scenario s;
+	begin(&s, 100, 60);
+	window_show(&s.window, &s.pictures[0]);
+	expect_picture(&s, &s.pictures[0]);
+	wl_surface_attach(s.window.surface, NULL, 0, 0);
+	wl_surface_commit(s.window.surface);
+	client_sync(&s.client);
+	end(&s);
+}
+
+TEST(vblanks_are_a_period_apart)
+{
+	struct scenario s;
+	begin(&s, 64, 64);
+	uint64_t last_ns = 0;
+	uint32_t last = 0;
+	for (int i = 0; i < 20; i++) {
+		window_show(&s.window, &s.pictures[i % 2]);
+		/* no retrace, no hardware, and the pixels were copied */
+		ck_assert_uint_eq(s.window.flags, 0);
+		if (i > 0) {
+			ck_assert_uint_gt(s.window.sequence, last);
+			ck_assert_uint_eq(s.window.presented_ns - last_ns,
+				(uint64_t)(s.window.sequence - last) * PERIOD_NS);
+		}
+		last_ns = s.window.presented_ns;
+		last = s.window.sequence;
+	}
+	ck_assert_int_eq(s.window.frames, 20);
+	client_sync(&s.client);
+	ck_assert_int_eq(s.pictures[0].released, 10);
+	end(&s);
+}
+
+TEST(runs_a_command)
+{
+	char text[256];
+	ck_assert_int_eq(
+		daemon_run(OPTIONS("--headless", "--", "sh", "-c", "exit 7"), NULL, text), 7);
+}
+
+TEST_TIMEOUT(120)
+TEST_MAIN("daemon-headless")
