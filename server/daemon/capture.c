@@ -205,7 +205,9 @@ void capture_joined(struct output *output, int error)
 	if (error == 0)
 		return;
 	capture->writing = false;
-	capture->no_writeback = true;
+	/* where the whole display is refused it is no fault of the writeback */
+	if (!output_is_lost(error))
+		capture->no_writeback = true;
 	unchoose(capture);
 }
 
@@ -237,10 +239,12 @@ static bool write_now(struct output *output)
 	choose(capture);
 	int ret = waybuf_kms_capture(output->crtc, capture->dumb->fb, &options, NULL, &why);
 	capture_joined(output, ret);
-	if (ret == 0) {
+	if (ret == 0)
 		watch_commit(output);
+	else if (output_is_lost(ret))
+		watch_lost(output, ret);
+	if (ret == 0 || output->dark)
 		return true;
-	}
 	waybuf_info("captures are composed from now on: %s", why.text);
 	return false;
 }

@@ -24,6 +24,19 @@ static void report_process(struct waybuf_report *report)
 	report_add(report, json_finish(&builder));
 }
 
+/* NULL: it shows what it should. */
+static const char *why_dark(const struct output *output)
+{
+	static const char *const reasons[] = {
+		[OUTPUT_LIT] = NULL,
+		[OUTPUT_STUCK] = "a flip does not come",
+		[OUTPUT_REFUSED] = "the display is somebody else's, or in trouble",
+		[OUTPUT_UNPLUGGED] = "unplugged",
+		[OUTPUT_GONE] = "the device is gone",
+	};
+	return reasons[output->dark];
+}
+
 static void report_output(const struct daemon *daemon, struct waybuf_report *report)
 {
 	const struct output *output = daemon->output;
@@ -35,6 +48,8 @@ static void report_output(const struct daemon *daemon, struct waybuf_report *rep
 	json_add_number(&builder, builder.root, "width", output->width);
 	json_add_number(&builder, builder.root, "height", output->height);
 	json_add_number(&builder, builder.root, "refresh_mhz", output->refresh_mhz);
+	if (why_dark(output))
+		json_add_string(&builder, builder.root, "dark", why_dark(output));
 	json_add_number(&builder, builder.root, "direct", stats->direct);
 	json_add_number(&builder, builder.root, "copied", stats->copied);
 	json_add_number(&builder, builder.root, "refused", stats->refused);
