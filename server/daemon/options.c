@@ -19,6 +19,7 @@ static const char help[] =
 	"  -s, --socket NAME    name of the Wayland socket (default: the next free\n"
 	"                       wayland-N, printed as WAYLAND_DISPLAY=NAME)\n"
 	"  -d, --device PATH    display controller (default: the first with an output)\n"
+	"  -o, --output NAME    display, as Virtual-1 (default: the first connected one)\n"
 	"  -n, --no-display     allocation service only, needs no display controller\n"
 	"  --headless[=WxH@HZ]  no display: for captures and tests (1280x720@60)\n"
 	"  -m, --mode WxH[@HZ]  display mode (default: the one the display prefers)\n"
@@ -35,6 +36,7 @@ static const char help[] =
 static const struct option long_options[] = {
 	{"socket", required_argument, NULL, 's'},
 	{"device", required_argument, NULL, 'd'},
+	{"output", required_argument, NULL, 'o'},
 	{"no-display", no_argument, NULL, 'n'},
 	{"headless", optional_argument, NULL, 'H'},
 	{"mode", required_argument, NULL, 'm'},
@@ -106,6 +108,9 @@ static const char *parse_option(int option, struct options *options)
 	case 'd':
 		options->device = optarg;
 		return *optarg ? NULL : "--device needs the path of a node like /dev/dri/card0";
+	case 'o':
+		options->output = optarg;
+		return *optarg ? NULL : "--output needs the name of a display like HDMI-A-1";
 	case 'n':
 		options->no_display = true;
 		return NULL;
@@ -138,13 +143,13 @@ static const char *culprit(int option, char *const argv[])
 
 static const char *check(const struct options *options)
 {
-	if (options->headless && (options->device || options->no_display))
-		return "--headless leaves no use for --device and --no-display";
+	if (options->headless && (options->device || options->output || options->no_display))
+		return "--headless leaves no use for --device, --output and --no-display";
 	if (options->headless && options->mode_refresh_mhz &&
 		(options->mode_refresh_mhz < 1000 || options->mode_refresh_mhz > 1000000))
 		return "--headless has from 1 to 1000 Hz";
-	if (options->no_display && (options->device || options->mode_width))
-		return "--no-display leaves no use for --device and --mode";
+	if (options->no_display && (options->device || options->output || options->mode_width))
+		return "--no-display leaves no use for --device, --output and --mode";
 	return NULL;
 }
 
@@ -159,7 +164,7 @@ bool options_parse(struct options *options, int argc, char *argv[], int *status)
 {
 	*options = (struct options){.ready_fd = -1, .log = WAYBUF_LOG_ERROR};
 	int option;
-	while ((option = getopt_long(argc, argv, "+:s:d:nm:r:l:hV", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:s:d:o:nm:r:l:hV", long_options, NULL)) != -1) {
 		if (option == 'h' || option == 'V') {
 			fputs(option == 'h' ? help : "waybufd " WAYBUFD_VERSION "\n", stdout);
 			*status = EXIT_SUCCESS;

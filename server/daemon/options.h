@@ -20,6 +20,7 @@ enum {
 struct options {
 	const char *socket; /* NULL: the next free wayland-N */
 	const char *device; /* NULL: the first display controller that does */
+	const char *output; /* name of its connector; NULL: the first that is connected */
 	bool no_display;
 	bool headless; /* in the mode below, or a default one */
 	/* 0: the display's preferred mode, or any refresh rate */

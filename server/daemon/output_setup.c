@@ -36,16 +36,40 @@ static bool open_device(struct output *output, const struct options *options)
 	return false;
 }
 
+static bool can_be_shown_on(const struct waybuf_kms_connector *connector)
+{
+	return connector->connected && !connector->gone && !connector->writeback &&
+		connector->n_modes;
+}
+
 struct waybuf_kms_connector *output_find_connector(const struct output *output)
 {
 	const struct waybuf_kms_device *kms = output->kms;
+	const char *name = output->daemon->options->output;
 	for (uint32_t i = 0; i < kms->res.n_connectors; i++) {
 		struct waybuf_kms_connector *connector = kms->res.connectors[i];
-		if (connector->connected && !connector->gone && !connector->writeback &&
-			connector->n_modes)
+		if (can_be_shown_on(connector) && (!name || strcmp(name, connector->name) == 0))
 			return connector;
 	}
 	return NULL;
+}
+
+/* Why there is none, with those that there are. */
+static void refuse_connectors(const struct output *output)
+{
+	const struct waybuf_kms_device *kms = output->kms;
+	const char *path = kms->path ? kms->path : "the device";
+	const char *name = output->daemon->options->output;
+	char list[160] = "";
+	for (uint32_t i = 0, n = 0; i < kms->res.n_connectors && n < sizeof(list); i++)
+		if (can_be_shown_on(kms->res.connectors[i]))
+			n += (uint32_t)snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "",
+				kms->res.connectors[i]->name);
+	if (list[0])
+		fprintf(stderr, "waybufd: no display %s is connected to %s: there is %s\n", name,
+			path, list);
+	else
+		fprintf(stderr, "waybufd: no display is connected to %s: %s\n", path, advice);
 }
 
 static bool mode_matches(const struct _drmModeModeInfo *mode, const struct options *options)
@@ -145,8 +169,7 @@ bool output_light_up(struct output *output)
 static bool start(struct output *output)
 {
 	if (!output_find_connector(output)) {
-		fprintf(stderr, "waybufd: no display is connected to %s: %s\n",
-			output->kms->path ? output->kms->path : "the device", advice);
+		refuse_connectors(output);
 		return false;
 	}
 	int ret = waybuf_kms_restore_save(output->kms, &output->restore);

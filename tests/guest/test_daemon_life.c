@@ -58,6 +58,16 @@ TEST(mode_that_is_not_there)
 	expect_failure(OPTIONS("--mode", "9999x1"), NULL, 1, "no such mode");
 }
 
+TEST(output_by_its_name)
+{
+	char text[256];
+	find_vkms();
+	expect_failure(OPTIONS("--output", "DP-9"), NULL, 1, "there is Virtual-1");
+	expect_failure(OPTIONS("--output", ""), NULL, 2, "--output");
+	expect_failure(OPTIONS("--headless", "--output", "DP-9"), NULL, 2, "--headless");
+	ck_assert_int_eq(daemon_run(OPTIONS("--output", "Virtual-1", "--", "true"), NULL, text), 0);
+}
+
 TEST(bad_socket_folders)
 {
 	char folder[] = "/tmp/waybufd-folder-XXXXXX";
