@@ -12,6 +12,7 @@
 #include "daemon.h"
 #include "gpu.h"
 #include "info.h"
+#include "input/input.h"
 #include "loop.h"
 #include "output.h"
 #include "planes.h"
@@ -165,7 +166,7 @@ static bool offer_display(struct daemon *daemon)
 		!viewporter_create(daemon) || !single_pixel_create(daemon) ||
 		!alpha_modifier_create(daemon) || !color_representation_create(daemon) || !capture_create(daemon->output))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
-	return true;
+	return input_create(daemon);
 }
 
 static bool create_base(struct daemon *daemon)
@@ -259,6 +260,7 @@ void daemon_finish(struct daemon *daemon)
 		planes_finish(daemon);
 		waybuf_gate_destroy(daemon->gate);
 	}
+	input_destroy(daemon);
 	output_destroy(daemon->output);
 	waybuf_server_destroy(daemon->server);
 	for (size_t i = 0; i < sizeof(daemon->signals) / sizeof(daemon->signals[0]); i++)

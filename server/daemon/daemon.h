@@ -13,8 +13,10 @@
 #include "util/loop.h"
 #include "util/worker.h"
 
+struct input_source;
 struct output;
 struct scanout;
+struct seat;
 
 /* What the daemon has done, for `waybufctl info` and the last line of the log. */
 struct daemon_stats {
@@ -44,6 +46,8 @@ struct daemon {
 	struct waybuf_gpu *gpu; /* NULL: none */
 	uint32_t gpu_device; /* 0: not offered */
 	struct output *output; /* NULL: an allocation service only */
+	struct seat *seat; /* NULL: there is none */
+	struct input_source *input; /* NULL: no devices can be had */
 	struct wl_list surfaces; // surface.link
 	struct wl_list subsurfaces; // subsurface.daemon_link
 	struct wl_list toplevels; // xdg_toplevel.link, mapped ones, the topmost first

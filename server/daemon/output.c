@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "daemon.h"
 #include "fence/sync_file.h"
+#include "input/seat.h"
 #include "output.h"
 #include "planes.h"
 #include "presentation.h"
@@ -257,6 +258,7 @@ static void scene_flipped(struct output *output)
 	count(output->daemon, scene);
 	surface_send_callbacks(&scene->callbacks, (uint32_t)(output->flip_ns / 1000000));
 	show_feedbacks(output, scene);
+	seat_scene_changed(output->daemon->seat);
 }
 
 /* The kernel signals the fence before it sends the event: nobody has to ask. */
@@ -335,6 +337,7 @@ void output_surface_gone(struct output *output, struct surface *surface)
 void output_stack_changed(struct output *output)
 {
 	output_damage(output);
+	seat_scene_changed(output->daemon->seat);
 }
 
 uint32_t output_period_ns(const struct output *output)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "daemon.h"
+#include "input/cursor.h"
 #include "output.h"
 #include "planes.h"
 #include "presentation.h"
@@ -101,6 +102,14 @@ static bool add_toplevel(struct output *output, struct scene *scene, struct surf
 	return add_tree(output, scene, surface, x, y);
 }
 
+static void add_cursor(struct output *output, struct scene *scene)
+{
+	int32_t x, y;
+	struct surface *cursor = cursor_place(output->daemon->seat, &x, &y);
+	if (cursor)
+		add_tree(output, scene, cursor, x, y);
+}
+
 /* Those that are hidden from now on wait for no flip, and no plane waits for them. */
 static void settle_hidden(struct output *output, struct surface *const before[], uint32_t n)
 {
@@ -128,6 +137,7 @@ struct scene *scene_create(struct output *output)
 		before[i]->visible = false;
 	}
 	output->n_visible = 0;
+	add_cursor(output, scene);
 	struct xdg_toplevel *toplevel;
 	wl_list_for_each(toplevel, &output->daemon->toplevels, link) {
 		if (!add_toplevel(output, scene, toplevel->xdg->surface))

@@ -10,6 +10,7 @@
 
 #include "core/format.h"
 #include "daemon.h"
+#include "input/seat.h"
 #include "output.h"
 #include "presentation.h"
 #include "region.h"
@@ -94,10 +95,16 @@ static void handle_set_opaque_region(
 	surface->pending.changes |= SURFACE_OPAQUE;
 }
 
-/* There are no input devices, so nothing is asked of it. */
 static void handle_set_input_region(
 	struct wl_client *client, struct wl_resource *resource, struct wl_resource *region)
 {
+	struct surface *surface = wl_resource_get_user_data(resource);
+	surface->pending.input_everywhere = !region;
+	if (region)
+		pixman_region32_copy(&surface->pending.input, region_from_resource(region));
+	else
+		pixman_region32_clear(&surface->pending.input);
+	surface->pending.changes |= SURFACE_INPUT;
 }
 
 static void handle_set_buffer_transform(
@@ -244,6 +251,7 @@ static void leave_extensions(struct surface *surface)
 static void surface_destroyed(struct wl_resource *resource)
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
+	seat_surface_gone(surface->daemon->seat, surface);
 	output_surface_gone(surface->daemon->output, surface);
 	subsurface_surface_gone(surface);
 	surface_queue_finish(surface);

@@ -40,6 +40,7 @@ enum surface_change {
 	SURFACE_VIEWPORT = 1 << 6,
 	SURFACE_ALPHA = 1 << 7,
 	SURFACE_COLOR = 1 << 8,
+	SURFACE_INPUT = 1 << 9,
 };
 
 /*
@@ -87,6 +88,8 @@ struct surface_state {
 	struct surface_color color;
 	uint32_t alpha; /* what all of it is multiplied with; UINT32_MAX: nothing */
 	pixman_region32_t opaque; /* surface coordinates */
+	bool input_everywhere; /* else only in: */
+	pixman_region32_t input; /* surface coordinates */
 	struct wl_array stack; // struct surface_place, the lowest first; empty: the surface alone
 	struct wl_list callbacks; /* wl_callback */
 	struct wl_list feedbacks; /* wp_presentation_feedback */

@@ -12,8 +12,10 @@
 
 void surface_state_init(struct surface_state *state)
 {
-	*state = (struct surface_state){.scale = 1, .alpha = UINT32_MAX};
+	*state = (struct surface_state){
+		.scale = 1, .alpha = UINT32_MAX, .input_everywhere = true};
 	pixman_region32_init(&state->opaque);
+	pixman_region32_init(&state->input);
 	wl_array_init(&state->stack);
 	wl_list_init(&state->callbacks);
 	wl_list_init(&state->feedbacks);
@@ -33,6 +35,7 @@ void surface_state_finish(struct surface_state *state)
 	destroy_callbacks(&state->callbacks);
 	presentation_discard(&state->feedbacks);
 	pixman_region32_fini(&state->opaque);
+	pixman_region32_fini(&state->input);
 	wl_array_release(&state->stack);
 }
 
@@ -56,6 +59,10 @@ void surface_state_fold(struct surface_state *dst, struct surface_state *src)
 		dst->alpha = src->alpha;
 	if (src->changes & SURFACE_OPAQUE)
 		pixman_region32_copy(&dst->opaque, &src->opaque);
+	if (src->changes & SURFACE_INPUT) {
+		dst->input_everywhere = src->input_everywhere;
+		pixman_region32_copy(&dst->input, &src->input);
+	}
 	if (src->changes & SURFACE_STACK) {
 		wl_array_release(&dst->stack);
 		dst->stack = src->stack;

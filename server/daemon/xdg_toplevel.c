@@ -84,6 +84,19 @@ static void mapped(struct xdg_surface *xdg, bool now)
 	output_stack_changed(daemon->output);
 }
 
+void xdg_toplevel_raise(struct xdg_toplevel *toplevel)
+{
+	struct xdg_toplevel *before;
+	if (is_top(toplevel))
+		return;
+	before = wl_container_of(toplevel->daemon->toplevels.next, before, link);
+	wl_list_remove(&toplevel->link);
+	wl_list_insert(&toplevel->daemon->toplevels, &toplevel->link);
+	xdg_surface_configure(before->xdg);
+	xdg_surface_configure(toplevel->xdg);
+	output_stack_changed(toplevel->daemon->output);
+}
+
 static const struct xdg_role toplevel_role = {.configure = configure, .mapped = mapped};
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)

@@ -37,6 +37,19 @@ static const struct wl_output_listener output_listener = {
 	.mode = handle_mode,
 };
 
+static void handle_capabilities_of_seat(void *data, struct wl_seat *seat, uint32_t capabilities)
+{
+	struct client *client = data;
+	client->capabilities = capabilities;
+}
+
+static void handle_seat_name(void *data, struct wl_seat *seat, const char *name) {}
+
+static const struct wl_seat_listener seat_listener = {
+	.capabilities = handle_capabilities_of_seat,
+	.name = handle_seat_name,
+};
+
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
 	const char *interface, uint32_t version)
 {
@@ -50,6 +63,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&wl_subcompositor_interface, &client->subcompositor, 1},
 		{&wl_shm_interface, &client->shm, 2},
 		{&wl_output_interface, &client->output, 1},
+		{&wl_seat_interface, &client->seat, 8},
 		{&xdg_wm_base_interface, &client->wm_base, 6},
 		{&wp_presentation_interface, &client->presentation, 2},
 		{&zwp_linux_dmabuf_v1_interface, &client->dmabuf, 4},
@@ -82,6 +96,8 @@ static void greet(struct client *client)
 	wl_registry_add_listener(client->registry, &registry_listener, client);
 	ck_assert(client_sync(client));
 	xdg_wm_base_add_listener(client->wm_base, &wm_base_listener, client);
+	if (client->seat)
+		wl_seat_add_listener(client->seat, &seat_listener, client);
 	if (!client->output)
 		return;
 	wl_output_add_listener(client->output, &output_listener, client);
@@ -149,6 +165,7 @@ void client_disconnect(struct client *client)
 	destroy_proxy(client->dmabuf);
 	destroy_proxy(client->presentation);
 	destroy_proxy(client->wm_base);
+	destroy_proxy(client->seat);
 	destroy_proxy(client->output);
 	destroy_proxy(client->shm);
 	destroy_proxy(client->subcompositor);

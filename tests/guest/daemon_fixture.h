@@ -40,6 +40,8 @@ struct client {
 	struct wl_subcompositor *subcompositor;
 	struct wl_shm *shm;
 	struct wl_output *output; /* NULL: the server has none, as tiny-server */
+	struct wl_seat *seat; /* NULL: the server is built without */
+	uint32_t capabilities; /* of the seat */
 	struct xdg_wm_base *wm_base;
 	struct wp_presentation *presentation;
 	struct zwp_linux_dmabuf_v1 *dmabuf;

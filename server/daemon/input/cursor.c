@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "cursor.h"
+#include "../daemon.h"
+#include "../output.h"
+#include "../subsurface.h"
+#include "seat.h"
+
+/* A cursor with its subsurfaces is mapped while it is shown and has content. */
+static void applied(struct surface *surface)
+{
+	const struct seat *seat = surface->daemon->seat;
+	bool shown = seat && seat->cursor == surface;
+	subsurface_set_mapped(surface, shown && surface->current.frame);
+	if (shown)
+		output_damage(surface->daemon->output);
+}
+
+static const struct surface_role cursor_role = {.name = "cursor", .applied = applied};
+
+bool cursor_give_role(struct surface *surface)
+{
+	return surface_set_role(surface, &cursor_role, NULL);
+}
+
+void cursor_set(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y)
+{
+	struct surface *before = seat->cursor;
+	seat->cursor = surface;
+	seat->hotspot_x = hotspot_x;
+	seat->hotspot_y = hotspot_y;
+	if (before && before != surface)
+		subsurface_set_mapped(before, false);
+	if (surface)
+		subsurface_set_mapped(surface, surface->current.frame);
+	if (before || surface)
+		output_damage(seat->daemon->output);
+}
+
+void cursor_hide(struct seat *seat)
+{
+	cursor_set(seat, NULL, 0, 0);
+}
+
+void cursor_moved(struct seat *seat)
+{
+	if (seat->cursor)
+		output_damage(seat->daemon->output);
+}
+
+void cursor_forget(struct seat *seat, const struct surface *surface)
+{
+	if (seat->cursor != surface)
+		return;
+	seat->cursor = NULL;
+	output_damage(seat->daemon->output);
+}
+
+struct surface *cursor_place(const struct seat *seat, int32_t *x, int32_t *y)
+{
+	if (!seat || !seat->cursor)
+		return NULL;
+	*x = (int32_t)seat->x - seat->hotspot_x;
+	*y = (int32_t)seat->y - seat->hotspot_y;
+	return seat->cursor;
+}

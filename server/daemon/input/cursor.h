@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_INPUT_CURSOR_H
+#define DAEMON_INPUT_CURSOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What is drawn where the pointer is: a surface of the client that is pointed at, or nothing. It is
+ * the topmost layer of the scene, and planes are looked for as for all others.
+ */
+
+struct seat;
+struct surface;
+
+/* False: it has another role. */
+bool cursor_give_role(struct surface *surface);
+
+/* @surface may be NULL: none is shown. */
+void cursor_set(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y);
+void cursor_hide(struct seat *seat);
+void cursor_moved(struct seat *seat);
+void cursor_forget(struct seat *seat, const struct surface *surface);
+
+/* What is shown, and where its 0,0 is; NULL: nothing. @seat may be NULL. */
+struct surface *cursor_place(const struct seat *seat, int32_t *x, int32_t *y);
+
+#endif

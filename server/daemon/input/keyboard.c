@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include <wayland-server-protocol.h>
+
+#include "../daemon.h"
+#include "../surface.h"
+#include "seat.h"
+
+/* Repeats are the client's: so many a second, after so many milliseconds. */
+enum { REPEAT_RATE = 25, REPEAT_DELAY = 600 };
+
+static bool is_of(struct wl_resource *resource, const struct surface *surface)
+{
+	return surface &&
+		wl_resource_get_client(resource) == wl_resource_get_client(surface->resource);
+}
+
+static void send_modifiers(struct seat *seat, struct wl_resource *resource, uint32_t serial)
+{
+	const struct keymap_modifiers *now = &seat->keymap.modifiers;
+	wl_keyboard_send_modifiers(
+		resource, serial, now->depressed, now->latched, now->locked, now->group);
+}
+
+static void send_enter(struct seat *seat, struct wl_resource *resource, uint32_t serial)
+{
+	struct wl_array keys = {.size = seat->n_keys * sizeof(seat->keys[0]), .data = seat->keys};
+	wl_keyboard_send_enter(resource, serial, seat->keyboard->resource, &keys);
+	send_modifiers(seat, resource, serial);
+}
+
+void keyboard_focus(struct seat *seat, struct surface *surface)
+{
+	struct surface *before = seat->keyboard;
+	struct wl_resource *resource;
+	if (before == surface)
+		return;
+	uint32_t serial = seat_serial(seat);
+	wl_resource_for_each(resource, &seat->keyboards)
+		if (is_of(resource, before))
+			wl_keyboard_send_leave(resource, serial, before->resource);
+	seat->keyboard = surface;
+	wl_resource_for_each(resource, &seat->keyboards)
+		if (is_of(resource, surface))
+			send_enter(seat, resource, serial);
+}
+
+/* False: nothing new. Two keyboards can hold one key, and a device can lose its release. */
+static bool note_key(struct seat *seat, uint32_t key, bool pressed)
+{
+	size_t i = 0;
+	while (i < seat->n_keys && seat->keys[i] != key)
+		i++;
+	if (pressed == (i < seat->n_keys) || (pressed && seat->n_keys == SEAT_MOST_KEYS))
+		return false;
+	if (pressed)
+		seat->keys[seat->n_keys++] = key;
+	else
+		seat->keys[i] = seat->keys[--seat->n_keys];
+	return true;
+}
+
+void seat_key(struct seat *seat, uint32_t ms, uint32_t key, bool pressed)
+{
+	struct wl_resource *resource;
+	if (!note_key(seat, key, pressed))
+		return;
+	bool modifiers = keymap_key(&seat->keymap, key, pressed);
+	uint32_t serial = seat_serial(seat);
+	wl_resource_for_each(resource, &seat->keyboards) {
+		if (!is_of(resource, seat->keyboard))
+			continue;
+		wl_keyboard_send_key(resource, serial, ms, key,
+			pressed ? WL_KEYBOARD_KEY_STATE_PRESSED : WL_KEYBOARD_KEY_STATE_RELEASED);
+		if (modifiers)
+			send_modifiers(seat, resource, serial);
+	}
+}
+
+static void handle_release(struct wl_client *client, struct wl_resource *resource)
+{
+	wl_resource_destroy(resource);
+}
+
+static const struct wl_keyboard_interface keyboard_impl = {.release = handle_release};
+
+void keyboard_create(struct wl_client *client, struct seat *seat, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource =
+		wl_resource_create(client, &wl_keyboard_interface, (int)version, id);
+	if (!resource) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(resource, &keyboard_impl, seat, resource_unlink);
+	wl_list_insert(&seat->keyboards, wl_resource_get_link(resource));
+	wl_keyboard_send_keymap(
+		resource, WL_KEYBOARD_KEYMAP_FORMAT_XKB_V1, seat->keymap.fd, seat->keymap.size);
+	if (version >= WL_KEYBOARD_REPEAT_INFO_SINCE_VERSION)
+		wl_keyboard_send_repeat_info(resource, REPEAT_RATE, REPEAT_DELAY);
+	if (is_of(resource, seat->keyboard))
+		send_enter(seat, resource, seat_serial(seat));
+}

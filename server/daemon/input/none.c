@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+
+#include "cursor.h"
+#include "input.h"
+#include "seat.h"
+
+/* Built without libinput and libxkbcommon: there is no seat. */
+
+bool input_create(struct daemon *daemon)
+{
+	return true;
+}
+
+void input_destroy(struct daemon *daemon) {}
+
+void seat_scene_changed(struct seat *seat) {}
+
+void seat_surface_gone(struct seat *seat, const struct surface *surface) {}
+
+struct surface *cursor_place(const struct seat *seat, int32_t *x, int32_t *y)
+{
+	return NULL;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <wayland-server-protocol.h>
+
+#include "../daemon.h"
+#include "../output.h"
+#include "../subsurface.h"
+#include "../xdg.h"
+#include "seat.h"
+
+/* Version 8: wheels of high resolution. */
+#define SEAT_VERSION 8
+
+uint32_t seat_serial(const struct seat *seat)
+{
+	return wl_display_next_serial(seat->daemon->display);
+}
+
+/* ---- where things are ---------------------------------------------------------------------- */
+
+/* The newest picture: what is on the screen, or will be at the next flip. */
+static const struct scene *scene_of(const struct seat *seat)
+{
+	const struct output *output = seat->daemon->output;
+	return output->pending ? output->pending : output->shown;
+}
+
+static const struct surface *root_of(const struct surface *surface)
+{
+	while (surface->subsurface && surface->subsurface->parent)
+		surface = surface->subsurface->parent;
+	return surface;
+}
+
+static bool takes_input(const struct seat *seat, const struct scene_layer *layer, int x, int y)
+{
+	if (!layer->surface || root_of(layer->surface) == seat->cursor || x < layer->x ||
+		y < layer->y || x - layer->x >= (int64_t)layer->width ||
+		y - layer->y >= (int64_t)layer->height)
+		return false;
+	const struct surface_state *now = &layer->surface->current;
+	return now->input_everywhere ||
+		pixman_region32_contains_point(
+			(pixman_region32_t *)&now->input, x - layer->x, y - layer->y, NULL);
+}
+
+struct seat_target seat_find(const struct seat *seat, double x, double y)
+{
+	const struct scene *scene = scene_of(seat);
+	for (uint32_t i = 0; scene && i < scene->n_layers; i++) {
+		const struct scene_layer *layer = &scene->layers[i];
+		if (takes_input(seat, layer, (int)x, (int)y))
+			return (struct seat_target){layer->surface, layer->x, layer->y};
+	}
+	return (struct seat_target){NULL, 0, 0};
+}
+
+void seat_follow(const struct seat *seat, struct seat_target *target)
+{
+	const struct scene *scene = scene_of(seat);
+	for (uint32_t i = 0; scene && target->surface && i < scene->n_layers; i++) {
+		if (scene->layers[i].surface != target->surface)
+			continue;
+		target->x = scene->layers[i].x;
+		target->y = scene->layers[i].y;
+		return;
+	}
+}
+
+/* ---- who has the keyboard ------------------------------------------------------------------ */
+
+static struct surface *keyboard_owner(const struct seat *seat)
+{
+	const struct xdg_toplevel *top;
+	if (!seat->devices.keyboards || wl_list_empty(&seat->daemon->toplevels))
+		return NULL;
+	top = wl_container_of(seat->daemon->toplevels.next, top, link);
+	return top->xdg->surface;
+}
+
+void seat_picked(struct seat *seat, struct surface *surface)
+{
+	struct xdg_toplevel *toplevel;
+	const struct surface *root = root_of(surface);
+	wl_list_for_each(toplevel, &seat->daemon->toplevels, link) {
+		if (toplevel->xdg->surface == root) {
+			xdg_toplevel_raise(toplevel);
+			return;
+		}
+	}
+}
+
+static void handle_idle(void *data)
+{
+	struct seat *seat = data;
+	seat->idle = NULL;
+	pointer_refocus(seat);
+	keyboard_focus(seat, keyboard_owner(seat));
+}
+
+/* Not at once: this comes out of the middle of commits and of the ends of clients. */
+void seat_scene_changed(struct seat *seat)
+{
+	if (!seat || seat->idle || (!seat->devices.pointers && !seat->devices.keyboards))
+		return;
+	struct wl_event_loop *loop = wl_display_get_event_loop(seat->daemon->display);
+	seat->idle = wl_event_loop_add_idle(loop, handle_idle, seat);
+}
+
+void seat_surface_gone(struct seat *seat, const struct surface *surface)
+{
+	if (!seat)
+		return;
+	pointer_forget(seat, surface);
+	touch_forget(seat, surface);
+	if (seat->keyboard == surface)
+		seat->keyboard = NULL;
+}
+
+/* ---- wl_seat ------------------------------------------------------------------------------- */
+
+static uint32_t capabilities(const struct seat *seat)
+{
+	const struct seat_devices *devices = &seat->devices;
+	return (devices->pointers ? WL_SEAT_CAPABILITY_POINTER : 0) |
+		(devices->keyboards ? WL_SEAT_CAPABILITY_KEYBOARD : 0) |
+		(devices->touches ? WL_SEAT_CAPABILITY_TOUCH : 0);
+}
+
+/* What has gone is left first, so that no client is left with a key or a finger that is held. */
+static void leave_gone(struct seat *seat)
+{
+	if (!seat->devices.keyboards) {
+		keyboard_focus(seat, NULL);
+		seat->n_keys = 0;
+	}
+	if (!seat->devices.pointers)
+		seat->buttons = seat->swallowed = 0;
+	if (!seat->devices.touches)
+		seat_touch_cancel(seat);
+	pointer_refocus(seat);
+}
+
+void seat_set_devices(struct seat *seat, const struct seat_devices *devices)
+{
+	uint32_t before = capabilities(seat);
+	seat->devices = *devices;
+	seat->ever |= capabilities(seat);
+	if (capabilities(seat) == before)
+		return;
+	leave_gone(seat);
+	struct wl_resource *resource;
+	wl_resource_for_each(resource, &seat->resources)
+		wl_seat_send_capabilities(resource, capabilities(seat));
+	seat_scene_changed(seat);
+}
+
+/* A device can go before its client knows; then there is an object that stays silent. */
+static bool ever_had(struct wl_resource *resource, uint32_t capability, const char *name)
+{
+	const struct seat *seat = wl_resource_get_user_data(resource);
+	if (seat->ever & capability)
+		return true;
+	wl_resource_post_error(
+		resource, WL_SEAT_ERROR_MISSING_CAPABILITY, "the seat never had a %s", name);
+	return false;
+}
+
+static void handle_get_pointer(struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	if (ever_had(resource, WL_SEAT_CAPABILITY_POINTER, "pointer"))
+		pointer_create(client, wl_resource_get_user_data(resource),
+			(uint32_t)wl_resource_get_version(resource), id);
+}
+
+static void handle_get_keyboard(struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	if (ever_had(resource, WL_SEAT_CAPABILITY_KEYBOARD, "keyboard"))
+		keyboard_create(client, wl_resource_get_user_data(resource),
+			(uint32_t)wl_resource_get_version(resource), id);
+}
+
+static void handle_get_touch(struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	if (ever_had(resource, WL_SEAT_CAPABILITY_TOUCH, "touch screen"))
+		touch_create(client, wl_resource_get_user_data(resource),
+			(uint32_t)wl_resource_get_version(resource), id);
+}
+
+static void handle_release(struct wl_client *client, struct wl_resource *resource)
+{
+	wl_resource_destroy(resource);
+}
+
+static const struct wl_seat_interface seat_impl = {
+	.get_pointer = handle_get_pointer,
+	.get_keyboard = handle_get_keyboard,
+	.get_touch = handle_get_touch,
+	.release = handle_release,
+};
+
+static void bind_seat(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct seat *seat = data;
+	struct wl_resource *resource =
+		wl_resource_create(client, &wl_seat_interface, (int)version, id);
+	if (!resource) {
+		wl_client_post_no_memory(client);
+		return;
+	}
+	wl_resource_set_implementation(resource, &seat_impl, seat, resource_unlink);
+	wl_list_insert(&seat->resources, wl_resource_get_link(resource));
+	wl_seat_send_capabilities(resource, capabilities(seat));
+	if (version >= WL_SEAT_NAME_SINCE_VERSION)
+		wl_seat_send_name(resource, "seat0");
+}
+
+static bool failed(struct seat *seat, int error)
+{
+	fprintf(stderr, "waybufd: no seat can be made: %s\n", strerror(-error));
+	seat_destroy(seat);
+	return false;
+}
+
+struct seat *seat_create(struct daemon *daemon)
+{
+	struct seat *seat = calloc(1, sizeof(*seat));
+	if (!seat)
+		return NULL;
+	seat->daemon = daemon;
+	wl_list_init(&seat->resources);
+	wl_list_init(&seat->pointers);
+	wl_list_init(&seat->keyboards);
+	wl_list_init(&seat->touches);
+	seat->x = daemon->output->width / 2.0;
+	seat->y = daemon->output->height / 2.0;
+	int ret = keymap_init(&seat->keymap);
+	if (ret < 0)
+		return failed(seat, ret), NULL;
+	seat->global = wl_global_create(
+		daemon->display, &wl_seat_interface, SEAT_VERSION, seat, bind_seat);
+	if (!seat->global)
+		return failed(seat, -ENOMEM), NULL;
+	return seat;
+}
+
+void seat_destroy(struct seat *seat)
+{
+	if (!seat)
+		return;
+	if (seat->idle)
+		wl_event_source_remove(seat->idle);
+	if (seat->global)
+		wl_global_destroy(seat->global);
+	keymap_finish(&seat->keymap);
+	free(seat);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_INPUT_SEAT_H
+#define DAEMON_INPUT_SEAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <wayland-server-core.h>
+
+#include "keymap.h"
+
+/*
+ * wl_seat: one, with what all devices do together. A source of input (source.h) calls the functions
+ * below; positions are pixels of the output, times milliseconds of CLOCK_MONOTONIC.
+ *
+ * The pointer is over the topmost surface whose input region it is in, as the scene on the screen
+ * has it. While a button is held that surface keeps it (the implicit grab), and so does each finger.
+ * The keyboard is with the topmost window; a click or a tap on another one raises that.
+ */
+
+struct daemon;
+struct seat;
+struct surface;
+
+enum { SEAT_MOST_KEYS = 64, SEAT_MOST_FINGERS = 16 };
+
+/* A surface that events go to, and where its 0,0 is. */
+struct seat_target {
+	struct surface *surface; /* NULL: nobody */
+	int32_t x, y;
+};
+
+struct seat_finger {
+	bool down;
+	int32_t id;
+	struct seat_target target;
+};
+
+/* Which devices there are. */
+struct seat_devices {
+	unsigned pointers, keyboards, touches;
+};
+
+struct seat {
+	struct daemon *daemon;
+	struct wl_global *global;
+	struct seat_devices devices;
+	uint32_t ever; /* enum wl_seat_capability: what was there at some time */
+	struct wl_list resources; // wl_seat, and so on, by wl_resource_get_link()
+	struct wl_list pointers, keyboards, touches;
+	struct wl_event_source *idle; /* the target of the pointer is looked for */
+
+	double x, y;
+	struct seat_target pointer;
+	uint32_t pointer_serial; /* of its enter */
+	unsigned buttons; /* held, as the target knows */
+	unsigned swallowed; /* held, of which nobody was told */
+
+	struct keymap keymap;
+	struct surface *keyboard; /* NULL: nobody */
+	uint32_t keys[SEAT_MOST_KEYS]; /* held */
+	size_t n_keys;
+
+	struct seat_finger fingers[SEAT_MOST_FINGERS];
+	struct wl_client *touched; /* is owed a frame; NULL: nobody */
+
+	struct surface *cursor; /* NULL: none is shown */
+	int32_t hotspot_x, hotspot_y;
+};
+
+/* NULL: said why on stderr. */
+struct seat *seat_create(struct daemon *daemon);
+/* After the clients are gone. NULL is a no-op. */
+void seat_destroy(struct seat *seat);
+
+/* A device has come or gone: tells all clients what there is now. */
+void seat_set_devices(struct seat *seat, const struct seat_devices *devices);
+
+/* ---- what a source calls ---- */
+
+void seat_move(struct seat *seat, uint32_t ms, double dx, double dy);
+/* @x and @y are 0 to 1. */
+void seat_move_to(struct seat *seat, uint32_t ms, double x, double y);
+void seat_button(struct seat *seat, uint32_t ms, uint32_t button, bool pressed);
+
+struct seat_axis {
+	uint32_t axis, source; /* enum wl_pointer_axis, wl_pointer_axis_source */
+	double value; /* pixels; 0 from what can stop: it has */
+	int32_t value120; /* of wheels; 0: none */
+};
+void seat_scroll(struct seat *seat, uint32_t ms, const struct seat_axis *axis);
+/* What came since the last one belongs together. */
+void seat_pointer_frame(struct seat *seat);
+
+/* @key as in linux/input-event-codes.h. */
+void seat_key(struct seat *seat, uint32_t ms, uint32_t key, bool pressed);
+
+void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, double y);
+void seat_touch_move(struct seat *seat, uint32_t ms, int32_t id, double x, double y);
+void seat_touch_up(struct seat *seat, uint32_t ms, int32_t id);
+void seat_touch_cancel(struct seat *seat);
+void seat_touch_frame(struct seat *seat);
+
+/* ---- what the rest of the daemon calls; NULL is a no-op ---- */
+
+/* Another picture is on the screen, or windows have changed places. */
+void seat_scene_changed(struct seat *seat);
+void seat_surface_gone(struct seat *seat, const struct surface *surface);
+
+/* ---- between the files of the seat ---- */
+
+uint32_t seat_serial(const struct seat *seat);
+/* What is below a point of the output. */
+struct seat_target seat_find(const struct seat *seat, double x, double y);
+/* Where the surface is now, if it can be seen; else *target stays. */
+void seat_follow(const struct seat *seat, struct seat_target *target);
+/* A click or a tap on @surface, by the user. */
+void seat_picked(struct seat *seat, struct surface *surface);
+
+/* pointer.c, keyboard.c, touch.c: a resource of a client, with @id */
+void pointer_create(struct wl_client *client, struct seat *seat, uint32_t version, uint32_t id);
+void keyboard_create(struct wl_client *client, struct seat *seat, uint32_t version, uint32_t id);
+void touch_create(struct wl_client *client, struct seat *seat, uint32_t version, uint32_t id);
+/* Finds out what the pointer is over, unless a button is held. */
+void pointer_refocus(struct seat *seat);
+void keyboard_focus(struct seat *seat, struct surface *surface);
+/* Has nobody to tell. */
+void pointer_forget(struct seat *seat, const struct surface *surface);
+void touch_forget(struct seat *seat, const struct surface *surface);
+
+#endif
