@@ -167,7 +167,8 @@ static void send_ready(
 {
 	const uint64_t second = 1000000000;
 	struct wl_resource *resource = frame->resource;
-	ext_image_copy_capture_frame_v1_send_transform(resource, WL_OUTPUT_TRANSFORM_NORMAL);
+	ext_image_copy_capture_frame_v1_send_transform(
+		resource, (uint32_t)frame->session->capture->output->transform);
 	ext_image_copy_capture_frame_v1_send_damage(
 		resource, 0, 0, (int32_t)buffer->width, (int32_t)buffer->height);
 	ext_image_copy_capture_frame_v1_send_presentation_time(resource,

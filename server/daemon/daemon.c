@@ -29,6 +29,7 @@
 #include "util/sigbus.h"
 #include "viewporter.h"
 #include "xdg.h"
+#include "xdg_output.h"
 
 void resource_unlink(struct wl_resource *resource)
 {
@@ -164,7 +165,8 @@ static bool offer_display(struct daemon *daemon)
 		!subsurface_compositor_create(daemon) || !shm_create(daemon) ||
 		!xdg_shell_create(daemon) || !presentation_create(daemon) ||
 		!viewporter_create(daemon) || !single_pixel_create(daemon) ||
-		!alpha_modifier_create(daemon) || !color_representation_create(daemon) || !capture_create(daemon->output))
+		!alpha_modifier_create(daemon) || !color_representation_create(daemon) ||
+		!xdg_output_create(daemon) || !capture_create(daemon->output))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return input_create(daemon);
 }

@@ -23,6 +23,8 @@ static const char help[] =
 	"  -n, --no-display     allocation service only, needs no display controller\n"
 	"  --headless[=WxH@HZ]  no display: for captures and tests (1280x720@60)\n"
 	"  -m, --mode WxH[@HZ]  display mode (default: the one the display prefers)\n"
+	"  -t, --transform HOW  the display is turned anticlockwise by 90, 180 or 270, or\n"
+	"                       flipped, or flipped-90 and so on (default: normal)\n"
 	"  -r, --ready-fd FD    write a newline to FD when clients can connect\n"
 	"  -l, --log LEVEL      silent, error (default), info or debug, to stderr\n"
 	"  -h, --help           this text\n"
@@ -40,6 +42,7 @@ static const struct option long_options[] = {
 	{"no-display", no_argument, NULL, 'n'},
 	{"headless", optional_argument, NULL, 'H'},
 	{"mode", required_argument, NULL, 'm'},
+	{"transform", required_argument, NULL, 't'},
 	{"ready-fd", required_argument, NULL, 'r'},
 	{"log", required_argument, NULL, 'l'},
 	{"help", no_argument, NULL, 'h'},
@@ -68,6 +71,20 @@ static bool parse_mode(const char *text, struct options *options)
 	options->mode_height = height;
 	options->mode_refresh_mhz = (uint32_t)lround(hz * 1000);
 	return true;
+}
+
+/* As wl_output.transform calls and counts them. */
+static bool parse_transform(const char *text, struct options *options)
+{
+	static const char *const names[] = {"normal", "90", "180", "270", "flipped", "flipped-90",
+		"flipped-180", "flipped-270"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			options->transform = (int32_t)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool parse_log(const char *text, struct options *options)
@@ -122,6 +139,11 @@ static const char *parse_option(int option, struct options *options)
 	case 'm':
 		return parse_mode(optarg, options) ? NULL
 						   : "--mode wants WxH or WxH@HZ, like 1280x720@60";
+	case 't':
+		return parse_transform(optarg, options)
+			? NULL
+			: "--transform wants normal, 90, 180, 270, flipped, flipped-90, "
+			  "flipped-180 or flipped-270";
 	case 'r':
 		return parse_fd(optarg, options) ? NULL
 						 : "--ready-fd wants the number of an open fd";
@@ -148,8 +170,9 @@ static const char *check(const struct options *options)
 	if (options->headless && options->mode_refresh_mhz &&
 		(options->mode_refresh_mhz < 1000 || options->mode_refresh_mhz > 1000000))
 		return "--headless has from 1 to 1000 Hz";
-	if (options->no_display && (options->device || options->output || options->mode_width))
-		return "--no-display leaves no use for --device, --output and --mode";
+	if (options->no_display && (options->device || options->output || options->mode_width ||
+					   options->transform))
+		return "--no-display leaves no use for --device, --output, --mode and --transform";
 	return NULL;
 }
 
@@ -164,7 +187,8 @@ bool options_parse(struct options *options, int argc, char *argv[], int *status)
 {
 	*options = (struct options){.ready_fd = -1, .log = WAYBUF_LOG_ERROR};
 	int option;
-	while ((option = getopt_long(argc, argv, "+:s:d:o:nm:r:l:hV", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:s:d:o:nm:t:r:l:hV", long_options, NULL)) !=
+		-1) {
 		if (option == 'h' || option == 'V') {
 			fputs(option == 'h' ? help : "waybufd " WAYBUFD_VERSION "\n", stdout);
 			*status = EXIT_SUCCESS;

@@ -25,6 +25,7 @@ struct options {
 	bool headless; /* in the mode below, or a default one */
 	/* 0: the display's preferred mode, or any refresh rate */
 	uint32_t mode_width, mode_height, mode_refresh_mhz;
+	int32_t transform; /* of the display: enum wl_output_transform */
 	int ready_fd; /* -1: nobody waits */
 	enum waybuf_log_level log;
 	char **command; /* NULL: none */

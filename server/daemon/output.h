@@ -72,7 +72,8 @@ struct output {
 	struct waybuf_kms_connector *connector;
 	struct waybuf_kms_crtc *crtc;
 	struct waybuf_kms_plane *plane; /* the primary one: below all others, always on */
-	uint32_t width, height, refresh_mhz;
+	uint32_t width, height, refresh_mhz; /* of the mode: pixels as the display has them */
+	int32_t transform; /* how the display is turned: enum wl_output_transform */
 
 	/* what is on the screen, what waits for its flip, and what is being composed; or NULL */
 	struct scene *shown, *pending;
@@ -135,6 +136,15 @@ void output_stack_changed(struct output *output);
 void output_schedule(struct output *output);
 /* A scene has changed what is to be seen, without a surface's doing. */
 void output_damage(struct output *output);
+
+/* As clients see it: upright. */
+static inline void output_logical_size(
+	const struct output *output, uint32_t *width, uint32_t *height)
+{
+	bool turned = geometry_turned(output->transform);
+	*width = turned ? output->height : output->width;
+	*height = turned ? output->width : output->height;
+}
 
 /* Nanoseconds from one refresh to the next. */
 uint32_t output_period_ns(const struct output *output);

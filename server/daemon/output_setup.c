@@ -198,6 +198,7 @@ struct output *output_create(struct daemon *daemon)
 	if (!output)
 		return NULL;
 	output->daemon = daemon;
+	output->transform = daemon->options->transform;
 	output->flip_context = waybuf_fence_context_alloc();
 	wl_list_init(&output->resources);
 	wl_list_init(&output->withdrawn);

@@ -38,16 +38,21 @@ static bool add_more(const struct scene *scene)
 }
 
 /* Smaller than its own scale, or beside the output: there is nothing to see. */
-static bool is_seen(const struct scene *scene, const struct surface *surface, int64_t x, int64_t y)
+static bool is_seen(const struct scene *scene, const struct geometry_box *place)
 {
-	return surface->width && surface->height && x < scene->width && y < scene->height &&
-		x + surface->width > 0 && y + surface->height > 0;
+	return place->width && place->height && place->x < scene->width &&
+		place->y < scene->height && place->x + place->width > 0 &&
+		place->y + place->height > 0;
 }
 
 static void add(
 	struct output *output, struct scene *scene, struct surface *surface, int64_t x, int64_t y)
 {
-	if (!is_seen(scene, surface, x, y))
+	struct geometry_box place = {x, y, surface->width, surface->height};
+	uint32_t width, height;
+	output_logical_size(output, &width, &height);
+	place = geometry_turn(output->transform, place, width, height);
+	if (!is_seen(scene, &place))
 		return;
 	struct frame *frame = frame_read(surface->current.frame);
 	if (!frame)
@@ -58,12 +63,13 @@ static void add(
 		.serial = frame->serial,
 		.who = frame->who,
 		.surface = surface,
-		.x = (int32_t)x,
-		.y = (int32_t)y,
-		.width = surface->width,
-		.height = surface->height,
+		.x = (int32_t)place.x,
+		.y = (int32_t)place.y,
+		.width = (uint32_t)place.width,
+		.height = (uint32_t)place.height,
 		.source = surface->source,
-		.transform = surface->current.transform,
+		.transform = geometry_concat(
+			geometry_inverse(output->transform), surface->current.transform),
 		.color = surface->current.color,
 		.alpha = (uint16_t)(surface->current.alpha >> 16),
 		.opaque = surface_is_opaque(surface),
@@ -97,8 +103,10 @@ static bool add_tree(
 /* In the middle, also when it is too large. */
 static bool add_toplevel(struct output *output, struct scene *scene, struct surface *surface)
 {
-	int64_t x = ((int64_t)scene->width - surface->width) / 2;
-	int64_t y = ((int64_t)scene->height - surface->height) / 2;
+	uint32_t width, height;
+	output_logical_size(output, &width, &height);
+	int64_t x = ((int64_t)width - surface->width) / 2;
+	int64_t y = ((int64_t)height - surface->height) / 2;
 	return add_tree(output, scene, surface, x, y);
 }
 

@@ -26,7 +26,7 @@ static void send_all(const struct output *output, struct wl_resource *resource)
 	const struct waybuf_kms_connector *connector = output->connector;
 	wl_output_send_geometry(resource, 0, 0, connector ? (int32_t)connector->width_mm : 0,
 		connector ? (int32_t)connector->height_mm : 0, WL_OUTPUT_SUBPIXEL_UNKNOWN,
-		output->make, output->name, WL_OUTPUT_TRANSFORM_NORMAL);
+		output->make, output->name, output->transform);
 	wl_output_send_mode(resource, WL_OUTPUT_MODE_CURRENT | WL_OUTPUT_MODE_PREFERRED,
 		(int32_t)output->width, (int32_t)output->height, (int32_t)output->refresh_mhz);
 	if (version >= WL_OUTPUT_SCALE_SINCE_VERSION)
@@ -77,6 +77,9 @@ void output_send_enter(struct output *output, struct surface *surface, bool ente
 {
 	struct wl_client *client = wl_resource_get_client(surface->resource);
 	struct wl_resource *resource;
+	if (enter && wl_resource_get_version(surface->resource) >= 6)
+		wl_surface_send_preferred_buffer_transform(
+			surface->resource, (uint32_t)output->transform);
 	wl_resource_for_each(resource, &output->resources) {
 		if (wl_resource_get_client(resource) != client)
 			continue;

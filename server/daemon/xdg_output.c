@@ -61,8 +61,8 @@ static const struct zxdg_output_manager_v1_interface manager_impl = {
 
 static void bind_manager(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
-	struct wl_resource *resource = wl_resource_create(
-		client, &zxdg_output_manager_v1_interface, (int)version, id);
+	struct wl_resource *resource =
+		wl_resource_create(client, &zxdg_output_manager_v1_interface, (int)version, id);
 	if (!resource) {
 		wl_client_post_no_memory(client);
 		return;

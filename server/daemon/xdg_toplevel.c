@@ -41,13 +41,14 @@ static void configure(struct xdg_surface *xdg)
 {
 	const struct output *output = xdg->wm_base->daemon->output;
 	struct wl_array states;
+	uint32_t width, height;
 	wl_array_init(&states);
+	output_logical_size(output, &width, &height);
 	add_state(&states, XDG_TOPLEVEL_STATE_FULLSCREEN);
 	/* one that is not mapped yet is going to be on top */
 	if (!xdg->mapped || is_top(xdg->toplevel))
 		add_state(&states, XDG_TOPLEVEL_STATE_ACTIVATED);
-	xdg_toplevel_send_configure(
-		xdg->role_resource, (int32_t)output->width, (int32_t)output->height, &states);
+	xdg_toplevel_send_configure(xdg->role_resource, (int32_t)width, (int32_t)height, &states);
 	wl_array_release(&states);
 }
 
