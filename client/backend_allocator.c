@@ -259,11 +259,13 @@ static bool settle_storage(struct waybuf_client_buffer *buffer, uint32_t generat
 		client_storage_destroy(incoming);
 		return false;
 	}
+	/* Memory that the caller reads stays where it is until the caller is done. */
+	struct client_storage **place = buffer->shared ? &buffer->next : &buffer->storage;
 	if (incoming) {
-		client_storage_destroy(buffer->storage);
-		buffer->storage = incoming;
+		client_storage_destroy(*place);
+		*place = incoming;
 	}
-	return buffer->storage && buffer->storage->layout.generation == generation;
+	return *place && (*place)->layout.generation == generation;
 }
 
 /* ---- answers to maps ----------------------------------------------------------------------- */
@@ -436,6 +438,14 @@ static void unmap(struct waybuf_client_buffer *buffer, int fence)
 		waybuf_buffer_v1_unmap_fence(buffer->proxy, fence);
 }
 
+/* Not by way of IDLE, where memory that is retired would go. */
+static void share(struct waybuf_client_buffer *buffer)
+{
+	unmap(buffer, -1);
+	waybuf_buffer_v1_map(buffer->proxy, WAYBUF_BUFFER_V1_DIRECTION_READ);
+	buffer->unanswered++;
+}
+
 static int explain(struct waybuf_client_pool *pool, int64_t deadline_ms, char **out)
 {
 	struct waybuf_client *client = pool->client;
@@ -454,6 +464,7 @@ const struct client_backend client_backend_allocator = {
 	.unbind = unbind,
 	.map = map,
 	.unmap = unmap,
+	.share = share,
 	.make_wl_buffer = client_import_dmabuf,
 	.explain = explain,
 };

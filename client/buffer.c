@@ -29,6 +29,17 @@ void client_buffer_map(struct waybuf_client_buffer *buffer)
 	buffer->pool->backend->map(buffer);
 }
 
+/* What came meanwhile takes the place of what was read. */
+static void end_sharing(struct waybuf_client_buffer *buffer)
+{
+	buffer->shared = buffer->on_screen = false;
+	if (!buffer->next)
+		return;
+	client_storage_destroy(buffer->storage);
+	buffer->storage = buffer->next;
+	buffer->next = NULL;
+}
+
 void client_buffer_unmap(struct waybuf_client_buffer *buffer)
 {
 	client_buffer_unmap_fence(buffer, -1);
@@ -39,11 +50,23 @@ void client_buffer_unmap_fence(struct waybuf_client_buffer *buffer, int fence)
 	buffer->pool->backend->unmap(buffer, fence);
 	buffer->state = CLIENT_BUFFER_IDLE;
 	fd_close(&buffer->fence);
+	end_sharing(buffer);
 	client_buffer_drop_retired(buffer);
+}
+
+void client_buffer_unshare(struct waybuf_client_buffer *buffer)
+{
+	client_buffer_unmap(buffer);
+	client_buffer_map(buffer);
 }
 
 void client_buffer_displayed(struct waybuf_client_buffer *buffer)
 {
+	buffer->on_screen = false;
+	if (buffer->state == CLIENT_BUFFER_SHOWN && buffer->shared) {
+		client_buffer_unshare(buffer);
+		return;
+	}
 	if (buffer->state != CLIENT_BUFFER_SHOWN)
 		return;
 	buffer->state = CLIENT_BUFFER_READY;
@@ -96,6 +119,7 @@ void client_buffer_detach(struct waybuf_client_buffer *buffer)
 	destroy_proxies(buffer);
 	fd_close(&buffer->fence);
 	buffer->state = CLIENT_BUFFER_IDLE;
+	end_sharing(buffer);
 	buffer->unanswered = 0;
 	buffer->asked = buffer->revoked = false;
 	buffer->refusal = buffer->wl_buffer_refusal = (struct client_refusal){0};
@@ -150,6 +174,32 @@ int waybuf_client_buffer_release(struct waybuf_client_buffer *buffer)
 		return client_fail(client, -EINVAL, "release: the buffer is not acquired");
 	if (buffer->cpu_direction)
 		return client_fail(client, -EINVAL, "release: end_cpu comes first");
-	client_buffer_unmap(buffer);
+	if (!buffer->shared)
+		client_buffer_unmap(buffer);
+	else if (buffer->on_screen)
+		buffer->state = CLIENT_BUFFER_SHOWN;
+	else
+		client_buffer_unshare(buffer);
+	return 0;
+}
+
+int waybuf_client_buffer_share(struct waybuf_client_buffer *buffer)
+{
+	struct waybuf_client *client = buffer->pool->client;
+	if (buffer->state != CLIENT_BUFFER_ACQUIRED)
+		return client_fail(client, -EINVAL, "share: the buffer is not acquired");
+	if (buffer->shared)
+		return client_fail(client, -EINVAL, "share: the buffer is shared already");
+	if (buffer->pool->swapchain)
+		return client_fail(client, -EINVAL, "share: the buffer belongs to a swapchain");
+	int ret = client_check(client);
+	if (ret == 0 && buffer->cpu_direction)
+		ret = client_cpu_downgrade(buffer);
+	if (ret < 0)
+		return ret;
+	if (buffer->pool->backend->share)
+		buffer->pool->backend->share(buffer);
+	fd_close(&buffer->fence);
+	buffer->shared = true;
 	return 0;
 }

@@ -137,6 +137,8 @@ struct client_backend {
 	void (*map)(struct waybuf_client_buffer *buffer);
 	/* the write is over when @fence (borrowed; -1: now) signals */
 	void (*unmap)(struct waybuf_client_buffer *buffer, int fence);
+	/* the write is over, and a read begins; NULL: nobody else could write meanwhile */
+	void (*share)(struct waybuf_client_buffer *buffer);
 	/* local ones: makes dma-bufs of the memfds of a new storage; NULL: they stay memfds */
 	int (*wrap)(struct waybuf_client *client, struct client_storage *storage);
 	/* where the server is not integrated: fills storage->wl_buffer. As present */
@@ -203,6 +205,7 @@ struct client_storage {
  *	ACQUIRED -- release --> IDLE
  *	QUEUED -- map_failed --> FAILED -- acquire reports it --> IDLE
  *	READY -- revoke --> IDLE
+ *	ACQUIRED and shared -- release --> QUEUED, or SHOWN while another server's compositor reads
  *
  * A map is open in all states but IDLE. In SHOWN the write map is what keeps everybody else from
  * the memory while a compositor reads it that the service knows nothing of.
@@ -234,6 +237,8 @@ struct waybuf_client_buffer {
 	struct client_storage *storage;
 	/* the one that layout and memory events are building, NULL between batches */
 	struct client_storage *incoming;
+	/* the newer one that came while the caller reads a shared buffer; NULL: none did */
+	struct client_storage *next;
 	/* generations up to this one are of no more use */
 	uint32_t retired;
 	/* of the grant */
@@ -241,6 +246,10 @@ struct waybuf_client_buffer {
 	uint64_t serial;
 	uint32_t flags;
 	bool revoked;
+	/* the open map is for reading, after a write that is over */
+	bool shared;
+	/* shared, and a compositor that is not the server reads it, too */
+	bool on_screen;
 	/* QUEUED because somebody waits for it, not ahead of time */
 	bool asked;
 	/* direction of the open CPU scope, 0 if none */
@@ -369,8 +378,15 @@ void client_buffer_map(struct waybuf_client_buffer *buffer);
 void client_buffer_unmap(struct waybuf_client_buffer *buffer);
 /* The same with the write over when @fence (borrowed; -1: now) signals; ACQUIRED only. */
 void client_buffer_unmap_fence(struct waybuf_client_buffer *buffer, int fence);
-/* The compositor is done with a SHOWN buffer. */
+/* The reads of a shared buffer are over: asks for the next write. */
+void client_buffer_unshare(struct waybuf_client_buffer *buffer);
+/* The compositor is done with a SHOWN or shared buffer. */
 void client_buffer_displayed(struct waybuf_client_buffer *buffer);
+
+/* cpu.c */
+
+/* An open scope goes on as one that only reads, at the same addresses. The errno of the bracket. */
+int client_cpu_downgrade(struct waybuf_client_buffer *buffer);
 
 /* present.c */
 

@@ -110,6 +110,8 @@ int waybuf_client_buffer_begin_cpu(struct waybuf_client_buffer *buffer,
 		return client_fail(client, -EINVAL, "begin_cpu: the buffer is not acquired");
 	if (buffer->cpu_direction)
 		return client_fail(client, -EINVAL, "begin_cpu: open already");
+	if (buffer->shared && direction != WAYBUF_READ)
+		return client_fail(client, -EINVAL, "begin_cpu: a shared buffer is only read");
 	if (direction < WAYBUF_READ || direction > WAYBUF_READ_WRITE)
 		return client_fail(client, -EINVAL, "begin_cpu: no direction");
 	if (buffer->storage->layout.modifier != DRM_FORMAT_MOD_LINEAR)
@@ -127,6 +129,22 @@ int waybuf_client_buffer_begin_cpu(struct waybuf_client_buffer *buffer,
 	}
 	fill_image(&buffer->storage->layout, addresses, image);
 	return 0;
+}
+
+/* The reading scope begins before the writing one ends: pages stay mapped for those who read them. */
+int client_cpu_downgrade(struct waybuf_client_buffer *buffer)
+{
+	struct waybuf_client *client = buffer->pool->client;
+	const uint32_t former = buffer->cpu_direction;
+	void *addresses[WAYBUF_MAX_PLANES] = {NULL};
+	buffer->cpu_direction = WAYBUF_READ;
+	int ret = begin_brackets(buffer, addresses);
+	buffer->cpu_direction = former;
+	if (ret < 0)
+		return client_fail(client, ret, "share: %s", strerror(-ret));
+	ret = end_brackets(buffer, buffer->storage->layout.n_memory);
+	buffer->cpu_direction = WAYBUF_READ;
+	return ret < 0 ? client_fail(client, ret, "share: %s", strerror(-ret)) : 0;
 }
 
 int waybuf_client_buffer_end_cpu(struct waybuf_client_buffer *buffer)

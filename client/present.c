@@ -155,7 +155,7 @@ int client_present_check(struct waybuf_client_buffer *buffer, struct wl_surface 
 	struct waybuf_client *client = buffer->pool->client;
 	if (buffer->state != CLIENT_BUFFER_ACQUIRED)
 		return client_fail(client, -EINVAL, "present: the buffer is not acquired");
-	if (buffer->cpu_direction)
+	if (buffer->cpu_direction && !buffer->shared)
 		return client_fail(client, -EINVAL, "present: end_cpu comes first");
 	if (!surface)
 		return client_fail(client, -EINVAL, "present: no surface");
@@ -190,7 +190,11 @@ int waybuf_client_buffer_present(struct waybuf_client_buffer *buffer, struct wl_
 	ret = client_present_bind(buffer, &wl_buffer);
 	if (ret < 0)
 		return ret;
-	if (is_integrated(buffer)) {
+	if (buffer->shared) {
+		/* A reader beside ourselves: the write is over. */
+		client_present_commit(buffer, surface, wl_buffer);
+		buffer->on_screen = !is_integrated(buffer);
+	} else if (is_integrated(buffer)) {
 		/*
 		 * Over before the commit, whose claim would else find our own writer; and the next
 		 * map behind it, in the place in the queue that the claim leaves.

@@ -316,6 +316,18 @@ WAYBUF_EXPORT int waybuf_client_buffer_end_cpu(struct waybuf_client_buffer *buff
 WAYBUF_EXPORT int waybuf_client_buffer_present(
 	struct waybuf_client_buffer *buffer, struct wl_surface *surface);
 
+/**
+ * Ends the write and goes on as a reader: what a decoder does with a frame that it still refers to
+ * while the screen shows it. An open CPU scope becomes one of WAYBUF_READ, at the same addresses;
+ * another may be opened later, with WAYBUF_READ only. From here on present shows the buffer, as often
+ * as it is called and with the scope open, and leaves it with the caller; release gives it back, and
+ * asks for it again at once. Nobody writes to it before that, and the memory stays where it is.
+ *
+ * The caller's constraints must allow it to read. 0; -EINVAL: not acquired, shared already, or of a
+ * swapchain; the errno of the ioctl that closes the scope, -EPIPE, -EPROTO: nothing is shared.
+ */
+WAYBUF_EXPORT int waybuf_client_buffer_share(struct waybuf_client_buffer *buffer);
+
 /** Gives the buffer back without showing it. -EINVAL: not acquired, or open to the CPU. */
 WAYBUF_EXPORT int waybuf_client_buffer_release(struct waybuf_client_buffer *buffer);
 

@@ -397,6 +397,85 @@ TEST(calls_out_of_order)
 	fixture_finish(&fixture);
 }
 
+/* ---- sharing ------------------------------------------------------------------------------- */
+
+static void migrate(struct fake_server *server, void *data)
+{
+	server->layout.generation++;
+}
+
+static void retire(struct fake_server *server, void *data)
+{
+	waybuf_buffer_v1_send_retired(server->buffers[0].resource, 1);
+}
+
+/* What a decoder refers to is shown, as often as one likes, and asked for again when both are done. */
+TEST(shared_buffer)
+{
+	start();
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 2);
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	struct waybuf_client_image image, again;
+	ck_client_ok(&fixture, waybuf_client_buffer_begin_cpu(buffer, WAYBUF_READ_WRITE, &image));
+	memset(image.planes[0].data, 0x77, 256);
+	fixture_heard(&fixture);
+	ck_client_ok(&fixture, waybuf_client_buffer_share(buffer));
+	ck_assert_str_eq(fixture_heard(&fixture), "unmap0 map0 ");
+	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+	ck_assert_str_eq(fixture_heard(&fixture), "damage surface-commit damage surface-commit ");
+	ck_assert_int_eq(*(uint8_t *)image.planes[0].data, 0x77);
+	ck_assert_int_eq(waybuf_client_buffer_release(buffer), -EINVAL);
+	ck_client_ok(&fixture, waybuf_client_buffer_end_cpu(buffer));
+	/* Later scopes read, too. */
+	ck_assert_int_eq(waybuf_client_buffer_begin_cpu(buffer, WAYBUF_WRITE, &again), -EINVAL);
+	ck_client_says(&fixture, "only read");
+	ck_client_ok(&fixture, waybuf_client_buffer_begin_cpu(buffer, WAYBUF_READ, &again));
+	ck_assert_ptr_eq(again.planes[0].data, image.planes[0].data);
+	ck_client_ok(&fixture, waybuf_client_buffer_end_cpu(buffer));
+	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
+	ck_assert_str_eq(fixture_heard(&fixture), "unmap0 map0 ");
+	fixture_finish(&fixture);
+}
+
+TEST(share_mistakes)
+{
+	start();
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 1);
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	ck_client_ok(&fixture, waybuf_client_buffer_share(buffer));
+	ck_assert_int_eq(waybuf_client_buffer_share(buffer), -EINVAL);
+	ck_client_says(&fixture, "shared already");
+	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
+	ck_assert_int_eq(waybuf_client_buffer_share(buffer), -EINVAL);
+	ck_client_says(&fixture, "not acquired");
+	fixture_finish(&fixture);
+}
+
+/* Memory that is being read stays, whatever becomes of the buffer meanwhile. */
+TEST(shared_while_it_moves)
+{
+	start();
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 1);
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	struct waybuf_client_image image;
+	ck_client_ok(&fixture, waybuf_client_buffer_begin_cpu(buffer, WAYBUF_WRITE, &image));
+	memset(image.planes[0].data, 0x77, 256);
+	fake_call(&fixture.server, migrate, NULL);
+	ck_client_ok(&fixture, waybuf_client_buffer_share(buffer));
+	fixture_heard(&fixture);
+	fake_call(&fixture.server, retire, NULL);
+	fixture_heard(&fixture);
+	ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 0), 0);
+	ck_assert_int_eq(*(uint8_t *)image.planes[0].data, 0x77);
+	ck_assert_uint_eq(waybuf_client_buffer_get_layout(buffer)->generation, 1);
+	ck_client_ok(&fixture, waybuf_client_buffer_end_cpu(buffer));
+	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
+	ck_assert_ptr_eq(fixture_acquire(pool), buffer);
+	ck_assert_uint_eq(waybuf_client_buffer_get_layout(buffer)->generation, 2);
+	fixture_finish(&fixture);
+}
+
 /* ---- present ------------------------------------------------------------------------------- */
 
 TEST(present_and_ask_again)
