@@ -17,6 +17,11 @@ struct decoder {
 	/* of the first frame, and of the last one */
 	int64_t first_us, last_us;
 	bool started, draining;
+	/* what there is to do before each packet */
+	bool (*prepare)(void *data);
+	void *prepare_data;
+	/* before this, frames are decoded and not shown */
+	int64_t seek_us;
 	char description[128];
 };
 
@@ -37,7 +42,7 @@ static bool open_file(struct decoder *decoder, const char *path)
 	return ret >= 0 || fail(path, ret);
 }
 
-static bool open_codec(struct decoder *decoder, const char *path)
+static bool find_codec(struct decoder *decoder, const char *path)
 {
 	const AVCodec *codec = NULL;
 	int index = av_find_best_stream(decoder->format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
@@ -48,12 +53,36 @@ static bool open_codec(struct decoder *decoder, const char *path)
 	if (!decoder->codec)
 		return fail(path, AVERROR(ENOMEM));
 	int ret = avcodec_parameters_to_context(decoder->codec, decoder->stream->codecpar);
-	if (ret < 0)
-		return fail(path, ret);
-	/* 0: as many as there are cores. */
-	decoder->codec->thread_count = 0;
-	ret = avcodec_open2(decoder->codec, codec, NULL);
 	return ret >= 0 || fail(path, ret);
+}
+
+AVCodecContext *decoder_codec(struct decoder *decoder)
+{
+	return decoder->codec;
+}
+
+bool decoder_start(
+	struct decoder *decoder, uint32_t threads, bool (*prepare)(void *data), void *data)
+{
+	decoder->prepare = prepare;
+	decoder->prepare_data = data;
+	decoder->codec->thread_count = (int)threads;
+	int ret = avcodec_open2(decoder->codec, decoder->codec->codec, NULL);
+	return ret >= 0 || fail("the codec", ret);
+}
+
+bool decoder_seek(struct decoder *decoder, int64_t us)
+{
+	int64_t start = decoder->format->start_time;
+	if (start != AV_NOPTS_VALUE)
+		us += start;
+	int ret = av_seek_frame(decoder->format, -1, us, AVSEEK_FLAG_BACKWARD);
+	if (ret < 0)
+		return fail("seek", ret);
+	avcodec_flush_buffers(decoder->codec);
+	decoder->draining = decoder->started = false;
+	decoder->seek_us = us;
+	return true;
 }
 
 static void describe(struct decoder *decoder)
@@ -75,7 +104,7 @@ struct decoder *decoder_create(const char *path)
 	if (!decoder)
 		return NULL;
 	decoder->packet = av_packet_alloc();
-	if (decoder->packet && open_file(decoder, path) && open_codec(decoder, path)) {
+	if (decoder->packet && open_file(decoder, path) && find_codec(decoder, path)) {
 		describe(decoder);
 		return decoder;
 	}
@@ -83,11 +112,16 @@ struct decoder *decoder_create(const char *path)
 	return NULL;
 }
 
+void decoder_stop(struct decoder *decoder)
+{
+	avcodec_free_context(&decoder->codec);
+}
+
 void decoder_destroy(struct decoder *decoder)
 {
 	if (!decoder)
 		return;
-	avcodec_free_context(&decoder->codec);
+	decoder_stop(decoder);
 	avformat_close_input(&decoder->format);
 	av_packet_free(&decoder->packet);
 	free(decoder);
@@ -122,6 +156,14 @@ static int feed(struct decoder *decoder)
 	}
 }
 
+/* A seek goes to a frame from which one can decode, which is one before. */
+static bool is_before_seek(const struct decoder *decoder, const AVFrame *frame)
+{
+	return frame->best_effort_timestamp != AV_NOPTS_VALUE && decoder->seek_us > 0 &&
+		av_rescale_q(frame->best_effort_timestamp, decoder->stream->time_base,
+			(AVRational){1, 1000000}) < decoder->seek_us;
+}
+
 /* When the frame is due; a file without times has its frames at a steady rate. */
 static int64_t due(struct decoder *decoder, const AVFrame *frame)
 {
@@ -140,12 +182,16 @@ enum decoder_status decoder_next(struct decoder *decoder, AVFrame *frame, int64_
 {
 	for (;;) {
 		int ret = avcodec_receive_frame(decoder->codec, frame);
+		if (ret == 0 && is_before_seek(decoder, frame))
+			continue;
 		if (ret == 0) {
 			*due_us = due(decoder, frame);
 			return DECODER_FRAME;
 		}
 		if (ret == AVERROR_EOF)
 			return DECODER_END;
+		if (!decoder->prepare(decoder->prepare_data))
+			return DECODER_FAILED;
 		if (ret == AVERROR(EAGAIN) && !decoder->draining)
 			ret = feed(decoder);
 		if (ret < 0) {

@@ -3,24 +3,30 @@
 /*
  * Plays the video of any file that FFmpeg opens, fullscreen:
  *
- *	player [--frames N] [--seconds S] [--buffers N] FILE
+ *	player [--frames N] [--seconds S] [--buffers N] [--threads N] [--seek SECONDS] [--scale]
+ *		[--progress] [--untimed] [--decode-only] FILE
  *
- * Each frame is decoded into FFmpeg's own memory, and converted and scaled straight into a mapped
- * buffer of the pool, which the display scans out: nobody copies it after that. A frame is shown
- * when it is due and the compositor asks for one; frames are dropped only when they are late.
+ * The codec decodes into buffers of the display, which shows them where they are: nobody copies
+ * anything. What it refers to later is read by both. Frames that no display takes as they are get
+ * converted into a buffer of another pool, which costs a pass over the pixels, and the reason is
+ * told. A frame is shown when it is due and the compositor asks for one; frames are dropped only when
+ * they are late. SIGUSR1 pauses, and goes on. docs/player.md has more.
  *
  * At the end a table of "name value" lines goes to stdout.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
-#include <libswscale/swscale.h>
 #include <waybuf/client.h>
+#include <waybuf/ffmpeg.h>
 
+#include "convert.h"
 #include "decoder.h"
 #include "number.h"
 #include "window.h"
@@ -30,24 +36,27 @@
 
 struct player {
 	const char *path;
-	uint32_t max_frames, seconds, n_buffers;
+	uint32_t max_frames, seconds, n_buffers, threads, seek;
+	bool scale, progress, untimed, decode_only;
 
 	struct waybuf_client *client;
+	struct waybuf_ffmpeg *ffmpeg;
+	/* for what has to be converted; NULL: nothing so far */
 	struct waybuf_client_pool *pool;
+	struct converter converter;
 	struct window window;
 	struct decoder *decoder;
 	AVFrame *frame;
-	struct SwsContext *scaler;
 
-	/* where the picture is within the buffer: as large as fits, in the middle */
-	int x, y, width, height;
-	/* the generation of each buffer whose bars are black */
-	uint32_t cleared[64];
+	/* the last reason for a conversion */
+	char told[128];
 	char exporter[64];
 	uint64_t buffer_bytes;
 
-	int64_t start_ms;
-	uint32_t shown, dropped;
+	int64_t start_ms, end_ms, progress_ms;
+	/* direct: shown where the decoder wrote them. Bytes that we wrote again */
+	uint32_t shown, dropped, direct;
+	uint64_t copied;
 };
 
 static bool report_client_error(struct player *player)
@@ -56,81 +65,7 @@ static bool report_client_error(struct player *player)
 	return false;
 }
 
-/* ---- from a decoded frame to pixels -------------------------------------------------------- */
-
-/* The largest rectangle of the frame's shape; even, because chroma comes in pairs. */
-static void place(struct player *player, uint32_t width, uint32_t height)
-{
-	AVRational pixel = player->frame->sample_aspect_ratio;
-	if (pixel.num <= 0 || pixel.den <= 0)
-		pixel = (AVRational){1, 1};
-	int64_t wide = (int64_t)player->frame->width * pixel.num;
-	int64_t high = (int64_t)player->frame->height * pixel.den;
-	player->width = (int)width & ~1;
-	player->height = (int)(player->width * high / wide) & ~1;
-	if (player->height > (int)height) {
-		player->height = (int)height & ~1;
-		player->width = (int)(player->height * wide / high) & ~1;
-	}
-	player->width = player->width < 2 ? 2 : player->width;
-	player->height = player->height < 2 ? 2 : player->height;
-	player->x = ((int)width - player->width) / 2;
-	player->y = ((int)height - player->height) / 2;
-}
-
-/* Files say how their colours are coded; where one does not, its size tells (BT.709 from HD on). */
-static void set_colours(struct player *player)
-{
-	const AVFrame *frame = player->frame;
-	int space = (int)frame->colorspace;
-	if (space == AVCOL_SPC_UNSPECIFIED)
-		space = frame->height >= 720 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
-	bool full = frame->color_range == AVCOL_RANGE_JPEG;
-	sws_setColorspaceDetails(player->scaler, sws_getCoefficients(space), full,
-		sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
-}
-
-/* Converts the frame into the picture's place in @image. */
-static bool convert(struct player *player, const struct waybuf_client_image *image)
-{
-	const AVFrame *frame = player->frame;
-	place(player, image->width, image->height);
-	/* XRGB8888 is B, G, R, X in memory. */
-	player->scaler = sws_getCachedContext(player->scaler, frame->width, frame->height,
-		(enum AVPixelFormat)frame->format, player->width, player->height, AV_PIX_FMT_BGR0,
-		SWS_BILINEAR, NULL, NULL, NULL);
-	if (!player->scaler) {
-		fprintf(stderr, "player: this pixel format cannot be converted\n");
-		return false;
-	}
-	set_colours(player);
-	const struct waybuf_client_plane *plane = &image->planes[0];
-	uint8_t *const target[4] = {
-		(uint8_t *)plane->data + (size_t)player->y * plane->stride + (size_t)player->x * 4};
-	const int stride[4] = {(int)plane->stride};
-	int rows = sws_scale(player->scaler, (const uint8_t *const *)frame->data, frame->linesize,
-		0, frame->height, target, stride);
-	if (rows == player->height)
-		return true;
-	fprintf(stderr, "player: the frame could not be converted\n");
-	return false;
-}
-
-/* Makes the bars black, once: new memory is, and nobody else writes to ours. */
-static void clear_bars(struct player *player, const struct waybuf_client_buffer *buffer,
-	const struct waybuf_client_image *image)
-{
-	const struct waybuf_layout *layout = waybuf_client_buffer_get_layout(buffer);
-	uint32_t flags = waybuf_client_buffer_get_flags(buffer);
-	uint32_t *cleared = &player->cleared[waybuf_client_buffer_get_index(buffer)];
-	bool known = *cleared == layout->generation && !(flags & WAYBUF_GRANT_UNDEFINED);
-	*cleared = layout->generation;
-	if (known || flags & WAYBUF_GRANT_FRESH)
-		return;
-	for (uint32_t y = 0; y < image->height; y++)
-		memset((char *)image->planes[0].data + (size_t)y * image->planes[0].stride, 0,
-			(size_t)image->width * 4);
-}
+/* ---- from a decoded frame to the screen ---------------------------------------------------- */
 
 /* For the table. */
 static void note_storage(struct player *player, const struct waybuf_layout *layout)
@@ -139,19 +74,6 @@ static void note_storage(struct player *player, const struct waybuf_layout *layo
 	player->buffer_bytes = 0;
 	for (uint32_t i = 0; i < layout->n_memory; i++)
 		player->buffer_bytes += layout->memory[i].size;
-}
-
-static bool fill(struct player *player, struct waybuf_client_buffer *buffer)
-{
-	struct waybuf_client_image image;
-	if (waybuf_client_buffer_begin_cpu(buffer, WAYBUF_WRITE, &image) < 0)
-		return report_client_error(player);
-	note_storage(player, waybuf_client_buffer_get_layout(buffer));
-	clear_bars(player, buffer, &image);
-	bool ok = convert(player, &image);
-	if (waybuf_client_buffer_end_cpu(buffer) < 0)
-		return report_client_error(player);
-	return ok;
 }
 
 /* ---- time ---------------------------------------------------------------------------------- */
@@ -170,7 +92,7 @@ static bool wait_turn(struct player *player, int64_t due_ms)
 	int64_t end = window_now_ms() + FRAME_PATIENCE_MS;
 	while (may_go_on(player)) {
 		int64_t now = window_now_ms();
-		bool ready = window_is_ready(&player->window);
+		bool ready = player->untimed || window_is_ready(&player->window);
 		if (ready && now >= due_ms)
 			return true;
 		if (!ready && now >= end) {
@@ -184,14 +106,81 @@ static bool wait_turn(struct player *player, int64_t due_ms)
 	return true;
 }
 
-static bool show(struct player *player, int64_t due_ms)
+/* Why the frame cannot be shown as it is in its buffer; NULL: it can. */
+static const char *why_not_direct(struct player *player)
+{
+	const AVFrame *frame = player->frame;
+	const struct window *window = &player->window;
+	AVRational pixel = frame->sample_aspect_ratio;
+	if (player->scale)
+		return "it is to be scaled";
+	if (pixel.num > 0 && pixel.num != pixel.den)
+		return "its pixels are not square";
+	if ((window->width && frame->width > window->width) ||
+		(window->height && frame->height > window->height))
+		return "it is larger than the window";
+	if (convert_colours(frame))
+		return convert_colours(frame);
+	if (waybuf_ffmpeg_get_client_buffer(player->ffmpeg, frame))
+		return NULL;
+	const char *why = waybuf_ffmpeg_why(player->ffmpeg);
+	return why[0] ? why : "it is in memory of FFmpeg";
+}
+
+/* A reason that lasts is told once. */
+static void tell_why(struct player *player, const char *why)
+{
+	if (strncmp(player->told, why, sizeof(player->told) - 1) == 0)
+		return;
+	snprintf(player->told, sizeof(player->told), "%s", why);
+	fprintf(stderr, "player: frames are converted by the CPU: %s\n", why);
+}
+
+static bool show_direct(struct player *player, int64_t due_ms)
+{
+	struct waybuf_client_buffer *buffer =
+		waybuf_ffmpeg_get_client_buffer(player->ffmpeg, player->frame);
+	note_storage(player, waybuf_client_buffer_get_layout(buffer));
+	if (!wait_turn(player, due_ms))
+		return false;
+	if (!may_go_on(player))
+		return true;
+	window_request_frame(&player->window);
+	if (waybuf_ffmpeg_present(player->ffmpeg, player->frame, player->window.surface) < 0)
+		return report_client_error(player);
+	player->direct++;
+	player->shown++;
+	return true;
+}
+
+static bool make_pool(struct player *player)
+{
+	const struct window *window = &player->window;
+	struct waybuf_client_pool_options options = {
+		.width = window->width ? (uint32_t)window->width : 1024,
+		.height = window->height ? (uint32_t)window->height : 768,
+		.count = player->n_buffers ? player->n_buffers : 3,
+		.name = "player",
+		.display = true,
+	};
+	return waybuf_client_pool_create(player->client, &options, &player->pool) == 0 ||
+		report_client_error(player);
+}
+
+static bool show_converted(struct player *player, int64_t due_ms)
 {
 	struct waybuf_client_buffer *buffer;
+	if (!player->pool && !make_pool(player))
+		return false;
 	if (waybuf_client_pool_acquire(player->pool, FRAME_PATIENCE_MS, &buffer) < 0)
 		return report_client_error(player);
+	note_storage(player, waybuf_client_buffer_get_layout(buffer));
 	/* Converted ahead of time, and shown on time. */
-	if (!fill(player, buffer) || !wait_turn(player, due_ms))
+	if (!convert_frame(&player->converter, player->client, player->frame, buffer) ||
+		!wait_turn(player, due_ms))
 		return false;
+	player->copied +=
+		(uint64_t)player->converter.width * (uint64_t)player->converter.height * 4;
 	if (!may_go_on(player))
 		return waybuf_client_buffer_release(buffer) == 0;
 	window_request_frame(&player->window);
@@ -201,26 +190,71 @@ static bool show(struct player *player, int64_t due_ms)
 	return true;
 }
 
+static bool show(struct player *player, int64_t due_ms)
+{
+	const char *why = why_not_direct(player);
+	if (!why)
+		return show_direct(player, due_ms);
+	tell_why(player, why);
+	return show_converted(player, due_ms);
+}
+
 /* Late by more than a frame, while the next one is there already. */
 static bool is_late(const struct player *player, int64_t due_ms)
 {
-	return player->shown > 0 &&
+	return !player->untimed && player->shown > 0 &&
 		window_now_ms() > due_ms + decoder_frame_us(player->decoder) / 1000 + 1;
+}
+
+/* SIGUSR1 stops the film, and the clock with it; the next one goes on. */
+static bool wait_paused(struct player *player)
+{
+	int64_t since = window_now_ms();
+	while (window_paused() && may_go_on(player)) {
+		if (waybuf_client_dispatch(player->client, 100) < 0)
+			return report_client_error(player);
+	}
+	player->start_ms += window_now_ms() - since;
+	return true;
+}
+
+/* A line a second, on a terminal over the one before; the path is that of the last frames. */
+static void show_progress(struct player *player, int64_t due_us)
+{
+	int64_t now = window_now_ms();
+	if (!player->progress || now < player->progress_ms)
+		return;
+	player->progress_ms = now + 1000;
+	fprintf(stderr, "time %.1f s, frames %u, dropped %u, copied %" PRIu64 " KiB, %s%s",
+		(double)due_us / 1000000, player->shown, player->dropped, player->copied / 1024,
+		player->window.zero_copy ? "direct" : "composed",
+		isatty(STDERR_FILENO) ? "\r" : "\n");
 }
 
 static bool play(struct player *player)
 {
+	if (player->seek && !decoder_seek(player->decoder, (int64_t)player->seek * 1000000))
+		return false;
 	player->start_ms = window_now_ms();
 	while (may_go_on(player) && (!player->max_frames || player->shown < player->max_frames)) {
 		int64_t due_us = 0;
+		if (!wait_paused(player))
+			return false;
 		enum decoder_status status = decoder_next(player->decoder, player->frame, &due_us);
 		if (status != DECODER_FRAME)
 			return status == DECODER_END;
-		int64_t due_ms = player->start_ms + due_us / 1000;
+		if (player->shown + player->dropped == 0)
+			/* The clock starts with the first picture, wherever the file began. */
+			player->start_ms = window_now_ms() - due_us / 1000;
+		int64_t due_ms = player->untimed ? 0 : player->start_ms + due_us / 1000;
 		if (is_late(player, due_ms))
 			player->dropped++;
 		else if (!show(player, due_ms))
 			return false;
+		/* What the first one took, memory for instance, makes no other one late. */
+		if (player->shown == 1 && player->dropped == 0)
+			player->start_ms = window_now_ms() - due_us / 1000;
+		show_progress(player, due_us);
 	}
 	return true;
 }
@@ -228,7 +262,8 @@ static bool play(struct player *player)
 /* Hears what became of the last frames. */
 static bool settle(struct player *player)
 {
-	int64_t end = window_now_ms() + 500;
+	player->end_ms = window_now_ms();
+	int64_t end = player->end_ms + 500;
 	struct window *window = &player->window;
 	while (window->presentation && !window_interrupted() && window_now_ms() < end &&
 		window->presented + window->discarded < player->shown) {
@@ -268,10 +303,18 @@ static bool print_choice(const struct player *player, const char *line)
 	return found;
 }
 
+/* The pool in which most of the frames were. */
+static struct waybuf_client_pool *print_pool(const struct player *player)
+{
+	struct waybuf_client_pool *direct = waybuf_ffmpeg_get_pool(player->ffmpeg);
+	return player->pool && (!direct || player->direct * 2 < player->shown) ? player->pool
+									       : direct;
+}
+
 static void print_why(struct player *player)
 {
 	char *text = NULL;
-	if (waybuf_client_pool_explain(player->pool, 1000, &text) < 0) {
+	if (waybuf_client_pool_explain(print_pool(player), 1000, &text) < 0) {
 		printf("why %s\n", waybuf_client_error(player->client));
 		return;
 	}
@@ -287,12 +330,15 @@ static void print_why(struct player *player)
 static void print_table(struct player *player)
 {
 	const struct window *window = &player->window;
-	double seconds = (double)(window_now_ms() - player->start_ms) / 1000;
+	double seconds = (double)(player->end_ms - player->start_ms) / 1000;
 	printf("video %s\n", decoder_describe(player->decoder));
 	printf("frames-shown %u\n", player->shown);
 	printf("frames-dropped %u\n", player->dropped);
-	printf("seconds %.2f\n", seconds);
-	printf("buffers %u of %" PRIu64 " KiB\n", waybuf_client_pool_get_count(player->pool),
+	printf("frames-direct %u\n", player->direct);
+	printf("frames-converted %u\n", player->shown - player->direct);
+	printf("bytes-copied %" PRIu64 "\n", player->copied);
+	printf("seconds %.3f\n", seconds);
+	printf("buffers %u of %" PRIu64 " KiB\n", waybuf_client_pool_get_count(print_pool(player)),
 		player->buffer_bytes / 1024);
 	printf("exporter %s\n", player->exporter);
 	print_why(player);
@@ -305,23 +351,41 @@ static void print_table(struct player *player)
 
 /* ---- the program --------------------------------------------------------------------------- */
 
+static int get_buffer2(AVCodecContext *codec, AVFrame *frame, int flags)
+{
+	return waybuf_ffmpeg_get_buffer(codec->opaque, codec, frame, flags);
+}
+
+/* Nothing but a broken connection ends the film: without a buffer a frame is converted. */
+static bool prepare(void *data)
+{
+	struct player *player = data;
+	int ret = waybuf_ffmpeg_prepare(
+		player->ffmpeg, decoder_codec(player->decoder), FRAME_PATIENCE_MS / 10);
+	return (ret != -EPIPE && ret != -EPROTO) || report_client_error(player);
+}
+
+static bool start_decoder(struct player *player)
+{
+	const struct waybuf_ffmpeg_options options = {.name = "player", .count = player->n_buffers};
+	if (waybuf_ffmpeg_create(player->client, &options, &player->ffmpeg) < 0) {
+		fprintf(stderr, "player: %u buffers: 1 to 64 are possible\n", player->n_buffers);
+		return false;
+	}
+	AVCodecContext *codec = decoder_codec(player->decoder);
+	codec->opaque = player->ffmpeg;
+	codec->get_buffer2 = get_buffer2;
+	return decoder_start(player->decoder, player->threads, prepare, player);
+}
+
 static bool run_in_window(struct player *player)
 {
-	struct waybuf_client_pool_options options = {
-		.width = player->window.width ? (uint32_t)player->window.width : 1024,
-		.height = player->window.height ? (uint32_t)player->window.height : 768,
-		.count = player->n_buffers,
-		.name = "player",
-		.display = true,
-	};
-	if (waybuf_client_pool_create(player->client, &options, &player->pool) < 0)
-		return report_client_error(player);
-	bool ok = play(player) && settle(player);
+	bool ok = start_decoder(player) && play(player) && settle(player);
 	if (ok && player->shown == 0) {
 		fprintf(stderr, "player: %s has no frame that could be shown\n", player->path);
 		ok = false;
 	}
-	if (player->shown > 0)
+	if (player->shown > 0 && player->end_ms)
 		print_table(player);
 	return ok;
 }
@@ -334,10 +398,37 @@ static bool run(struct player *player)
 	if (!window_init(&player->window, display, player->path))
 		return false;
 	bool ok = run_in_window(player);
-	/* The surface first: it shows buffers of the pool. */
+	/* The surface first: it shows buffers of the pools. Then who refers to their memory. */
 	window_finish(&player->window);
+	av_frame_unref(player->frame);
+	decoder_stop(player->decoder);
+	waybuf_ffmpeg_destroy(player->ffmpeg);
 	waybuf_client_pool_destroy(player->pool);
 	return ok;
+}
+
+static bool prepare_nothing(void *data)
+{
+	return true;
+}
+
+/* What decoding alone takes, into FFmpeg's own memory: what everything else is measured by. */
+static bool decode_only(struct player *player)
+{
+	int64_t due_us;
+	enum decoder_status status = DECODER_FRAME;
+	if (!decoder_start(player->decoder, player->threads, prepare_nothing, NULL))
+		return false;
+	player->start_ms = window_now_ms();
+	while (may_go_on(player) && (!player->max_frames || player->shown < player->max_frames)) {
+		status = decoder_next(player->decoder, player->frame, &due_us);
+		if (status != DECODER_FRAME)
+			break;
+		player->shown++;
+	}
+	printf("frames-decoded %u\n", player->shown);
+	printf("seconds %.3f\n", (double)(window_now_ms() - player->start_ms) / 1000);
+	return status != DECODER_FAILED;
 }
 
 static bool parse(int argc, char **argv, struct player *player)
@@ -346,15 +437,28 @@ static bool parse(int argc, char **argv, struct player *player)
 		{"frames", required_argument, NULL, 'n'},
 		{"seconds", required_argument, NULL, 's'},
 		{"buffers", required_argument, NULL, 'b'},
+		{"threads", required_argument, NULL, 't'},
+		{"seek", required_argument, NULL, 'k'},
+		{"scale", no_argument, NULL, 'c'},
+		{"progress", no_argument, NULL, 'p'},
+		{"untimed", no_argument, NULL, 'u'},
+		{"decode-only", no_argument, NULL, 'd'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
-	while ((option = getopt_long(argc, argv, "n:s:b:", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "n:s:b:t:k:cpud", options, NULL)) != -1) {
 		bool ok = option == 'n' && parse_number(optarg, 10, &player->max_frames);
 		ok |= option == 's' && parse_number(optarg, 10, &player->seconds);
 		ok |= option == 'b' && parse_number(optarg, 10, &player->n_buffers);
+		ok |= option == 't' && parse_number(optarg, 10, &player->threads);
+		ok |= option == 'k' && parse_number(optarg, 10, &player->seek);
+		ok |= option == 'c' || option == 'p' || option == 'u' || option == 'd';
 		if (!ok)
 			return false;
+		player->scale |= option == 'c';
+		player->progress |= option == 'p';
+		player->untimed |= option == 'u';
+		player->decode_only |= option == 'd';
 	}
 	player->path = argv[optind];
 	return optind == argc - 1;
@@ -362,18 +466,23 @@ static bool parse(int argc, char **argv, struct player *player)
 
 int main(int argc, char **argv)
 {
-	struct player player = {.n_buffers = 3};
+	struct player player = {.progress = isatty(STDERR_FILENO)};
 	if (!parse(argc, argv, &player)) {
-		fprintf(stderr, "usage: player [--frames N] [--seconds S] [--buffers N] FILE\n");
+		fprintf(stderr,
+			"usage: player [--frames N] [--seconds S] [--buffers N] "
+			"[--threads N]\n\t[--seek SECONDS] [--scale] [--progress] "
+			"[--untimed] [--decode-only] FILE\n");
 		return 2;
 	}
 	window_catch_signals();
+	window_catch_pause();
 	/* The file first: a wrong name is no reason to take the screen. */
 	player.decoder = decoder_create(player.path);
 	player.frame = av_frame_alloc();
-	bool ok = player.decoder && player.frame && run(&player);
+	bool ok = player.decoder && player.frame &&
+		(player.decode_only ? decode_only(&player) : run(&player));
 	waybuf_client_destroy(player.client);
-	sws_freeContext(player.scaler);
+	converter_finish(&player.converter);
 	av_frame_free(&player.frame);
 	decoder_destroy(player.decoder);
 	return ok ? 0 : 1;

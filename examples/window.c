@@ -21,6 +21,24 @@ static void handle_signal(int number)
 	interrupted = 1;
 }
 
+static volatile sig_atomic_t paused;
+
+static void handle_pause(int number)
+{
+	paused = !paused;
+}
+
+void window_catch_pause(void)
+{
+	struct sigaction action = {.sa_handler = handle_pause};
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+bool window_paused(void)
+{
+	return paused;
+}
+
 void window_catch_signals(void)
 {
 	/* Without SA_RESTART, so that a poll() ends. */

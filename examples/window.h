@@ -67,4 +67,8 @@ int64_t window_now_ms(void);
 void window_catch_signals(void);
 bool window_interrupted(void);
 
+/* SIGUSR1 turns this on and off. */
+void window_catch_pause(void);
+bool window_paused(void);
+
 #endif

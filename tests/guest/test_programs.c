@@ -424,6 +424,124 @@ TEST(player_limits)
 	daemon_stop(&server);
 }
 
+/* A picture that stands still for five seconds, encoded without loss; FFmpeg's own RGB of it. */
+#define STILL_WIDTH 640
+#define STILL_HEIGHT 360
+static const char *encode_still(const char *encoder, const char *format, const char *option)
+{
+	static char video[128], rgb[128], input[64];
+	snprintf(video, sizeof(video), "%s", folder_path("still.mkv"));
+	snprintf(rgb, sizeof(rgb), "%s", folder_path("still.rgb"));
+	snprintf(input, sizeof(input), "testsrc2=s=%dx%d:r=10:d=0.1", STILL_WIDTH, STILL_HEIGHT);
+	RUN("/usr/bin/ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", input, "-vf",
+		"loop=-1:1,setpts=N/10/TB", "-t", "5", "-pix_fmt", format, "-colorspace",
+		"smpte170m", "-color_range", "tv", "-c:v", encoder, "-preset", "ultrafast", option,
+		"0", "-bf", "2", video);
+	check_status(0);
+	RUN("/usr/bin/ffmpeg", "-v", "error", "-y", "-i", video, "-frames:v", "1", "-sws_flags",
+		"neighbor+accurate_rnd+full_chroma_int+full_chroma_inp", "-pix_fmt", "rgb24", "-f",
+		"rawvideo", rgb);
+	check_status(0);
+	return video;
+}
+
+/* The screenshot against that, with the picture in the middle; true if all is there. */
+static void check_still(void)
+{
+	static uint8_t expected[STILL_WIDTH * STILL_HEIGHT * 3];
+	FILE *file = fopen(folder_path("still.rgb"), "rb");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fread(expected, sizeof(expected), 1, file), 1);
+	fclose(file);
+	RUN(WAYBUFCTL, "screenshot", folder_path("shot.png"));
+	check_status(0);
+	uint32_t width, height;
+	uint8_t *pixels = read_png(folder_path("shot.png"), &width, &height);
+	size_t left = (width - STILL_WIDTH) / 2, top = (height - STILL_HEIGHT) / 2;
+	int worst = 0;
+	for (size_t y = 0; y < STILL_HEIGHT; y++) {
+		const uint8_t *row = pixels + ((top + y) * width + left) * 3;
+		for (size_t i = 0; i < (size_t)STILL_WIDTH * 3; i++) {
+			int difference = abs(row[i] - expected[y * STILL_WIDTH * 3 + i]);
+			worst = difference > worst ? difference : worst;
+		}
+	}
+	free(pixels);
+	ck_assert_msg(worst <= 2, "a pixel is wrong by %d", worst);
+}
+
+/* Where the decoder wrote it, what FFmpeg refers to included, and nothing copied. */
+TEST(player_decodes_into_buffers)
+{
+	daemon_start(&server);
+	const char *video = encode_still("libx264", "yuv420p", "-qp");
+	struct program player = START(PLAYER, video);
+	usleep(1500000);
+	check_still();
+	program_wait(&player, 30, &result);
+	check_status(0);
+	check_says("video h264, 640 x 360");
+	check_says("frames-converted 0\nbytes-copied 0\n");
+	check_says("YU12 LINEAR");
+	check_says(", composed 0, not shown 0\n");
+	daemon_stop(&server);
+}
+
+/* Threads of the codec get buffers that were made ready for them. */
+TEST(player_with_threads)
+{
+	daemon_start(&server);
+	const char *video = encode_still("libx264", "yuv422p", "-qp");
+	RUN(PLAYER, "--threads", "3", "--seek", "3", video);
+	check_status(0);
+	check_says("frames-converted 0\nbytes-copied 0\n");
+	check_says("YU16 LINEAR");
+	unsigned shown = 0, dropped = 0;
+	const char *at = strstr(result.out, "frames-shown ");
+	ck_assert_ptr_nonnull(at);
+	ck_assert_int_eq(sscanf(at, "frames-shown %u\nframes-dropped %u", &shown, &dropped), 2);
+	/* FFmpeg's filter leaves out some frames of its own. */
+	ck_assert_uint_le(shown + dropped, 20);
+	ck_assert_uint_ge(shown + dropped, 10);
+	daemon_stop(&server);
+}
+
+/* What displays do not take is converted, and the reason told. */
+TEST(player_converts)
+{
+	daemon_start(&server);
+	const char *video = encode_still("libx264", "yuv420p10le", "-qp");
+	RUN(PLAYER, "--frames", "3", video);
+	check_status(0);
+	check_says("converted by the CPU: no display takes the pixel format");
+	check_says("frames-direct 0\nframes-converted 3\n");
+	video = encode_still("libx264", "yuv420p", "-qp");
+	RUN(PLAYER, "--frames", "3", "--scale", video);
+	check_status(0);
+	check_says("converted by the CPU: it is to be scaled");
+	daemon_stop(&server);
+}
+
+TEST(player_pauses)
+{
+	daemon_start(&server);
+	const char *video = encode_still("libx264", "yuv420p", "-qp");
+	struct program player = START(PLAYER, "--progress", video);
+	program_expect(&player, "time 1", 20);
+	program_signal(&player, SIGUSR1);
+	usleep(2000000);
+	program_signal(&player, SIGUSR1);
+	program_wait(&player, 30, &result);
+	check_status(0);
+	double seconds = 0;
+	const char *at = strstr(result.out, "bytes-copied 0\nseconds ");
+	ck_assert_ptr_nonnull(at);
+	ck_assert_int_eq(sscanf(at, "bytes-copied 0\nseconds %lf", &seconds), 1);
+	/* of the film: the clock stood still meanwhile */
+	ck_assert_double_lt(seconds, 7);
+	daemon_stop(&server);
+}
+
 TEST(player_mistakes)
 {
 	daemon_start(&server);
