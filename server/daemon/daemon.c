@@ -190,6 +190,7 @@ bool daemon_init(struct daemon *daemon, const struct options *options)
 	wl_list_init(&daemon->surfaces);
 	wl_list_init(&daemon->subsurfaces);
 	wl_list_init(&daemon->toplevels);
+	wl_list_init(&daemon->popups);
 	wl_list_init(&daemon->xdg_surfaces);
 	wl_list_init(&daemon->sandboxes);
 	return create_base(daemon);

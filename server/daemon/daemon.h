@@ -51,6 +51,7 @@ struct daemon {
 	struct wl_list surfaces; // surface.link
 	struct wl_list subsurfaces; // subsurface.daemon_link
 	struct wl_list toplevels; // xdg_toplevel.link, mapped ones, the topmost first
+	struct wl_list popups; // xdg_popup.link, those that are seen, the topmost first
 	struct wl_list xdg_surfaces; // xdg_surface.link
 	struct wl_list sandboxes; // sandbox.link
 	unsigned n_sandboxes; /* that were told from others by their number alone */

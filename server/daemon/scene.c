@@ -8,7 +8,7 @@
 #include "presentation.h"
 #include "scene.h"
 #include "subsurface.h"
-#include "xdg.h"
+#include "xdg_popup.h"
 
 bool scene_layer_covers(const struct scene *scene, const struct scene_layer *layer)
 {
@@ -100,14 +100,30 @@ static bool add_tree(
 	return add_more(scene);
 }
 
-/* In the middle, also when it is too large. */
-static bool add_toplevel(struct output *output, struct scene *scene, struct surface *surface)
+/* Those of a toplevel that is at @x, @y. */
+static bool add_popups(struct output *output, struct scene *scene,
+	const struct xdg_toplevel *toplevel, int64_t x, int64_t y)
 {
+	struct xdg_popup *popup;
+	int64_t dx, dy;
+	wl_list_for_each(popup, &output->daemon->popups, link) {
+		if (xdg_popup_find(popup, toplevel, &dx, &dy) &&
+			!add_tree(output, scene, popup->xdg->surface, x + dx, y + dy))
+			return false;
+	}
+	return true;
+}
+
+/* In the middle, also when it is too large. */
+static bool add_toplevel(
+	struct output *output, struct scene *scene, const struct xdg_toplevel *toplevel)
+{
+	struct surface *surface = toplevel->xdg->surface;
 	uint32_t width, height;
 	output_logical_size(output, &width, &height);
 	int64_t x = ((int64_t)width - surface->width) / 2;
 	int64_t y = ((int64_t)height - surface->height) / 2;
-	return add_tree(output, scene, surface, x, y);
+	return add_popups(output, scene, toplevel, x, y) && add_tree(output, scene, surface, x, y);
 }
 
 static void add_cursor(struct output *output, struct scene *scene)
@@ -148,7 +164,7 @@ struct scene *scene_create(struct output *output)
 	add_cursor(output, scene);
 	struct xdg_toplevel *toplevel;
 	wl_list_for_each(toplevel, &output->daemon->toplevels, link) {
-		if (!add_toplevel(output, scene, toplevel->xdg->surface))
+		if (!add_toplevel(output, scene, toplevel))
 			break;
 	}
 	settle_hidden(output, before, n_before);

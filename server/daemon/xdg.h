@@ -2,12 +2,12 @@
 #ifndef DAEMON_XDG_H
 #define DAEMON_XDG_H
 
+#include "placement.h"
 #include "surface.h"
 
 /*
  * xdg_wm_base, for a kiosk: every toplevel is told to be fullscreen, and the one that was mapped
- * last is on top. Popups are dismissed at once, which a client must expect at any time: without
- * input devices nobody could have asked for one.
+ * last, or picked by the user, is on top.
  */
 
 struct xdg_wm_base {
@@ -24,6 +24,9 @@ struct xdg_role {
 	void (*configure)(struct xdg_surface *xdg);
 	/* the surface has got its first frame, or has lost its last */
 	void (*mapped)(struct xdg_surface *xdg, bool mapped);
+	/* as in surface_role; both may be NULL */
+	bool (*precommit)(struct xdg_surface *xdg);
+	void (*applied)(struct xdg_surface *xdg);
 };
 
 struct xdg_surface {
@@ -34,6 +37,9 @@ struct xdg_surface {
 	const struct xdg_role *role; /* NULL: not constructed */
 	struct wl_resource *role_resource; /* xdg_toplevel or xdg_popup; NULL: not there */
 	struct xdg_toplevel *toplevel; /* owned; NULL: it is none */
+	struct xdg_popup *popup; /* the same */
+	/* what of the surface is the window, without shadows; 0 x 0: all. The client's last word */
+	struct placement_rect geometry, next_geometry;
 	bool initialised; /* the initial commit was answered */
 	bool acked; /* a configure was acknowledged */
 	bool mapped;

@@ -1,28 +1,216 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include <xdg-shell-server-protocol.h>
 
+#include "daemon.h"
+#include "input/popup_grab.h"
+#include "output.h"
+#include "subsurface.h"
 #include "xdg.h"
+#include "xdg_popup.h"
+
+/* A chain of menus is not so long, and nobody opens so many. */
+enum { MOST_DEEP = 16, MOST_PER_CLIENT = 64 };
+
+/* NULL: its xdg_surface is gone, which happens only while the client goes. */
+static struct xdg_popup *from_resource(struct wl_resource *resource)
+{
+	struct xdg_surface *xdg = wl_resource_get_user_data(resource);
+	return xdg ? xdg->popup : NULL;
+}
+
+static struct wl_resource *error_resource(const struct xdg_surface *xdg)
+{
+	return xdg->wm_base->resource ? xdg->wm_base->resource : xdg->resource;
+}
+
+/* ---- where it is --------------------------------------------------------------------------- */
+
+/* Where the xdg_surface's geometry begins, relative to the surface of its toplevel. */
+static const struct xdg_surface *find_root(const struct xdg_surface *xdg, int64_t *x, int64_t *y)
+{
+	*x = *y = 0;
+	for (int i = 0; xdg && xdg->popup && i < MOST_DEEP; i++) {
+		*x += xdg->popup->place.x;
+		*y += xdg->popup->place.y;
+		xdg = xdg->popup->parent;
+	}
+	if (!xdg || !xdg->toplevel || !xdg->surface)
+		return NULL;
+	*x += xdg->geometry.x;
+	*y += xdg->geometry.y;
+	return xdg;
+}
+
+bool xdg_popup_find(
+	const struct xdg_popup *popup, const struct xdg_toplevel *toplevel, int64_t *x, int64_t *y)
+{
+	const struct xdg_surface *root = find_root(popup->xdg, x, y);
+	if (!root || root->toplevel != toplevel)
+		return false;
+	*x -= popup->xdg->geometry.x;
+	*y -= popup->xdg->geometry.y;
+	return true;
+}
+
+struct xdg_toplevel *xdg_popup_toplevel(const struct xdg_popup *popup)
+{
+	int64_t x, y;
+	const struct xdg_surface *root = find_root(popup->xdg, &x, &y);
+	return root ? root->toplevel : NULL;
+}
+
+/* The output, relative to the parent. Toplevels stand in the middle of it. */
+static struct placement_rect bounds_of(const struct xdg_popup *popup)
+{
+	const struct output *output = popup->xdg->wm_base->daemon->output;
+	int64_t x, y;
+	const struct xdg_surface *root = find_root(popup->parent, &x, &y);
+	if (root) {
+		x += ((int64_t)output->width - root->surface->width) / 2;
+		y += ((int64_t)output->height - root->surface->height) / 2;
+	}
+	return (struct placement_rect){
+		(int32_t)-x, (int32_t)-y, (int32_t)output->width, (int32_t)output->height};
+}
+
+static void configure(struct xdg_surface *xdg)
+{
+	struct xdg_popup *popup = xdg->popup;
+	struct placement_rect bounds = bounds_of(popup);
+	struct placement_rect *next = &popup->next;
+	*next = placement_solve(&popup->position, &bounds);
+	xdg_popup_send_configure(xdg->role_resource, next->x, next->y, next->width, next->height);
+}
+
+static void applied(struct xdg_surface *xdg)
+{
+	xdg->popup->place = xdg->popup->next;
+}
+
+/* ---- who is there -------------------------------------------------------------------------- */
+
+static struct xdg_popup *child_of(const struct xdg_surface *parent)
+{
+	struct xdg_surface *xdg;
+	wl_list_for_each(xdg, &parent->wm_base->daemon->xdg_surfaces, link)
+		if (xdg->popup && xdg->popup->parent == parent)
+			return xdg->popup;
+	return NULL;
+}
+
+static void unlink_popup(struct xdg_popup *popup)
+{
+	wl_list_remove(&popup->link);
+	wl_list_init(&popup->link);
+	output_stack_changed(popup->xdg->wm_base->daemon->output);
+}
+
+/* Children first, as they are to be destroyed in that order. Their parent is not asked again. */
+void xdg_popup_dismiss(struct xdg_popup *popup)
+{
+	xdg_popup_dismiss_children(popup->xdg);
+	if (popup->dismissed)
+		return;
+	popup->dismissed = true;
+	unlink_popup(popup);
+	xdg_popup_send_popup_done(popup->xdg->role_resource);
+}
+
+void xdg_popup_dismiss_children(struct xdg_surface *parent)
+{
+	struct xdg_surface *xdg;
+	wl_list_for_each(xdg, &parent->wm_base->daemon->xdg_surfaces, link)
+		if (xdg->popup && xdg->popup->parent == parent && !xdg->popup->dismissed)
+			xdg_popup_dismiss(xdg->popup);
+}
+
+static void mapped(struct xdg_surface *xdg, bool now)
+{
+	struct xdg_popup *popup = xdg->popup;
+	if (now && !popup->dismissed) {
+		wl_list_insert(&xdg->wm_base->daemon->popups, &popup->link);
+		output_stack_changed(xdg->wm_base->daemon->output);
+	} else if (!now) {
+		popup->grabs = false;
+		unlink_popup(popup);
+	}
+	if (xdg->surface)
+		subsurface_set_mapped(xdg->surface, now && !popup->dismissed);
+}
+
+static bool precommit(struct xdg_surface *xdg)
+{
+	if (xdg->popup->parent || xdg->popup->dismissed)
+		return true;
+	wl_resource_post_error(error_resource(xdg), XDG_WM_BASE_ERROR_INVALID_POPUP_PARENT,
+		"the popup has no parent");
+	return false;
+}
+
+static const struct xdg_role popup_role = {
+	.configure = configure,
+	.mapped = mapped,
+	.precommit = precommit,
+	.applied = applied,
+};
+
+/* ---- requests ------------------------------------------------------------------------------ */
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
 {
+	struct xdg_popup *popup = from_resource(resource);
+	if (popup && child_of(popup->xdg)) {
+		wl_resource_post_error(error_resource(popup->xdg),
+			XDG_WM_BASE_ERROR_NOT_THE_TOPMOST_POPUP,
+			"a popup that has this one as its parent must be destroyed first");
+		return;
+	}
 	wl_resource_destroy(resource);
 }
 
-/* A grab that is denied is a popup that is dismissed, which it is already. */
+/* NULL, or what is wrong. */
+static const char *grab_mistake(const struct xdg_popup *popup)
+{
+	const struct xdg_surface *parent = popup->parent;
+	if (popup->xdg->mapped)
+		return "the popup is seen already";
+	if (parent && parent->popup && !parent->popup->grabs && !parent->popup->dismissed)
+		return "its parent is a popup that has no grab";
+	return NULL;
+}
+
+/* A grab that is denied is a popup that is dismissed. */
 static void handle_grab(struct wl_client *client, struct wl_resource *resource,
 	struct wl_resource *seat, uint32_t serial)
 {
+	struct xdg_popup *popup = from_resource(resource);
+	const char *mistake = grab_mistake(popup);
+	if (mistake) {
+		wl_resource_post_error(resource, XDG_POPUP_ERROR_INVALID_GRAB, "%s", mistake);
+		return;
+	}
+	popup->grabs = popup_grab_allowed(popup->xdg->wm_base->daemon->seat, client);
+	if (!popup->grabs)
+		xdg_popup_dismiss(popup);
 }
 
 static void handle_reposition(struct wl_client *client, struct wl_resource *resource,
 	struct wl_resource *positioner, uint32_t token)
 {
+	struct xdg_popup *popup = from_resource(resource);
 	if (!xdg_positioner_complete(positioner)) {
 		wl_resource_post_error(resource, XDG_WM_BASE_ERROR_INVALID_POSITIONER,
 			"the positioner has no size or no anchor");
 		return;
 	}
-	xdg_popup_send_popup_done(resource);
+	if (popup->dismissed)
+		return;
+	popup->position = *xdg_positioner_get(positioner);
+	xdg_popup_send_repositioned(resource, token);
+	if (popup->xdg->initialised)
+		xdg_surface_configure(popup->xdg);
 }
 
 static const struct xdg_popup_interface popup_impl = {
@@ -31,13 +219,6 @@ static const struct xdg_popup_interface popup_impl = {
 	.reposition = handle_reposition,
 };
 
-static void configure(struct xdg_surface *xdg)
-{
-	xdg_popup_send_configure(xdg->role_resource, 0, 0, 1, 1);
-}
-
-static const struct xdg_role popup_role = {.configure = configure};
-
 static void popup_destroyed(struct wl_resource *resource)
 {
 	struct xdg_surface *xdg = wl_resource_get_user_data(resource);
@@ -45,24 +226,85 @@ static void popup_destroyed(struct wl_resource *resource)
 		xdg_surface_drop_role(xdg);
 }
 
-void xdg_popup_create(struct wl_client *client, struct xdg_surface *xdg, uint32_t id,
-	struct wl_resource *parent, struct wl_resource *positioner)
+void xdg_popup_free(struct xdg_popup *popup)
+{
+	if (!popup)
+		return;
+	wl_list_remove(&popup->link);
+	free(popup);
+}
+
+/* Whoever has it as a parent has none from now on. */
+void xdg_popup_parent_gone(struct xdg_surface *parent)
+{
+	struct xdg_surface *xdg;
+	xdg_popup_dismiss_children(parent);
+	wl_list_for_each(xdg, &parent->wm_base->daemon->xdg_surfaces, link)
+		if (xdg->popup && xdg->popup->parent == parent)
+			xdg->popup->parent = NULL;
+}
+
+static unsigned depth_of(const struct xdg_surface *xdg)
+{
+	unsigned n = 0;
+	for (; xdg && xdg->popup; xdg = xdg->popup->parent)
+		n++;
+	return n;
+}
+
+static bool has_too_many(const struct xdg_surface *xdg, const struct xdg_surface *parent)
+{
+	const struct xdg_surface *other;
+	unsigned n = 0;
+	wl_list_for_each(other, &xdg->wm_base->daemon->xdg_surfaces, link)
+		n += other->popup &&
+			wl_resource_get_client(other->resource) ==
+				wl_resource_get_client(xdg->resource);
+	return n >= MOST_PER_CLIENT || depth_of(parent) >= MOST_DEEP - 1;
+}
+
+/* False: an error was posted. */
+static bool check(
+	struct xdg_surface *xdg, struct xdg_surface *parent, struct wl_resource *positioner)
 {
 	if (!xdg_positioner_complete(positioner)) {
-		wl_resource_post_error(
-			xdg->wm_base->resource ? xdg->wm_base->resource : xdg->resource,
-			XDG_WM_BASE_ERROR_INVALID_POSITIONER,
+		wl_resource_post_error(error_resource(xdg), XDG_WM_BASE_ERROR_INVALID_POSITIONER,
 			"the positioner has no size or no anchor");
-		return;
+		return false;
 	}
-	struct wl_resource *resource = wl_resource_create(
-		client, &xdg_popup_interface, wl_resource_get_version(xdg->resource), id);
+	if (parent && !parent->role_resource) {
+		wl_resource_post_error(error_resource(xdg), XDG_WM_BASE_ERROR_INVALID_POPUP_PARENT,
+			"the parent is neither a toplevel nor a popup");
+		return false;
+	}
+	return true;
+}
+
+void xdg_popup_create(struct wl_client *client, struct xdg_surface *xdg, uint32_t id,
+	struct wl_resource *parent_resource, struct wl_resource *positioner)
+{
+	struct xdg_surface *parent =
+		parent_resource ? wl_resource_get_user_data(parent_resource) : NULL;
+	if (!check(xdg, parent, positioner))
+		return;
+	struct xdg_popup *popup = has_too_many(xdg, parent) ? NULL : calloc(1, sizeof(*popup));
+	struct wl_resource *resource = NULL;
+	if (popup)
+		resource = wl_resource_create(
+			client, &xdg_popup_interface, wl_resource_get_version(xdg->resource), id);
 	if (!resource) {
+		free(popup);
 		wl_client_post_no_memory(client);
 		return;
 	}
+	popup->xdg = xdg;
+	popup->parent = parent;
+	popup->position = *xdg_positioner_get(positioner);
+	wl_list_init(&popup->link);
+	xdg->popup = popup;
 	xdg->role = &popup_role;
 	xdg->role_resource = resource;
 	wl_resource_set_implementation(resource, &popup_impl, xdg, popup_destroyed);
-	xdg_popup_send_popup_done(resource);
+	if (parent && parent->popup && parent->popup->dismissed)
+		xdg_popup_dismiss(popup);
 }

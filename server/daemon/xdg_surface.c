@@ -6,6 +6,7 @@
 
 #include "daemon.h"
 #include "xdg.h"
+#include "xdg_popup.h"
 
 /* Back to the state before the initial commit, which unmapping means. */
 static void reset(struct xdg_surface *xdg)
@@ -13,6 +14,7 @@ static void reset(struct xdg_surface *xdg)
 	xdg->initialised = false;
 	xdg->acked = false;
 	xdg->serials.size = 0;
+	xdg->geometry = xdg->next_geometry = (struct placement_rect){0};
 }
 
 static void set_mapped(struct xdg_surface *xdg, bool mapped)
@@ -20,6 +22,8 @@ static void set_mapped(struct xdg_surface *xdg, bool mapped)
 	if (mapped == xdg->mapped)
 		return;
 	xdg->mapped = mapped;
+	if (!mapped)
+		xdg_popup_dismiss_children(xdg);
 	if (xdg->role && xdg->role->mapped)
 		xdg->role->mapped(xdg, mapped);
 	if (!mapped)
@@ -36,7 +40,7 @@ static bool precommit(struct surface *surface)
 			"a buffer before the first configure was acknowledged");
 		return false;
 	}
-	return true;
+	return !xdg->role || !xdg->role->precommit || xdg->role->precommit(xdg);
 }
 
 static void committed(struct surface *surface)
@@ -51,8 +55,12 @@ static void committed(struct surface *surface)
 static void applied(struct surface *surface)
 {
 	struct xdg_surface *xdg = surface->role_object;
-	if (xdg)
-		set_mapped(xdg, surface->current.frame && xdg->acked);
+	if (!xdg)
+		return;
+	xdg->geometry = xdg->next_geometry;
+	if (xdg->role && xdg->role->applied)
+		xdg->role->applied(xdg);
+	set_mapped(xdg, surface->current.frame && xdg->acked);
 }
 
 /* The client has destroyed the wl_surface first; newer versions of it forbid that. */
@@ -110,6 +118,9 @@ void xdg_surface_drop_role(struct xdg_surface *xdg)
 {
 	set_mapped(xdg, false);
 	reset(xdg);
+	xdg_popup_parent_gone(xdg);
+	xdg_popup_free(xdg->popup);
+	xdg->popup = NULL;
 	xdg_toplevel_free(xdg->toplevel);
 	xdg->toplevel = NULL;
 	xdg->role = NULL;
@@ -167,7 +178,7 @@ static void handle_get_popup(struct wl_client *client, struct wl_resource *resou
 		xdg_popup_create(client, xdg, id, parent, positioner);
 }
 
-/* Toplevels stand in the middle as a whole, shadows included. */
+/* Toplevels stand in the middle as a whole, shadows included; popups are placed by it. */
 static void handle_set_window_geometry(struct wl_client *client, struct wl_resource *resource,
 	int32_t x, int32_t y, int32_t width, int32_t height)
 {
@@ -178,6 +189,8 @@ static void handle_set_window_geometry(struct wl_client *client, struct wl_resou
 	else if (width < 1 || height < 1)
 		wl_resource_post_error(resource, XDG_SURFACE_ERROR_INVALID_SIZE,
 			"a window of %d x %d", width, height);
+	else
+		xdg->next_geometry = (struct placement_rect){x, y, width, height};
 }
 
 static void handle_ack_configure(

@@ -88,7 +88,7 @@ static void mapped(struct xdg_surface *xdg, bool now)
 void xdg_toplevel_raise(struct xdg_toplevel *toplevel)
 {
 	struct xdg_toplevel *before;
-	if (is_top(toplevel))
+	if (!toplevel->xdg->mapped || is_top(toplevel))
 		return;
 	before = wl_container_of(toplevel->daemon->toplevels.next, before, link);
 	wl_list_remove(&toplevel->link);

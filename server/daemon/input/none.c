@@ -3,6 +3,7 @@
 
 #include "cursor.h"
 #include "input.h"
+#include "popup_grab.h"
 #include "seat.h"
 
 /* Built without libinput and libxkbcommon: there is no seat. */
@@ -17,6 +18,11 @@ void input_destroy(struct daemon *daemon) {}
 void seat_scene_changed(struct seat *seat) {}
 
 void seat_surface_gone(struct seat *seat, const struct surface *surface) {}
+
+bool popup_grab_allowed(const struct seat *seat, const struct wl_client *client)
+{
+	return false;
+}
 
 struct surface *cursor_place(const struct seat *seat, int32_t *x, int32_t *y)
 {

@@ -4,6 +4,7 @@
 #include "../daemon.h"
 #include "../output.h"
 #include "cursor.h"
+#include "popup_grab.h"
 #include "seat.h"
 
 static bool is_of(struct wl_resource *resource, const struct surface *surface)
@@ -71,6 +72,8 @@ void pointer_refocus(struct seat *seat)
 	struct seat_target target = {NULL, 0, 0};
 	if (seat->devices.pointers)
 		target = seat_find(seat, seat->x, seat->y);
+	if (popup_grab_excludes(seat->daemon, target.surface))
+		target.surface = NULL;
 	if (target.surface != seat->pointer.surface)
 		focus(seat, &target);
 	else
@@ -130,6 +133,10 @@ void seat_move_to(struct seat *seat, uint32_t ms, double x, double y)
 /* A press where there is nobody is not told, and so its release is not, either. */
 static bool note_button(struct seat *seat, bool pressed)
 {
+	if (pressed && !seat->buttons && popup_grab_press(seat->daemon, seat->pointer.surface)) {
+		seat->swallowed++;
+		return false;
+	}
 	if (pressed) {
 		*(seat->pointer.surface ? &seat->buttons : &seat->swallowed) += 1;
 		return seat->pointer.surface;

@@ -9,7 +9,8 @@
 #include "../daemon.h"
 #include "../output.h"
 #include "../subsurface.h"
-#include "../xdg.h"
+#include "../xdg_popup.h"
+#include "popup_grab.h"
 #include "seat.h"
 
 /* Version 8: wheels of high resolution. */
@@ -76,10 +77,26 @@ void seat_follow(const struct seat *seat, struct seat_target *target)
 static struct surface *keyboard_owner(const struct seat *seat)
 {
 	const struct xdg_toplevel *top;
+	struct surface *popup = popup_grab_owner(seat->daemon);
+	if (seat->devices.keyboards && popup)
+		return popup;
 	if (!seat->devices.keyboards || wl_list_empty(&seat->daemon->toplevels))
 		return NULL;
 	top = wl_container_of(seat->daemon->toplevels.next, top, link);
 	return top->xdg->surface;
+}
+
+static void picked_popup(struct daemon *daemon, const struct surface *surface)
+{
+	struct xdg_popup *popup;
+	wl_list_for_each(popup, &daemon->popups, link) {
+		if (popup->xdg->surface != surface)
+			continue;
+		struct xdg_toplevel *toplevel = xdg_popup_toplevel(popup);
+		if (toplevel)
+			xdg_toplevel_raise(toplevel);
+		return;
+	}
 }
 
 void seat_picked(struct seat *seat, struct surface *surface)
@@ -92,6 +109,7 @@ void seat_picked(struct seat *seat, struct surface *surface)
 			return;
 		}
 	}
+	picked_popup(seat->daemon, root);
 }
 
 static void handle_idle(void *data)

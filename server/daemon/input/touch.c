@@ -3,6 +3,7 @@
 
 #include "../daemon.h"
 #include "../output.h"
+#include "popup_grab.h"
 #include "seat.h"
 
 static struct wl_client *client_of(const struct seat_target *target)
@@ -49,6 +50,8 @@ void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 	x *= seat->daemon->output->width;
 	y *= seat->daemon->output->height;
 	*finger = (struct seat_finger){.down = true, .id = id, .target = seat_find(seat, x, y)};
+	if (popup_grab_press(seat->daemon, finger->target.surface))
+		finger->target.surface = NULL;
 	if (!owe_frame(seat, &finger->target))
 		return;
 	struct wl_resource *resource;

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "popup_grab.h"
+#include "../daemon.h"
+#include "../xdg_popup.h"
+#include "seat.h"
+
+static struct xdg_popup *find_owner(const struct daemon *daemon)
+{
+	struct xdg_popup *popup;
+	wl_list_for_each(popup, &daemon->popups, link)
+		if (popup->grabs)
+			return popup;
+	return NULL;
+}
+
+static bool is_of(const struct surface *surface, const struct wl_client *client)
+{
+	return surface && wl_resource_get_client(surface->resource) == client;
+}
+
+bool popup_grab_allowed(const struct seat *seat, const struct wl_client *client)
+{
+	if (!seat)
+		return false;
+	for (int i = 0; i < SEAT_MOST_FINGERS; i++)
+		if (is_of(seat->fingers[i].target.surface, client))
+			return true;
+	return is_of(seat->pointer.surface, client) || is_of(seat->keyboard, client);
+}
+
+struct surface *popup_grab_owner(const struct daemon *daemon)
+{
+	const struct xdg_popup *popup = find_owner(daemon);
+	return popup ? popup->xdg->surface : NULL;
+}
+
+bool popup_grab_excludes(const struct daemon *daemon, const struct surface *surface)
+{
+	const struct xdg_popup *popup = find_owner(daemon);
+	return popup && !is_of(surface, wl_resource_get_client(popup->xdg->resource));
+}
+
+bool popup_grab_press(struct daemon *daemon, const struct surface *surface)
+{
+	struct xdg_popup *popup;
+	if (!popup_grab_excludes(daemon, surface))
+		return false;
+	while ((popup = find_owner(daemon)))
+		xdg_popup_dismiss(popup);
+	return true;
+}

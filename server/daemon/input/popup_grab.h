@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_INPUT_POPUP_GRAB_H
+#define DAEMON_INPUT_POPUP_GRAB_H
+
+#include <stdbool.h>
+
+struct daemon;
+struct seat;
+struct surface;
+struct wl_client;
+
+/*
+ * Whether the user has just done something with @client, who may ask for a grab then: it is pointed
+ * at, touched, or has the keyboard. @seat may be NULL: nobody could have.
+ */
+bool popup_grab_allowed(const struct seat *seat, const struct wl_client *client);
+
+/* The popup that has the keyboard; NULL: none. */
+struct surface *popup_grab_owner(const struct daemon *daemon);
+
+/* Whether a popup keeps what is the user's doing from @surface (NULL: the background). */
+bool popup_grab_excludes(const struct daemon *daemon, const struct surface *surface);
+
+/* A press on @surface. True: popups were dismissed by it, and nobody hears of it. */
+bool popup_grab_press(struct daemon *daemon, const struct surface *surface);
+
+#endif
