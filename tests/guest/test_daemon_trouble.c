@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xf86drm.h>
+#include <xf86drmMode.h>
 
 #include "daemon_fixture.h"
 #include "kms_fixture.h"
@@ -40,9 +41,33 @@ static void stop(const struct daemon *daemon)
 	ck_assert_int_eq(waitid(P_PID, (id_t)daemon->pid, &info, WSTOPPED), 0);
 }
 
-/* Commits, and takes the event of the flip away from the daemon. */
+/* A commit by way of the daemon's file that is not over before @fence is. */
+static void stop_display(int fd, int fence)
+{
+	struct waybuf_kms_device *device;
+	struct waybuf_kms_why why = {0};
+	int ret = waybuf_kms_device_create(dup(fd), NULL, WAYBUF_KMS_GUEST, &device, &why);
+	ck_assert_msg(ret == 0, "%s", why.text);
+	struct waybuf_kms_plane *primary = device->res.planes[0];
+	drmModePlane *plane = drmModeGetPlane(fd, primary->id);
+	ck_assert_uint_ne(plane->fb_id, 0);
+	drmModeAtomicReq *req = drmModeAtomicAlloc();
+	drmModeAtomicAddProperty(
+		req, primary->id, primary->props[WAYBUF_KMS_PLANE_FB_ID].id, plane->fb_id);
+	drmModeAtomicAddProperty(
+		req, primary->id, primary->props[WAYBUF_KMS_PLANE_IN_FENCE_FD].id, (uint64_t)fence);
+	ck_assert_int_eq(drmModeAtomicCommit(fd, req, DRM_MODE_ATOMIC_NONBLOCK, NULL), 0);
+	drmModeAtomicFree(req);
+	drmModeFreePlane(plane);
+	waybuf_kms_device_destroy(device);
+}
+
+/*
+ * Commits, and takes the event of the flip away from the daemon; with a fence, what it could commit
+ * next is stopped by that.
+ */
 static void steal_flip(const struct daemon *daemon, int fd, struct window *window,
-	struct picture *pictures, int *shown)
+	struct picture *pictures, int *shown, int fence)
 {
 	char event[256];
 	for (int i = 0; i < 200; i++) {
@@ -52,6 +77,8 @@ static void steal_flip(const struct daemon *daemon, int fd, struct window *windo
 		stop(daemon);
 		usleep(50000);
 		bool stolen = read(fd, event, sizeof(event)) > 0;
+		if (stolen && fence >= 0)
+			stop_display(fd, fence);
 		kill(daemon->pid, SIGCONT);
 		if (stolen)
 			return;
@@ -78,7 +105,7 @@ static void lose_a_flip(enum picture_memory memory, const char *message)
 	window_show(&window, &pictures[1]);
 	int fd = borrow_display(&daemon);
 	for (int round = 0; round < 2; round++) {
-		steal_flip(&daemon, fd, &window, pictures, &shown);
+		steal_flip(&daemon, fd, &window, pictures, &shown, -1);
 		int frames = window.frames;
 		ck_assert_msg(client_wait(&window.client[0], &window.frames, frames + 1, 6000),
 			"the display stands still");
@@ -118,6 +145,47 @@ TEST(lost_flip_of_a_plane)
 TEST(lost_flip_of_what_was_composed)
 {
 	lose_a_flip(PICTURE_SHM, "committing once more");
+}
+
+/* No event, no fence to ask, and a kernel that takes no other commit. */
+TEST(display_that_stands_still)
+{
+	struct daemon daemon;
+	struct client client;
+	struct window window;
+	struct picture pictures[2];
+	int shown = 1;
+	int timeline = sw_timeline(), fence = sw_fence(timeline, 1);
+	daemon_start(&daemon, NULL);
+	client_connect(&client, &daemon);
+	window_init(&window, &client);
+	for (int i = 0; i < 2; i++)
+		picture_init(&client, &pictures[i], PICTURE_SHM, (uint32_t)client.width,
+			(uint32_t)client.height, DRM_FORMAT_XRGB8888);
+	window_show(&window, &pictures[1]);
+	int fd = borrow_display(&daemon);
+	steal_flip(&daemon, fd, &window, pictures, &shown, fence);
+	/* clients go on, slowly */
+	for (int i = 0; i < 3; i++) {
+		ck_assert(client_wait(&client, &window.frames, shown, PATIENCE_MS));
+		window_commit(&window, &pictures[++shown % 2]);
+	}
+	ck_assert(daemon_said(&daemon, "the display takes no commit"));
+	sw_signal(timeline, 1);
+	close(fence);
+	close(timeline);
+	close(fd);
+	/* what was stopped is shown now; then all that was asked for is answered */
+	window_show(&window, &pictures[++shown % 2]);
+	window_commit(&window, &pictures[++shown % 2]);
+	ck_assert(client_wait(&client, &window.frames, shown, PATIENCE_MS));
+	client_sync(&client);
+	ck_assert_int_eq(window.presented + window.discarded, shown);
+	for (int i = 0; i < 2; i++)
+		picture_finish(&pictures[i]);
+	window_finish(&window);
+	client_disconnect(&client);
+	ck_assert_int_eq(daemon_stop(&daemon, SIGTERM), 0);
 }
 
 TEST(display_taken_away_and_given_back)
