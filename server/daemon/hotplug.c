@@ -81,17 +81,6 @@ void hotplug_withdraw(struct output *output)
 	capture_stop(output);
 }
 
-static void let_scenes_go(struct output *output)
-{
-	struct scene *shown = output->shown, *pending = output->pending;
-	output_settle_flip(output);
-	output->shown = output->pending = NULL;
-	scene_destroy(shown);
-	if (pending)
-		callbacks_adopt(output, pending);
-	scene_destroy(pending);
-}
-
 static bool turn_off(struct output *output)
 {
 	struct waybuf_kms_state *state;
@@ -106,7 +95,7 @@ static bool turn_off(struct output *output)
 		waybuf_kms_state_destroy(state);
 		return false;
 	}
-	let_scenes_go(output);
+	output_drop_scenes(output);
 	slots_finish(output);
 	output->crtc_off = true;
 	return true;
@@ -123,9 +112,18 @@ static void tell_size(struct output *output)
 static bool light(struct output *output)
 {
 	uint32_t width = output->width, height = output->height;
-	if (!output_light_up(output))
+	struct waybuf_kms_why why = {.text = ""};
+	int ret = output_light_up(output, &why);
+	if (ret < 0) {
+		slots_finish(output);
+		if (!output->unlit)
+			waybuf_error("the display that was plugged in cannot be used: %s: it is"
+				     " tried again each second",
+				why.text[0] ? why.text : strerror(-ret));
+		output->unlit = true;
 		return false;
-	output->crtc_off = false;
+	}
+	output->crtc_off = output->unlit = false;
 	output->dark = OUTPUT_LIT;
 	output->failing = false;
 	output->refused = 0;

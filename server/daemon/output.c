@@ -271,6 +271,17 @@ void output_settle_flip(struct output *output)
 	waybuf_fence_unref(fence);
 }
 
+void output_drop_scenes(struct output *output)
+{
+	struct scene *shown = output->shown, *pending = output->pending;
+	output_settle_flip(output);
+	output->shown = output->pending = NULL;
+	if (pending)
+		callbacks_adopt(output, pending);
+	scene_destroy(shown);
+	scene_destroy(pending);
+}
+
 static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 {
 	struct output *output = data;

@@ -111,6 +111,7 @@ struct output {
 
 	struct waybuf_kms_uevents *uevents; /* NULL: they cannot be heard */
 	bool crtc_off; /* unplugged, and nothing is shown any more */
+	bool unlit; /* what is plugged in cannot be used, and that was said */
 	struct wl_list withdrawn; // of hotplug.c
 };
 
@@ -151,6 +152,8 @@ uint32_t output_period_ns(const struct output *output);
 
 /* The flip is over, whoever says so: its fence has signalled. */
 void output_settle_flip(struct output *output);
+/* Nothing of it is shown any more: releases all, once, and answers whoever waits. */
+void output_drop_scenes(struct output *output);
 /* watch.c: a commit was accepted. */
 void watch_commit(struct output *output);
 /* Whether an error of a commit means that the display is not there for us. */
@@ -174,8 +177,11 @@ void hotplug_withdraw(struct output *output);
 
 /* output_setup.c: what there is to show on; NULL: nothing. */
 struct waybuf_kms_connector *output_find_connector(const struct output *output);
-/* Takes it, in a mode of its own, and makes it black. False: said why. */
-bool output_light_up(struct output *output);
+/*
+ * Takes it, in a mode of its own, and makes it black. 0, or a negative errno with @why, and then
+ * images that were made for it are there.
+ */
+int output_light_up(struct output *output, struct waybuf_kms_why *why);
 
 /* output.c: what the device tells about a commit, with the output as data */
 extern const struct waybuf_kms_listener output_kms_listener;

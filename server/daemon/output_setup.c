@@ -81,9 +81,9 @@ static bool mode_matches(const struct _drmModeModeInfo *mode, const struct optio
 	return !options->mode_refresh_mhz || (off > -500 && off < 500);
 }
 
-/* NULL: said why. The list is short and the first match is the kernel's favourite. */
-static const struct _drmModeModeInfo *find_mode(
-	const struct waybuf_kms_connector *connector, const struct options *options)
+/* NULL: @why. The list is short and the first match is the kernel's favourite. */
+static const struct _drmModeModeInfo *find_mode(const struct waybuf_kms_connector *connector,
+	const struct options *options, struct waybuf_kms_why *why)
 {
 	if (!options->mode_width)
 		return waybuf_kms_connector_preferred_mode(connector);
@@ -91,9 +91,8 @@ static const struct _drmModeModeInfo *find_mode(
 		if (mode_matches(&connector->modes[i], options))
 			return &connector->modes[i];
 	const struct _drmModeModeInfo *best = waybuf_kms_connector_preferred_mode(connector);
-	fprintf(stderr,
-		"waybufd: %s has no such mode %ux%u: leave out --mode for %ux%u, or choose"
-		" another\n",
+	waybuf_kms_why_set(why,
+		"%s has no such mode %ux%u: leave out --mode for %ux%u, or choose another",
 		connector->name, options->mode_width, options->mode_height, best->hdisplay,
 		best->vdisplay);
 	return NULL;
@@ -139,35 +138,31 @@ static int light_up(
 	return ret;
 }
 
-bool output_light_up(struct output *output)
+int output_light_up(struct output *output, struct waybuf_kms_why *why)
 {
-	const struct options *options = output->daemon->options;
-	struct waybuf_kms_why why = {.text = ""};
 	struct waybuf_kms_connector *connector = output_find_connector(output);
-	const struct _drmModeModeInfo *mode = find_mode(connector, options);
+	const struct _drmModeModeInfo *mode = find_mode(connector, output->daemon->options, why);
 	/* what is plugged in later is lit in any case */
 	if (!mode && output->crtc_off)
 		mode = waybuf_kms_connector_preferred_mode(connector);
 	if (!mode)
-		return false;
+		return -EINVAL;
 	output->connector = connector;
 	output->name = connector->name;
 	output->width = mode->hdisplay;
 	output->height = mode->vdisplay;
 	output->refresh_mhz = waybuf_kms_mode_refresh(mode);
-	int ret = light_up(output, mode, &why);
-	if (ret < 0)
-		fprintf(stderr, "waybufd: %s cannot be set up: %s\n", connector->name,
-			why.text[0] ? why.text : strerror(-ret));
-	else
+	int ret = light_up(output, mode, why);
+	if (ret == 0)
 		waybuf_info("%s on %s (%s): %ux%u at %.2f Hz", connector->name,
 			output->kms->path ? output->kms->path : "a device", output->kms->driver,
 			output->width, output->height, output->refresh_mhz / 1000.0);
-	return ret == 0;
+	return ret;
 }
 
 static bool start(struct output *output)
 {
+	struct waybuf_kms_why why = {.text = ""};
 	if (!output_find_connector(output)) {
 		refuse_connectors(output);
 		return false;
@@ -177,9 +172,12 @@ static bool start(struct output *output)
 		ret = waybuf_kms_device_watch(output->kms, output->daemon->loop);
 	if (ret == 0)
 		ret = hotplug_init(output);
+	if (ret == 0)
+		ret = output_light_up(output, &why);
 	if (ret < 0)
-		fprintf(stderr, "waybufd: the display cannot be set up: %s\n", strerror(-ret));
-	return ret == 0 && output_light_up(output);
+		fprintf(stderr, "waybufd: the display cannot be used: %s\n",
+			why.text[0] ? why.text : strerror(-ret));
+	return ret == 0;
 }
 
 static bool take_display(struct output *output)

@@ -60,19 +60,6 @@ static const char *describe(int error)
 	return "the display's device is in trouble: it is tried again each second";
 }
 
-/* Nothing of it is read any more, by a device that does not exist. */
-static void let_all_go(struct output *output)
-{
-	struct scene *shown = output->shown, *pending = output->pending;
-	waybuf_kms_flip_forget(output->crtc);
-	output_settle_flip(output);
-	output->shown = output->pending = NULL;
-	if (pending)
-		callbacks_adopt(output, pending);
-	scene_destroy(shown);
-	scene_destroy(pending);
-}
-
 void watch_slow_down(struct output *output)
 {
 	struct surface *surface;
@@ -94,7 +81,9 @@ void watch_lost(struct output *output, int error)
 	output->failing = true;
 	output->dark = error == -ENODEV ? OUTPUT_GONE : OUTPUT_REFUSED;
 	if (output->dark == OUTPUT_GONE) {
-		let_all_go(output);
+		/* nothing is read any more, by a device that does not exist */
+		waybuf_kms_flip_forget(output->crtc);
+		output_drop_scenes(output);
 		hotplug_withdraw(output);
 	} else {
 		watch_arm(output);
