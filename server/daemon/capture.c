@@ -278,13 +278,14 @@ void capture_stop(struct output *output)
 		capture_session_stop(session);
 }
 
-void capture_resized(struct output *output)
+void capture_relit(struct output *output)
 {
 	struct capture *capture = output->capture;
 	if (!capture)
 		return;
 	waybuf_kms_dumb_destroy(capture->dumb);
 	capture->dumb = NULL;
+	capture->no_writeback = false;
 }
 
 bool capture_busy(const struct output *output)

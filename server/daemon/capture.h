@@ -27,8 +27,8 @@ void capture_destroy(struct output *output);
 
 /* The output is gone: sessions end. */
 void capture_stop(struct output *output);
-/* The output has another size; nothing is being captured. */
-void capture_resized(struct output *output);
+/* The output is another one, with another size perhaps; nothing is being captured. */
+void capture_relit(struct output *output);
 /* Whether something reads the output's images. */
 bool capture_busy(const struct output *output);
 

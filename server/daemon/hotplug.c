@@ -7,6 +7,7 @@
 #include "daemon.h"
 #include "kms/uevent.h"
 #include "output.h"
+#include "planes.h"
 #include "util/log.h"
 #include "xdg.h"
 
@@ -112,6 +113,7 @@ static void tell_size(struct output *output)
 static bool light(struct output *output)
 {
 	uint32_t width = output->width, height = output->height;
+	const struct waybuf_kms_plane *plane = output->plane;
 	struct waybuf_kms_why why = {.text = ""};
 	int ret = output_light_up(output, &why);
 	if (ret < 0) {
@@ -129,10 +131,11 @@ static bool light(struct output *output)
 	output->refused = 0;
 	waybuf_kms_assigner_forget(output->assigner);
 	output->global = output_global_create(output);
-	if (output->width != width || output->height != height) {
-		capture_resized(output);
+	capture_relit(output);
+	if (output->plane != plane)
+		planes_update(output->daemon);
+	if (output->width != width || output->height != height)
 		tell_size(output);
-	}
 	output_damage(output);
 	return true;
 }

@@ -145,6 +145,13 @@ void planes_tell(
 		daemon->dmabuf, surface->resource, result, &daemon->plane);
 }
 
+void planes_update(struct daemon *daemon)
+{
+	planes_finish(daemon);
+	if (daemon->dmabuf && list_scanout(daemon) < 0)
+		waybuf_info("clients are not told what the display takes: no memory");
+}
+
 void planes_finish(struct daemon *daemon)
 {
 	free((void *)daemon->plane.pairs);

@@ -25,6 +25,8 @@ int planes_dmabuf_create(struct daemon *daemon);
 /* Says what came of a surface, for its client. */
 void planes_tell(
 	struct daemon *daemon, const struct surface *surface, enum waybuf_plane_result result);
+/* The output has another primary plane: that is what clients hear of from now on. */
+void planes_update(struct daemon *daemon);
 /* After linux-dmabuf. */
 void planes_finish(struct daemon *daemon);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon_fixture.h"
+#include "presentation-time-client-protocol.h"
 
 /* Displays that are unplugged and plugged in, and a device that goes: a vkms of our own making. */
 
@@ -31,7 +32,9 @@ static void join(const char *from, const char *link, const char *to)
 	ck_assert_int_eq(symlink(target, path), 0);
 }
 
-static const char *const parts[] = {"planes/p", "crtcs/c", "encoders/e", "connectors/k"};
+static const char *const parts[] = {"planes/p", "crtcs/c", "encoders/e", "connectors/k", "planes/q",
+	"crtcs/d", "encoders/f", "connectors/l"};
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
 
 static uint64_t list_cards(void)
 {
@@ -49,9 +52,12 @@ static void unmake_vkms(void)
 {
 	put("enabled", "0");
 	unlink(CONFIG "/planes/p/possible_crtcs/to");
+	unlink(CONFIG "/planes/q/possible_crtcs/to");
 	unlink(CONFIG "/encoders/e/possible_crtcs/to");
+	unlink(CONFIG "/encoders/f/possible_crtcs/to");
 	unlink(CONFIG "/connectors/k/possible_encoders/to");
-	for (size_t i = 0; i < 4; i++) {
+	unlink(CONFIG "/connectors/l/possible_encoders/to");
+	for (size_t i = 0; i < PARTS; i++) {
 		char path[128];
 		snprintf(path, sizeof(path), CONFIG "/%s", parts[i]);
 		rmdir(path);
@@ -68,7 +74,7 @@ static const char *make_vkms(void)
 	uint64_t before = list_cards();
 	if (mkdir(CONFIG, 0755) < 0)
 		SKIP("vkms cannot be configured: %s", strerror(errno));
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < PARTS; i++) {
 		snprintf(path, sizeof(path), CONFIG "/%s", parts[i]);
 		ck_assert_int_eq(mkdir(path, 0755), 0);
 	}
@@ -77,6 +83,12 @@ static const char *make_vkms(void)
 	join("planes/p", "possible_crtcs", "crtcs/c");
 	join("encoders/e", "possible_crtcs", "crtcs/c");
 	join("connectors/k", "possible_encoders", "encoders/e");
+	/* and a second display, with a CRTC of its own, which nobody has plugged in */
+	ck_assert(put("planes/q/type", "1"));
+	join("planes/q", "possible_crtcs", "crtcs/d");
+	join("encoders/f", "possible_crtcs", "crtcs/d");
+	join("connectors/l", "possible_encoders", "encoders/f");
+	ck_assert(put("connectors/l/status", "2"));
 	ck_assert(put("enabled", "1"));
 	uint64_t added = list_cards() & ~before;
 	ck_assert_uint_ne(added, 0);
@@ -262,6 +274,29 @@ TEST(unplugged_at_any_time)
 	window_show(&s.window, &s.pictures[1]);
 	expect_picture(&s, &s.pictures[1]);
 	ck_assert_int_eq(s.window.presented + s.window.discarded, 62);
+	end(&s);
+}
+
+/* The other display of the device, with another CRTC and plane, and no writeback. */
+TEST(another_display_takes_its_place)
+{
+	struct scenario s;
+	begin(&s, PICTURE_DMABUF);
+	window_show(&s.window, &s.pictures[0]);
+	ck_assert(put("connectors/l/status", "1"));
+	window_show(&s.window, &s.pictures[1]);
+	ck_assert_int_eq(s.added, 1);
+	unplug();
+	expect(&s, &s.added, 2);
+	for (int i = 0; i < 3; i++) {
+		window_show(&s.window, &s.pictures[i]);
+		ck_assert_uint_ne(s.window.flags & WP_PRESENTATION_FEEDBACK_KIND_ZERO_COPY, 0);
+		expect_picture(&s, &s.pictures[i]);
+	}
+	/* one that is used stays */
+	plug();
+	window_show(&s.window, &s.pictures[0]);
+	ck_assert_int_eq(s.added, 2);
 	end(&s);
 }
 
