@@ -168,17 +168,43 @@ static void trace_import(void *data)
 	sync_side(traced->side);
 }
 
+static void trace_new(void *data)
+{
+	struct traced *traced = data;
+	int fd = bench_heap_alloc((size_t)WIDTH * 4 * HEIGHT);
+	import_one(traced->side, fd);
+	close(fd);
+	sync_side(traced->side);
+}
+
+static void trace_batch(void *data)
+{
+	struct traced *traced = data;
+	for (int i = 0; i < BATCH; i++)
+		import_one(traced->side, traced->world->fd);
+	sync_side(traced->side);
+}
+
 static void trace_round_trip(void *data)
 {
 	sync_side(((struct traced *)data)->side);
 }
 
-/* What an import and its end add to a round trip. */
-static double count_calls(const struct world *w, struct side *side)
+/* What @func, which does @n imports and their ends, adds to a round trip for each of them. */
+static double count_calls(const struct world *w, struct side *side, void (*func)(void *data), int n)
 {
 	struct traced traced = {w, side};
-	double calls = bench_trace_each(&side->server, 50, trace_import, &traced);
-	return calls - bench_trace_each(&side->server, 50, trace_round_trip, &traced);
+	double calls = bench_trace_each(&side->server, 50, func, &traced);
+	return (calls - bench_trace_each(&side->server, 50, trace_round_trip, &traced)) / n;
+}
+
+static void print_calls(
+	const char *name, const char *what, struct world *w, void (*func)(void *data), int n)
+{
+	char text[64];
+	double theirs = w->has_peer ? count_calls(w, &w->peer, func, n) : NAN;
+	snprintf(text, sizeof(text), "import_%s_%s", name, what);
+	bench_print_value(text, count_calls(w, &w->ours, func, n), "calls", theirs, 6);
 }
 
 static void print_figures(const char *name, struct world *w)
@@ -191,9 +217,9 @@ static void print_figures(const char *name, struct world *w)
 	struct bench_pair cpu = measure_cpu(w);
 	snprintf(text, sizeof(text), "import_%s_server_cpu", name);
 	bench_print_ratio(text, cpu.value, "us", cpu.floor, most);
-	double theirs = w->has_peer ? count_calls(w, &w->peer) : NAN;
-	snprintf(text, sizeof(text), "import_%s_syscalls", name);
-	bench_print_value(text, count_calls(w, &w->ours), "calls", theirs, 6);
+	print_calls(name, "syscalls", w, trace_import, 1);
+	print_calls(name, "batch_syscalls", w, trace_batch, BATCH);
+	print_calls(name, "new_syscalls", w, trace_new, 1);
 }
 
 /* ---- which compositors --------------------------------------------------------------------- */
