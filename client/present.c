@@ -68,6 +68,11 @@ static void handle_created(
 	void *data, struct zwp_linux_buffer_params_v1 *params, struct wl_buffer *wl_buffer)
 {
 	struct import *import = data;
+	/* one answer is all there may be, and another one is not kept */
+	if (import->wl_buffer) {
+		wl_buffer_destroy(wl_buffer);
+		return;
+	}
 	import->answered = true;
 	import->wl_buffer = wl_buffer;
 }

@@ -81,6 +81,10 @@ struct fake_server {
 	uint32_t report_excess;
 	/* how often it is answered, beyond once */
 	unsigned report_repeats;
+	/* the same of an import */
+	unsigned import_repeats;
+	/* that are there */
+	unsigned wl_buffers;
 
 	/* heard: "create attach0 constrain commit get0 map0 unmap0 surface-commit ..." */
 	char log[8192];

@@ -24,6 +24,7 @@ static const struct wl_buffer_interface wl_buffer_impl = {.destroy = destroy_res
 static void wl_buffer_gone(struct wl_resource *resource)
 {
 	struct fake_server *server = wl_resource_get_user_data(resource);
+	server->wl_buffers--;
 	if (server->pending == resource)
 		server->pending = NULL;
 	if (server->current == resource)
@@ -39,6 +40,7 @@ static struct wl_resource *make_wl_buffer(
 {
 	struct wl_resource *resource = wl_resource_create(client, &wl_buffer_interface, 1, id);
 	wl_resource_set_implementation(resource, &wl_buffer_impl, server, wl_buffer_gone);
+	server->wl_buffers++;
 	return resource;
 }
 
@@ -135,9 +137,11 @@ static void handle_create(struct wl_client *client, struct wl_resource *resource
 	fake_log(server, "import%dx%d", width, height);
 	if (server->silent)
 		return;
-	if (server->refuses_imports)
+	if (server->refuses_imports) {
 		zwp_linux_buffer_params_v1_send_failed(resource);
-	else
+		return;
+	}
+	for (unsigned i = 0; i <= server->import_repeats; i++)
 		zwp_linux_buffer_params_v1_send_created(
 			resource, make_wl_buffer(server, client, 0));
 }

@@ -142,6 +142,19 @@ TEST(import_refused)
 	fixture_finish(&fixture);
 }
 
+/* A server that repeats itself gets back what it cannot have meant. */
+TEST(import_answered_again)
+{
+	init();
+	fixture.server.import_repeats = 2;
+	fixture_start(&fixture);
+	struct waybuf_client_buffer *buffer = fixture_acquire(fixture_pool(&fixture, 1));
+	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+	fixture_heard(&fixture);
+	ck_assert_uint_eq(fixture.server.wl_buffers, 1);
+	fixture_finish(&fixture);
+}
+
 static void keep_silent(struct fake_server *server, void *data)
 {
 	server->silent = true;
