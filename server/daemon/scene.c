@@ -48,10 +48,10 @@ static bool is_seen(const struct scene *scene, const struct geometry_box *place)
 static void add(
 	struct output *output, struct scene *scene, struct surface *surface, int64_t x, int64_t y)
 {
-	struct geometry_box place = {x, y, surface->width, surface->height};
+	const struct geometry_box upright = {x, y, surface->width, surface->height};
 	uint32_t width, height;
 	output_logical_size(output, &width, &height);
-	place = geometry_turn(output->transform, place, width, height);
+	const struct geometry_box place = geometry_turn(output->transform, upright, width, height);
 	if (!is_seen(scene, &place))
 		return;
 	struct frame *frame = frame_read(surface->current.frame);
@@ -67,6 +67,7 @@ static void add(
 		.y = (int32_t)place.y,
 		.width = (uint32_t)place.width,
 		.height = (uint32_t)place.height,
+		.upright = upright,
 		.source = surface->source,
 		.transform = geometry_concat(
 			geometry_inverse(output->transform), surface->current.transform),

@@ -25,7 +25,8 @@ struct scene_layer {
 	bool frame_done; /* displaced, the flip has not come */
 	struct surface *surface; /* NULL once it is gone; for its counters */
 	int32_t x, y;
-	uint32_t width, height; /* on the output */
+	uint32_t width, height; /* on the display */
+	struct geometry_box upright; /* the same as clients see the output */
 	/* what of the buffer is there, in parts of GEOMETRY_ONE, and how it was turned for that */
 	struct geometry_box source;
 	int32_t transform;

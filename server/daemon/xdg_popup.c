@@ -66,13 +66,14 @@ static struct placement_rect bounds_of(const struct xdg_popup *popup)
 {
 	const struct output *output = popup->xdg->wm_base->daemon->output;
 	int64_t x, y;
+	uint32_t width, height;
 	const struct xdg_surface *root = find_root(popup->parent, &x, &y);
+	output_logical_size(output, &width, &height);
 	if (root) {
-		x += ((int64_t)output->width - root->surface->width) / 2;
-		y += ((int64_t)output->height - root->surface->height) / 2;
+		x += ((int64_t)width - root->surface->width) / 2;
+		y += ((int64_t)height - root->surface->height) / 2;
 	}
-	return (struct placement_rect){
-		(int32_t)-x, (int32_t)-y, (int32_t)output->width, (int32_t)output->height};
+	return (struct placement_rect){(int32_t)-x, (int32_t)-y, (int32_t)width, (int32_t)height};
 }
 
 static void configure(struct xdg_surface *xdg)

@@ -104,10 +104,11 @@ static double clamp(double value, uint32_t size)
 
 static void moved(struct seat *seat, uint32_t ms, double x, double y)
 {
-	const struct output *output = seat->daemon->output;
 	const struct surface *before = seat->pointer.surface;
-	seat->x = clamp(x, output->width);
-	seat->y = clamp(y, output->height);
+	uint32_t width, height;
+	output_logical_size(seat->daemon->output, &width, &height);
+	seat->x = clamp(x, width);
+	seat->y = clamp(y, height);
 	cursor_moved(seat);
 	pointer_refocus(seat);
 	/* enter has told where it is */
@@ -126,8 +127,9 @@ void seat_move(struct seat *seat, uint32_t ms, double dx, double dy)
 
 void seat_move_to(struct seat *seat, uint32_t ms, double x, double y)
 {
-	const struct output *output = seat->daemon->output;
-	moved(seat, ms, x * output->width, y * output->height);
+	uint32_t width, height;
+	output_logical_size(seat->daemon->output, &width, &height);
+	moved(seat, ms, x * width, y * height);
 }
 
 /* A press where there is nobody is not told, and so its release is not, either. */

@@ -39,14 +39,14 @@ static const struct surface *root_of(const struct surface *surface)
 
 static bool takes_input(const struct seat *seat, const struct scene_layer *layer, int x, int y)
 {
-	if (!layer->surface || root_of(layer->surface) == seat->cursor || x < layer->x ||
-		y < layer->y || x - layer->x >= (int64_t)layer->width ||
-		y - layer->y >= (int64_t)layer->height)
+	const struct geometry_box *box = &layer->upright;
+	if (!layer->surface || root_of(layer->surface) == seat->cursor || x < box->x ||
+		y < box->y || x - box->x >= box->width || y - box->y >= box->height)
 		return false;
 	const struct surface_state *now = &layer->surface->current;
 	return now->input_everywhere ||
-		pixman_region32_contains_point(
-			(pixman_region32_t *)&now->input, x - layer->x, y - layer->y, NULL);
+		pixman_region32_contains_point((pixman_region32_t *)&now->input, (int)(x - box->x),
+			(int)(y - box->y), NULL);
 }
 
 struct seat_target seat_find(const struct seat *seat, double x, double y)
@@ -55,7 +55,8 @@ struct seat_target seat_find(const struct seat *seat, double x, double y)
 	for (uint32_t i = 0; scene && i < scene->n_layers; i++) {
 		const struct scene_layer *layer = &scene->layers[i];
 		if (takes_input(seat, layer, (int)x, (int)y))
-			return (struct seat_target){layer->surface, layer->x, layer->y};
+			return (struct seat_target){layer->surface, (int32_t)layer->upright.x,
+				(int32_t)layer->upright.y};
 	}
 	return (struct seat_target){NULL, 0, 0};
 }
@@ -66,8 +67,8 @@ void seat_follow(const struct seat *seat, struct seat_target *target)
 	for (uint32_t i = 0; scene && target->surface && i < scene->n_layers; i++) {
 		if (scene->layers[i].surface != target->surface)
 			continue;
-		target->x = scene->layers[i].x;
-		target->y = scene->layers[i].y;
+		target->x = (int32_t)scene->layers[i].upright.x;
+		target->y = (int32_t)scene->layers[i].upright.y;
 		return;
 	}
 }
@@ -254,8 +255,10 @@ struct seat *seat_create(struct daemon *daemon)
 	wl_list_init(&seat->pointers);
 	wl_list_init(&seat->keyboards);
 	wl_list_init(&seat->touches);
-	seat->x = daemon->output->width / 2.0;
-	seat->y = daemon->output->height / 2.0;
+	uint32_t width, height;
+	output_logical_size(daemon->output, &width, &height);
+	seat->x = width / 2.0;
+	seat->y = height / 2.0;
 	int ret = keymap_init(&seat->keymap);
 	if (ret < 0)
 		return failed(seat, ret), NULL;
