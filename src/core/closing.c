@@ -59,6 +59,8 @@ void waybuf_closing_add(struct waybuf_manager *manager, struct waybuf_layout *la
 		return;
 	}
 	for (uint32_t i = 0; i < layout->n_memory; i++) {
+		if (layout->memory[i].fd < 0)
+			continue;
 		if (closing->n == CLOSING_MAX)
 			close_all(closing);
 		closing->fds[closing->n++] = layout->memory[i].fd;

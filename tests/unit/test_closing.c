@@ -111,6 +111,17 @@ TEST(never_more_than_the_reserve_bears)
 	free(manager);
 }
 
+/* A closed fd is -1, and no neighbour of 0. */
+TEST(what_is_closed_already)
+{
+	struct waybuf_loop loop = {&ops};
+	struct waybuf_manager *manager = make_manager(&loop);
+	close_later(manager, -1);
+	ck_assert_uint_eq(manager->closing_fds.n, 0);
+	waybuf_closing_finish(manager);
+	free(manager);
+}
+
 TEST(now_where_there_is_no_later)
 {
 	struct waybuf_loop loop = {&ops}, plain = {&no_idle_ops};
