@@ -2,6 +2,7 @@
 #include "client_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "util/fd.h"
 
@@ -177,7 +178,7 @@ static int attach_display(struct waybuf_client_pool *pool)
 	if (client->capabilities & WAYBUF_CLIENT_INTEGRATED)
 		return attach(pool, &pool->display, WAYBUF_ATTACHMENT_V1_KIND_DISPLAY, 0, NULL);
 	struct waybuf_constraints *constraints = NULL;
-	int ret = client_foreign_constraints(client, &constraints);
+	int ret = client_foreign_constraints(pool, &constraints);
 	if (ret < 0)
 		return ret;
 	uint32_t kind =
@@ -374,8 +375,9 @@ static int start(struct waybuf_client_pool *pool, uint32_t count)
 {
 	struct waybuf_client *client = pool->client;
 	if (!client->service)
-		return client_fail(
-			client, -EOPNOTSUPP, "the compositor has no waybuf_allocator_v1");
+		return client_fail(client, -EOPNOTSUPP, "%s", client->service_reason);
+	if (pool->service_refusal[0])
+		return client_fail(client, -EOPNOTSUPP, "the service: %s", pool->service_refusal);
 	int ret = client_allocator_declare(pool, count);
 	return ret == 0 ? client_allocator_attach(pool) : ret;
 }
@@ -432,6 +434,10 @@ static void map(struct waybuf_client_buffer *buffer)
 
 static void unmap(struct waybuf_client_buffer *buffer, int fence)
 {
+	bool unknown = buffer->unknown;
+	buffer->unknown = false;
+	if (unknown)
+		return;
 	if (fence < 0)
 		waybuf_buffer_v1_unmap(buffer->proxy);
 	else
@@ -444,6 +450,29 @@ static void share(struct waybuf_client_buffer *buffer)
 	unmap(buffer, -1);
 	waybuf_buffer_v1_map(buffer->proxy, WAYBUF_BUFFER_V1_DIRECTION_READ);
 	buffer->unanswered++;
+}
+
+/* What the compositor refuses after all is asked for no more; what it cannot even see, of nobody. */
+static void note_refusal(struct waybuf_client_pool *pool, const struct waybuf_layout *layout)
+{
+	struct waybuf_client *client = pool->client;
+	if (layout->memory[0].kind == WAYBUF_MEMORY_DMABUF) {
+		if (pool->n_refused < CLIENT_MAX_REFUSED)
+			pool->refused[pool->n_refused++] = (struct client_pair){
+				.format = layout->format, .modifier = layout->modifier};
+	} else {
+		snprintf(pool->service_refusal, sizeof(pool->service_refusal), "%.200s",
+			client->error);
+	}
+	pool->renegotiate = client->service == &client->beside;
+}
+
+static int make_wl_buffer(struct waybuf_client_buffer *buffer)
+{
+	int ret = client_import_dmabuf(buffer);
+	if (ret == -EOPNOTSUPP)
+		note_refusal(buffer->pool, &buffer->storage->layout);
+	return ret;
 }
 
 static int explain(struct waybuf_client_pool *pool, int64_t deadline_ms, char **out)
@@ -465,6 +494,6 @@ const struct client_backend client_backend_allocator = {
 	.map = map,
 	.unmap = unmap,
 	.share = share,
-	.make_wl_buffer = client_import_dmabuf,
+	.make_wl_buffer = make_wl_buffer,
 	.explain = explain,
 };

@@ -29,7 +29,7 @@ static int start(struct waybuf_client_pool *pool, uint32_t count)
 	struct waybuf_constraints *display = NULL;
 	int ret = open_exporter(pool->client);
 	if (ret == 0 && pool->wants_display)
-		ret = client_foreign_constraints(pool->client, &display);
+		ret = client_foreign_constraints(pool, &display);
 	if (ret == 0)
 		ret = client_local_plan(pool, display, &pool->client->udmabuf->caps);
 	waybuf_constraints_unref(display);

@@ -73,7 +73,7 @@ void client_buffer_displayed(struct waybuf_client_buffer *buffer)
 	/* Its fence was for the write that is over; the release says that the reader is done, too. */
 	fd_close(&buffer->fence);
 	buffer->flags = 0;
-	if (buffer->revoked)
+	if (buffer->revoked || buffer->unknown)
 		client_buffer_unmap(buffer);
 }
 
@@ -121,10 +121,19 @@ void client_buffer_detach(struct waybuf_client_buffer *buffer)
 	buffer->state = CLIENT_BUFFER_IDLE;
 	end_sharing(buffer);
 	buffer->unanswered = 0;
-	buffer->asked = buffer->revoked = false;
+	buffer->asked = buffer->revoked = buffer->unknown = false;
 	buffer->refusal = buffer->wl_buffer_refusal = (struct client_refusal){0};
 	client_buffer_drop_retired(buffer);
 	buffer->retired = 0;
+}
+
+void client_buffer_discard(struct waybuf_client_buffer *buffer)
+{
+	if (buffer->state != CLIENT_BUFFER_IDLE)
+		client_buffer_unmap(buffer);
+	client_buffer_detach(buffer);
+	client_storage_destroy(buffer->storage);
+	buffer->storage = NULL;
 }
 
 void client_buffer_destroy(struct waybuf_client_buffer *buffer)

@@ -19,6 +19,7 @@
  *   connection.c  the client: connect, reconnect, bounded waits, error text
  *   link.c        one connection of it: registry, event queue, how it ends
  *   globals.c     what a server offers
+ *   service.c     a waybufd beside the compositor
  *   pool.c        pools, whatever their memory comes from; who gets which buffer (acquire)
  *   buffer.c      one buffer's states
  *   backend_*.c   where the memory of a pool comes from
@@ -41,6 +42,8 @@
 #define CLIENT_REASON_SIZE 512
 /* More than any compositor has. */
 #define CLIENT_MAX_SHM_FORMATS 256
+/* Kinds of buffers that a compositor lists and refuses, of one pool. */
+#define CLIENT_MAX_REFUSED 16
 
 /* A pair that the compositor takes through linux-dmabuf. */
 struct client_pair {
@@ -97,6 +100,10 @@ struct waybuf_client {
 	/* NULL: the compositor does not offer points */
 	struct wp_linux_drm_syncobj_manager_v1 *syncobj;
 
+	/* of both connections, where there are two; else -1 */
+	int epoll_fd;
+	/* for a service that is not there: when to look again */
+	int64_t next_look_ms;
 	/* ends a wait when it is readable, as events do; -1: nothing */
 	int wake_fd;
 	struct waybuf_list pools; /* waybuf_client_pool.link */
@@ -151,6 +158,14 @@ struct waybuf_client_pool {
 	struct waybuf_list link; /* waybuf_client.pools */
 	const struct client_backend *backend; /* NULL: not chosen yet */
 	char path_reason[CLIENT_REASON_SIZE];
+	/* what the compositor would not import; why a service was given up for good, empty if it was not */
+	struct client_pair refused[CLIENT_MAX_REFUSED];
+	uint32_t n_refused;
+	char service_refusal[CLIENT_REASON_SIZE / 2];
+	/* the service that came back knows nothing of it */
+	bool stays;
+	/* what it was agreed to have is of no use: the next acquire starts anew */
+	bool renegotiate;
 	/* local backends: what each storage is like, and the last grant's number */
 	struct waybuf_solution plan;
 	uint64_t serial;
@@ -250,6 +265,8 @@ struct waybuf_client_buffer {
 	bool shared;
 	/* shared, and a compositor that is not the server reads it, too */
 	bool on_screen;
+	/* in use since before a service came back, which knows of no map */
+	bool unknown;
 	/* QUEUED because somebody waits for it, not ahead of time */
 	bool asked;
 	/* direction of the open CPU scope, 0 if none */
@@ -308,6 +325,21 @@ int client_link_flush(struct client_link *link);
 /* globals.c */
 extern const struct wl_registry_listener client_registry_listener;
 
+/* service.c */
+
+/* Connects to a service beside the compositor, if there is one. 0, or -EOPNOTSUPP and the reason. */
+int client_service_find(struct waybuf_client *client);
+/* The same for a pool that is new, where there is none: at most twice a second. */
+void client_service_look_again(struct waybuf_client *client);
+/* Lets go of it, and of nothing if there is none. Pools have let go of theirs before. */
+void client_service_leave(struct waybuf_client *client);
+/* The fd that stands for one connection, and for another when that comes. 0 or -errno. */
+int client_service_watch(struct waybuf_client *client, const struct client_link *link);
+/* Looks for it, if the pool is of one that has ended, and lets the pool go back to it. */
+void client_service_return(struct waybuf_client_pool *pool);
+/* If its connection broke, pools go on with the memory that they have. */
+void client_service_check(struct waybuf_client *client);
+
 /* backend_allocator.c */
 extern const struct client_backend client_backend_allocator;
 
@@ -326,6 +358,8 @@ int client_local_explain(struct waybuf_client_pool *pool, int64_t deadline_ms, c
 
 /* backend_udmabuf.c, backend_shm.c */
 extern const struct client_backend client_backend_udmabuf, client_backend_shm;
+/* service.c: memory of a service that is gone. */
+extern const struct client_backend client_backend_kept;
 extern const struct wl_shm_listener client_shm_listener;
 /* Whether the compositor takes such an image through wl_shm. */
 bool client_shm_takes(const struct waybuf_client *client, const struct waybuf_layout *layout);
@@ -359,6 +393,11 @@ int client_pool_add_buffers(struct waybuf_client_pool *pool, uint32_t count);
 void client_pool_detach(struct waybuf_client_pool *pool);
 /* Goes on on a new connection. 0, -ETIMEDOUT, -ENOMEM, -EOPNOTSUPP, -EPIPE, -EPROTO. */
 int client_pool_resume(struct waybuf_client_pool *pool, int64_t deadline_ms);
+/*
+ * The same on a service that came back, with the buffers that are in use as they are. 0; -ENOENT: it
+ * does not know the pool; or as above. On failure the pool is to be kept again.
+ */
+int client_pool_return(struct waybuf_client_pool *pool, int64_t deadline_ms);
 /* An answer to a restore. */
 void client_pool_restored(struct waybuf_client_pool *pool, uint32_t index, uint32_t reason);
 
@@ -366,6 +405,8 @@ void client_pool_restored(struct waybuf_client_pool *pool, uint32_t index, uint3
 int client_buffer_create(
 	struct waybuf_client_pool *pool, uint32_t index, struct waybuf_client_buffer **out);
 void client_buffer_destroy(struct waybuf_client_buffer *buffer);
+/* Its memory goes, and what the backend has of it; afterwards it is as created and not bound. */
+void client_buffer_discard(struct waybuf_client_buffer *buffer);
 /* The connection is over: back to IDLE, with its memory unless a later one was made. */
 void client_buffer_detach(struct waybuf_client_buffer *buffer);
 /* On a new attachment. -ENOMEM. */
@@ -458,8 +499,8 @@ int client_storage_check(const struct client_storage *storage);
 
 /* foreign.c */
 extern const struct zwp_linux_dmabuf_v1_listener client_foreign_listener;
-/* What the compositor takes, as a set. -EOPNOTSUPP if that is nothing. */
-int client_foreign_constraints(struct waybuf_client *client, struct waybuf_constraints **out);
+/* What the compositor takes and has not refused, as a set. -EOPNOTSUPP if that is nothing. */
+int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_constraints **out);
 
 /* report.c */
 

@@ -13,6 +13,7 @@
 
 #include <waybuf/interfaces/exporter.h>
 
+#include "util/fd.h"
 #include "util/log.h"
 
 /* The sentence of a connect that failed: there is no client yet to keep it in. */
@@ -126,6 +127,7 @@ int waybuf_client_dispatch(struct waybuf_client *client, int timeout_ms)
 		return ret;
 	int64_t deadline = client_now_ms() + timeout_ms;
 	for (;;) {
+		client_service_check(client);
 		int handled = dispatch_pending(client, client->compositor.owned);
 		if (handled)
 			return handled;
@@ -167,6 +169,15 @@ static int check_fallbacks(struct waybuf_client *client)
 		"there is nothing to show buffers with");
 }
 
+static int look_beside(struct waybuf_client *client)
+{
+	/* there from the start, so that get_fd has one answer whatever comes and goes */
+	int ret = client_service_watch(client, &client->compositor);
+	if (ret < 0)
+		return client_fail(client, ret, "connect: %s", strerror(-ret));
+	return client_service_find(client) == 0 ? 0 : check_fallbacks(client);
+}
+
 /* Learns what the server has. */
 static int learn(struct waybuf_client *client)
 {
@@ -182,7 +193,7 @@ static int learn(struct waybuf_client *client)
 	if (ret < 0)
 		return ret;
 	if (!client->allocator)
-		return check_fallbacks(client);
+		return look_beside(client);
 	client->service = link;
 	snprintf(client->service_reason, sizeof(client->service_reason), "the compositor has one");
 	return client_wait(client, link, deadline, is_true, &client->ready);
@@ -215,12 +226,13 @@ static int start(struct waybuf_client *client)
 /* Lets go of the connections, with what was made on them. */
 static void stop(struct waybuf_client *client)
 {
+	client_service_leave(client);
+	fd_close(&client->epoll_fd);
 	drop_foreign(client);
 	if (client->syncobj)
 		wp_linux_drm_syncobj_manager_v1_destroy(client->syncobj);
 	if (client->allocator)
 		waybuf_allocator_v1_destroy(client->allocator);
-	client_link_close(&client->beside);
 	client_link_close(&client->compositor);
 	free(client->pairs);
 	client->syncobj = NULL;
@@ -245,7 +257,7 @@ static int create(struct wl_display *display, bool owns, struct waybuf_client **
 	client->compositor = (struct client_link){
 		.client = client, .peer = "the Wayland server", .display = display};
 	client->beside = (struct client_link){.client = client, .peer = "the allocation service"};
-	client->wake_fd = -1;
+	client->wake_fd = client->epoll_fd = -1;
 	waybuf_list_init(&client->pools);
 	int ret = start(client);
 	if (ret < 0) {
@@ -364,7 +376,8 @@ struct wl_display *waybuf_client_get_display(struct waybuf_client *client)
 
 int waybuf_client_get_fd(const struct waybuf_client *client)
 {
-	return wl_display_get_fd(client->compositor.display);
+	return client->epoll_fd >= 0 ? client->epoll_fd
+				     : wl_display_get_fd(client->compositor.display);
 }
 
 uint32_t waybuf_client_get_capabilities(const struct waybuf_client *client)

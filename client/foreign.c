@@ -121,18 +121,46 @@ static int add_sets(struct waybuf_constraints_builder *builder, struct client_pa
 	return 0;
 }
 
-static int build(struct waybuf_constraints_builder *builder, const struct waybuf_client *client,
-	struct waybuf_constraints **out)
+static bool is_refused(const struct waybuf_client_pool *pool, const struct client_pair *pair)
+{
+	for (uint32_t i = 0; i < pool->n_refused; i++)
+		if (compare_pairs(&pool->refused[i], pair) == 0)
+			return true;
+	return false;
+}
+
+/* Those that have not been refused; their number. */
+static size_t copy_pairs(const struct waybuf_client_pool *pool, struct client_pair *pairs)
+{
+	const struct waybuf_client *client = pool->client;
+	size_t n = 0;
+	for (size_t i = 0; i < client->n_pairs; i++)
+		if (!is_refused(pool, &client->pairs[i]))
+			pairs[n++] = client->pairs[i];
+	return n;
+}
+
+/*
+ * A service knows nothing of who shows its memory, and would give shared memory to a program that draws
+ * by CPU. So the exporters of dma-bufs are named: those for which nobody but the CPU pays first.
+ */
+static const char *const dmabuf_heaps[] = {
+	"udmabuf", "system", "dumb", "linux,cma", "reserved", "default_cma_region", "gbm"};
+
+static int build(struct waybuf_constraints_builder *builder, struct client_pair *pairs,
+	size_t count, bool beside, struct waybuf_constraints **out)
 {
 	int ret = -ENOMEM;
-	size_t count = client->n_pairs;
 	struct format_list *lists = calloc(count, sizeof(*lists));
 	uint32_t *formats = calloc(count, sizeof(*formats));
 	uint64_t *modifiers = calloc(count, sizeof(*modifiers));
 	if (lists && formats && modifiers) {
 		waybuf_constraints_builder_access(
 			builder, WAYBUF_ACCESS_SAMPLE | WAYBUF_ACCESS_SCANOUT);
-		ret = add_sets(builder, client->pairs, count, lists, formats, modifiers);
+		if (beside)
+			waybuf_constraints_builder_heaps(builder, dmabuf_heaps,
+				sizeof(dmabuf_heaps) / sizeof(dmabuf_heaps[0]));
+		ret = add_sets(builder, pairs, count, lists, formats, modifiers);
 	}
 	free(modifiers);
 	free(formats);
@@ -140,15 +168,22 @@ static int build(struct waybuf_constraints_builder *builder, const struct waybuf
 	return ret < 0 ? ret : waybuf_constraints_builder_finish(builder, out);
 }
 
-int client_foreign_constraints(struct waybuf_client *client, struct waybuf_constraints **out)
+int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_constraints **out)
 {
+	struct waybuf_client *client = pool->client;
 	if (!client->dmabuf || client->n_pairs == 0)
 		return client_fail(client, -EOPNOTSUPP,
 			"the compositor takes no buffers through linux-dmabuf");
+	int ret = -ENOMEM;
+	struct client_pair *pairs = calloc(client->n_pairs, sizeof(*pairs));
 	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
-	if (!builder)
-		return -ENOMEM;
-	int ret = build(builder, client, out);
+	size_t count = pairs ? copy_pairs(pool, pairs) : 0;
+	if (pairs && count == 0)
+		ret = client_fail(client, -EOPNOTSUPP,
+			"the compositor has refused each kind of buffer that it lists");
+	else if (pairs && builder)
+		ret = build(builder, pairs, count, client->service == &client->beside, out);
 	waybuf_constraints_builder_destroy(builder);
+	free(pairs);
 	return ret;
 }

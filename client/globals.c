@@ -9,6 +9,9 @@
 static void handle_capabilities(void *data, struct waybuf_allocator_v1 *allocator, uint32_t flags)
 {
 	struct waybuf_client *client = data;
+	/* a service is not who shows the buffers, even if it shows others */
+	if (client->beside.display)
+		flags &= ~(uint32_t)WAYBUF_CLIENT_INTEGRATED;
 	/* what the server is was settled when we connected, and is what we have kept globals for */
 	if (client->ready) {
 		flags &= ~(uint32_t)WAYBUF_CLIENT_INTEGRATED;
@@ -23,6 +26,9 @@ static void handle_device(void *data, struct waybuf_allocator_v1 *allocator, uin
 	uint32_t kind, struct wl_array *dev, const char *name)
 {
 	struct waybuf_client *client = data;
+	/* devices of a service are not the compositor's */
+	if (client->beside.display)
+		return;
 	bool first = !client->device && kind == WAYBUF_ALLOCATOR_V1_DEVICE_KIND_RENDER;
 	bool better = kind == WAYBUF_ALLOCATOR_V1_DEVICE_KIND_KMS &&
 		(!client->device || client->device_kind != kind);
@@ -65,12 +71,15 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 {
 	struct client_link *link = data;
 	struct waybuf_client *client = link->client;
+	bool shows = link == &client->compositor;
 	if (strcmp(interface, waybuf_allocator_v1_interface.name) == 0 && !client->allocator) {
 		client->allocator =
 			wl_registry_bind(registry, name, &waybuf_allocator_v1_interface, 1);
 		if (client->allocator)
 			waybuf_allocator_v1_add_listener(
 				client->allocator, &allocator_listener, client);
+	} else if (!shows) {
+		/* only its allocator is of use */
 	} else if (strcmp(interface, zwp_linux_dmabuf_v1_interface.name) == 0 && version >= 3 &&
 		!client->dmabuf) {
 		/* Version 3 is the last that lists pairs without a table to map. */

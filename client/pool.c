@@ -81,10 +81,29 @@ static void append_reason(struct waybuf_client_pool *pool, const char *name, con
 		length ? "; " : "", name ? name : "", name ? ": " : "", reason);
 }
 
+/* Whether the program or the compositor has one of its buffers. */
+static bool is_in_use(const struct waybuf_client_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->count; i++) {
+		enum client_buffer_state state = pool->buffers[i]->state;
+		if (state == CLIENT_BUFFER_ACQUIRED || state == CLIENT_BUFFER_SHOWN)
+			return true;
+	}
+	return false;
+}
+
 static void log_path(const struct waybuf_client_pool *pool)
 {
 	waybuf_info("client: pool \"%s\": memory by way of %s (%s)", pool->name,
 		waybuf_client_path_name(waybuf_client_pool_get_path(pool)), pool->path_reason);
+}
+
+static void note_path(struct waybuf_client_pool *pool)
+{
+	log_path(pool);
+	/* wl_shm takes none */
+	if (pool->swapchain && pool->backend->path == WAYBUF_CLIENT_PATH_SHM)
+		client_swapchain_drop_points(pool->swapchain);
 }
 
 /* With the refusals of those before as the reason of the one that is taken. */
@@ -98,7 +117,7 @@ int client_pool_start(struct waybuf_client_pool *pool, uint32_t count)
 		if (ret == 0 && i == 0)
 			append_reason(pool, NULL, client->service_reason);
 		if (ret == 0)
-			log_path(pool);
+			note_path(pool);
 		if (ret != -EOPNOTSUPP)
 			return ret;
 		pool->backend->finish(pool);
@@ -112,13 +131,29 @@ void client_pool_change_path(
 {
 	pool->backend = backend;
 	snprintf(pool->path_reason, sizeof(pool->path_reason), "%s", reason);
-	if (pool->swapchain)
-		client_swapchain_drop_points(pool->swapchain);
-	log_path(pool);
+	note_path(pool);
+}
+
+/* Memory and path are chosen anew, unless somebody has a buffer: then later. */
+static int renegotiate(struct waybuf_client_pool *pool)
+{
+	if (is_in_use(pool))
+		return 0;
+	for (uint32_t i = 0; i < pool->count; i++)
+		client_buffer_discard(pool->buffers[i]);
+	pool->backend->finish(pool);
+	pool->renegotiate = false;
+	int ret = client_pool_start(pool, pool->count);
+	for (uint32_t i = 0; i < pool->count && ret == 0; i++)
+		ret = client_buffer_bind(pool->buffers[i]);
+	return ret;
 }
 
 enum waybuf_client_path waybuf_client_pool_get_path(const struct waybuf_client_pool *pool)
 {
+	const struct waybuf_client *client = pool->client;
+	if (pool->backend == &client_backend_allocator && client->service == &client->beside)
+		return WAYBUF_CLIENT_PATH_SERVICE;
 	return pool->backend->path;
 }
 
@@ -131,6 +166,7 @@ const char *waybuf_client_path_name(enum waybuf_client_path path)
 {
 	static const char *const names[] = {
 		[WAYBUF_CLIENT_PATH_COMPOSITOR] = "the compositor's allocator",
+		[WAYBUF_CLIENT_PATH_SERVICE] = "the allocation service",
 		[WAYBUF_CLIENT_PATH_UDMABUF] = "udmabuf",
 		[WAYBUF_CLIENT_PATH_SHM] = "wl_shm",
 	};
@@ -162,6 +198,8 @@ int waybuf_client_pool_create(struct waybuf_client *client,
 	ret = check_options(client, options);
 	if (ret < 0)
 		return ret;
+	client_service_check(client);
+	client_service_look_again(client);
 	struct waybuf_client_pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return client_fail(client, -ENOMEM, "pool: out of memory");
@@ -219,6 +257,16 @@ static bool has_answer(void *data)
 		find(pool, CLIENT_BUFFER_FAILED);
 }
 
+/* One that has memory, if there is one. */
+static struct waybuf_client_buffer *find_idle(struct waybuf_client_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->count; i++) {
+		if (pool->buffers[i]->state == CLIENT_BUFFER_IDLE && pool->buffers[i]->storage)
+			return pool->buffers[i];
+	}
+	return find(pool, CLIENT_BUFFER_IDLE);
+}
+
 /*
  * Asks for one buffer that nobody has asked for, unless such a question is open: a program that
  * polls with a time of 0 would otherwise bring the memory of all buffers into being.
@@ -229,7 +277,7 @@ static void ask(struct waybuf_client_pool *pool)
 		if (pool->buffers[i]->state == CLIENT_BUFFER_QUEUED && pool->buffers[i]->asked)
 			return;
 	}
-	struct waybuf_client_buffer *idle = find(pool, CLIENT_BUFFER_IDLE);
+	struct waybuf_client_buffer *idle = find_idle(pool);
 	if (!idle)
 		return;
 	if (pool->resumed && pool->shown < pool->count &&
@@ -278,13 +326,14 @@ static int wait_for_answer(struct waybuf_client_pool *pool, int timeout_ms)
 	return client_fail(client, ret, "acquire: no buffer became free within %d ms", timeout_ms);
 }
 
-int waybuf_client_pool_acquire(
+/* READY or FAILED, or the error. */
+static int look_for(
 	struct waybuf_client_pool *pool, int timeout_ms, struct waybuf_client_buffer **out)
 {
 	struct waybuf_client *client = pool->client;
-	if (timeout_ms < 0)
-		return client_fail(client, -EINVAL, "acquire: a negative time");
-	int ret = client_check(client);
+	client_service_check(client);
+	client_service_return(pool);
+	int ret = pool->renegotiate ? renegotiate(pool) : 0;
 	client->wake_fd = client_swapchain_wake_fd(pool->swapchain);
 	if (ret == 0)
 		ret = wait_for_answer(pool, timeout_ms);
@@ -293,16 +342,46 @@ int waybuf_client_pool_acquire(
 		return ret;
 	if (pool->refusal.error)
 		return client_fail_refused(client, &pool->refusal);
+	*out = find(pool, CLIENT_BUFFER_READY);
+	if (*out)
+		return 0;
+	struct waybuf_client_buffer *failed = find(pool, CLIENT_BUFFER_FAILED);
+	client_buffer_unmap(failed);
+	return client_fail_refused(client, &failed->refusal);
+}
 
-	struct waybuf_client_buffer *buffer = find(pool, CLIENT_BUFFER_READY);
-	if (!buffer) {
-		buffer = find(pool, CLIENT_BUFFER_FAILED);
-		client_buffer_unmap(buffer);
-		return client_fail_refused(client, &buffer->refusal);
-	}
-	buffer->state = CLIENT_BUFFER_ACQUIRED;
+/* A service that cannot do it is no reason to fail, as long as nothing was made. */
+static bool goes_elsewhere(struct waybuf_client_pool *pool, int error)
+{
+	struct waybuf_client *client = pool->client;
+	bool beside = client->service == &client->beside;
+	/* it has ended meanwhile */
+	if (beside && client->beside.broken && error == client->beside.broken)
+		return !client->compositor.broken;
+	if (error != -EOPNOTSUPP || pool->service_refusal[0] ||
+		waybuf_client_pool_get_path(pool) != WAYBUF_CLIENT_PATH_SERVICE || is_in_use(pool))
+		return false;
+	snprintf(pool->service_refusal, sizeof(pool->service_refusal), "%.200s", client->error);
+	pool->renegotiate = true;
+	return true;
+}
+
+int waybuf_client_pool_acquire(
+	struct waybuf_client_pool *pool, int timeout_ms, struct waybuf_client_buffer **out)
+{
+	struct waybuf_client *client = pool->client;
+	if (timeout_ms < 0)
+		return client_fail(client, -EINVAL, "acquire: a negative time");
+	int ret = client_check(client);
+	if (ret < 0)
+		return ret;
+	do {
+		ret = look_for(pool, timeout_ms, out);
+	} while (ret < 0 && goes_elsewhere(pool, ret));
+	if (ret < 0)
+		return ret;
+	(*out)->state = CLIENT_BUFFER_ACQUIRED;
 	pool->resumed = false;
-	*out = buffer;
 	return 0;
 }
 

@@ -186,6 +186,45 @@ int client_pool_resume(struct waybuf_client_pool *pool, int64_t deadline_ms)
 	return ret;
 }
 
+/* ---- a service that came back -------------------------------------------------------------- */
+
+static void offer_what_there_is(struct waybuf_client_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->count; i++)
+		if (has_tickets(pool->buffers[i]->storage))
+			offer(pool, pool->buffers[i]->storage);
+}
+
+/*
+ * What is in use stays as it is until it comes back, without a map that the service knows of: nobody
+ * but us takes part in our pools.
+ */
+static void rebind(struct waybuf_client_buffer *buffer)
+{
+	if (buffer->state == CLIENT_BUFFER_ACQUIRED || buffer->state == CLIENT_BUFFER_SHOWN)
+		buffer->unknown = true;
+	else
+		buffer->state = CLIENT_BUFFER_IDLE;
+}
+
+int client_pool_return(struct waybuf_client_pool *pool, int64_t deadline_ms)
+{
+	struct waybuf_client *client = pool->client;
+	int ret = join(pool, deadline_ms);
+	if (ret < 0)
+		return ret;
+	if (ret == 0 || pool->configured_count < pool->count)
+		return -ENOENT;
+	pool->backend = &client_backend_allocator;
+	for (uint32_t i = 0; i < pool->count; i++)
+		rebind(pool->buffers[i]);
+	offer_what_there_is(pool);
+	ret = client_wait(client, client->service, deadline_ms, is_restored, pool);
+	if (ret == 0)
+		ret = client_allocator_attach(pool);
+	return ret == 0 ? bind_buffers(pool) : ret;
+}
+
 uint32_t waybuf_client_pool_get_restored(const struct waybuf_client_pool *pool)
 {
 	return pool->n_restored;

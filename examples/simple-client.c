@@ -9,6 +9,7 @@
  * The order of things: a client, a window on its connection, a pool of buffers that fit both this
  * program and the display, and then for each frame acquire, begin_cpu, draw, end_cpu, present.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,26 +32,47 @@ static void draw(const struct waybuf_client_image *image, uint32_t frame)
 	}
 }
 
-static bool show_frame(struct waybuf_client_pool *pool, struct window *window, uint32_t frame)
+static void print_path(struct waybuf_client_pool *pool, struct waybuf_client_buffer *buffer)
+{
+	const struct waybuf_layout *layout = waybuf_client_buffer_get_layout(buffer);
+	printf("%u x %u pixels in memory of %s, by way of %s (%s)\n", layout->width, layout->height,
+		layout->exporter, waybuf_client_path_name(waybuf_client_pool_get_path(pool)),
+		waybuf_client_pool_get_path_reason(pool));
+	fflush(stdout);
+}
+
+/* 0 or the error of whatever failed; -EOPNOTSUPP: the buffer went back. */
+static int try_frame(struct waybuf_client_pool *pool, struct window *window, uint32_t frame)
 {
 	struct waybuf_client_buffer *buffer;
 	struct waybuf_client_image image;
-	if (waybuf_client_pool_acquire(pool, 2000, &buffer) < 0 ||
-		waybuf_client_buffer_begin_cpu(buffer, WAYBUF_WRITE, &image) < 0)
-		return false;
-	if (frame == 0) {
-		printf("%u x %u pixels in memory of %s, by way of %s (%s)\n", image.width,
-			image.height, waybuf_client_buffer_get_layout(buffer)->exporter,
-			waybuf_client_path_name(waybuf_client_pool_get_path(pool)),
-			waybuf_client_pool_get_path_reason(pool));
-		fflush(stdout);
-	}
+	int ret = waybuf_client_pool_acquire(pool, 2000, &buffer);
+	if (ret < 0)
+		return ret;
+	ret = waybuf_client_buffer_begin_cpu(buffer, WAYBUF_WRITE, &image);
+	if (ret < 0)
+		return ret;
 	draw(&image, frame);
-	if (waybuf_client_buffer_end_cpu(buffer) < 0)
-		return false;
+	ret = waybuf_client_buffer_end_cpu(buffer);
+	if (ret < 0)
+		return ret;
+	if (frame == 0)
+		print_path(pool, buffer);
 	/* Goes with the commit that present makes. */
 	window_request_frame(window);
-	return waybuf_client_buffer_present(buffer, window->surface) == 0;
+	ret = waybuf_client_buffer_present(buffer, window->surface);
+	if (ret == -EOPNOTSUPP)
+		waybuf_client_buffer_release(buffer);
+	return ret;
+}
+
+/* A compositor may refuse what it has listed: the pool has other buffers the next time. */
+static bool show_frame(struct waybuf_client_pool *pool, struct window *window, uint32_t frame)
+{
+	int ret = -EOPNOTSUPP;
+	for (int tries = 0; tries < 4 && ret == -EOPNOTSUPP; tries++)
+		ret = try_frame(pool, window, frame);
+	return ret == 0;
 }
 
 static bool run(struct waybuf_client *client, struct waybuf_client_pool *pool,

@@ -16,9 +16,10 @@ extern "C" {
 
 /*
  * The client library: buffers that fit the compositor, the display and this program, from the
- * Wayland socket alone. On a compositor without an allocator, and without a service beside it, the
- * same calls give memory of this process: by /dev/udmabuf, the one device node that is ever opened,
- * or for wl_shm. waybuf_client_pool_get_path() tells.
+ * Wayland socket alone. On a compositor without an allocator the same calls give memory of a waybufd
+ * beside it, found at WAYBUF_DISPLAY (a name in XDG_RUNTIME_DIR, or an absolute path; "none": not
+ * wanted) or else at waybuf-0. Without that they give memory of this process: by /dev/udmabuf, the one
+ * device node that is ever opened, or for wl_shm. waybuf_client_pool_get_path() tells.
  *
  *	waybuf_client_connect(NULL, &client);
  *	waybuf_client_pool_create(client, &(struct waybuf_client_pool_options){
@@ -88,7 +89,8 @@ enum waybuf_client_capability {
 
 /**
  * Opens a connection of the client's own. @name is a socket name or path as for
- * wl_display_connect(), NULL for WAYLAND_DISPLAY. Waits at most 5 s for the server. 0, the errno of
+ * wl_display_connect(), NULL for WAYLAND_DISPLAY. Waits at most 5 s for the server, and at most 2 s
+ * for a service beside it. 0, the errno of
  * the connect, -EOPNOTSUPP if the server has neither an allocator nor linux-dmabuf nor wl_shm, -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_connect(const char *name, struct waybuf_client **out);
@@ -140,7 +142,11 @@ WAYBUF_EXPORT int waybuf_client_reconnect_to_display(
 /** The connection, borrowed, for the caller's own objects. Never NULL. */
 WAYBUF_EXPORT struct wl_display *waybuf_client_get_display(struct waybuf_client *client);
 
-/** An fd that polls readable when there is something to dispatch; borrowed. */
+/**
+ * An fd that polls readable when there is something to dispatch; borrowed, O_CLOEXEC, and the same
+ * until a reconnect. It is an epoll fd where a service beside the compositor may have a connection of
+ * its own, so poll it for POLLIN only.
+ */
 WAYBUF_EXPORT int waybuf_client_get_fd(const struct waybuf_client *client);
 
 /**
@@ -151,7 +157,10 @@ WAYBUF_EXPORT int waybuf_client_get_fd(const struct waybuf_client *client);
  */
 WAYBUF_EXPORT int waybuf_client_dispatch(struct waybuf_client *client, int timeout_ms);
 
-/** Sends what is pending. 0; -EAGAIN: the socket is full, poll it for POLLOUT; -EPIPE, -EPROTO. */
+/**
+ * Sends what is pending. 0; -EAGAIN: a socket is full, and the rest goes with the next flush, dispatch
+ * or acquire; -EPIPE, -EPROTO.
+ */
 WAYBUF_EXPORT int waybuf_client_flush(struct waybuf_client *client);
 
 /** enum waybuf_client_capability bits, as of the last dispatch. */
@@ -201,7 +210,7 @@ WAYBUF_EXPORT void waybuf_client_pool_destroy(struct waybuf_client_pool *pool);
 enum waybuf_client_path {
 	/** the allocator of the compositor that shows it, or a module in it */
 	WAYBUF_CLIENT_PATH_COMPOSITOR = 0,
-	/** a waybufd beside the compositor, which gets it through linux-dmabuf */
+	/** a waybufd beside the compositor, which gets it through linux-dmabuf; also after its end */
 	WAYBUF_CLIENT_PATH_SERVICE = 1,
 	/** this process, by /dev/udmabuf, and linux-dmabuf */
 	WAYBUF_CLIENT_PATH_UDMABUF = 2,
@@ -310,7 +319,8 @@ WAYBUF_EXPORT int waybuf_client_buffer_end_cpu(struct waybuf_client_buffer *buff
  * commit. Afterwards the buffer is no longer the caller's.
  *
  * 0; -EINVAL: not acquired, open to the CPU, no @surface, or no pool with `display`; otherwise the
- * buffer stays the caller's: -EOPNOTSUPP: the compositor cannot import it; -ETIMEDOUT: it did not
+ * buffer stays the caller's: -EOPNOTSUPP: the compositor does not import it after all: release it, and
+ * an acquire when no buffer is in use gives one of another kind, if there is any; -ETIMEDOUT: it did not
  * answer the import within 5 s; -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_buffer_present(

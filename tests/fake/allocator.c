@@ -302,6 +302,7 @@ static const struct waybuf_allocator_v1_interface allocator_impl = {
 static void bind_allocator(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
 	struct fake_server *server = data;
+	server->client = client;
 	server->allocator = wl_resource_create(client, &waybuf_allocator_v1_interface, 1, id);
 	wl_resource_set_implementation(server->allocator, &allocator_impl, server, NULL);
 	if (server->silent)
@@ -394,6 +395,8 @@ int fake_start(struct fake_server *server)
 		wl_global_create(
 			server->display, &waybuf_allocator_v1_interface, 1, server, bind_allocator);
 	fake_create_surface_globals(server);
+	if (server->socket)
+		ck_assert_int_eq(wl_display_add_socket(server->display, server->socket), 0);
 	int fds[2];
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	server->client = wl_client_create(server->display, fds[0]);

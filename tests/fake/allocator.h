@@ -64,6 +64,8 @@ struct fake_server {
 	/* told */
 	bool no_allocator, silent, has_dmabuf, has_shm, has_syncobj, refuses_imports;
 	uint32_t capabilities;
+	/* listens there, too, and the client on whose connection the allocator is bound is the one */
+	const char *socket;
 	/* announced with the ids 1 and up */
 	uint32_t device_kinds[3], n_devices;
 	enum fake_answer answer;

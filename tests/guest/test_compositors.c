@@ -33,6 +33,9 @@ static const struct compositor compositors[] = {
 	{"wlroots", WLROOTS_SERVER, "pixman"},
 	{"wlroots", WLROOTS_SERVER, "gles2"},
 	{"weston", WESTON_MODULE, "gl"},
+	/* as it is, without a module of ours */
+	{"weston", "", "gl"},
+	{"weston", "", "pixman"},
 };
 
 static char folder[64];
@@ -111,8 +114,9 @@ static pid_t start_weston(const struct compositor *compositor)
 		"${TEST_PRELOAD:+export LD_PRELOAD=\"$TEST_PRELOAD\" "
 		"ASAN_OPTIONS=\"$TEST_ASAN_OPTIONS\"}; exec weston --backend=drm "
 		"--shell=kiosk-shell.so --renderer=%s --continue-without-input --idle-time=0 "
-		"--socket=wayland-0 --modules=%s",
-		compositor->renderer, compositor->program);
+		"--socket=wayland-0 %s%s",
+		compositor->renderer, compositor->program[0] ? "--modules=" : "",
+		compositor->program);
 	return START("/bin/sh", "-c", line);
 }
 
@@ -139,7 +143,7 @@ static void start_compositor(const struct compositor *compositor)
 		SKIP("the %s example is not built: its package is missing", compositor->name);
 	if (is_weston && access("/usr/bin/weston", X_OK) < 0)
 		SKIP("there is no weston");
-	if (is_weston && !preload_sanitizer())
+	if (is_weston && compositor->program[0] && !preload_sanitizer())
 		SKIP("weston is not built with this sanitizer");
 	screen_read_size();
 	screen_switch_off();
@@ -191,10 +195,10 @@ static void check_client(const char *program, const char *option)
 }
 
 /* It sleeps, so one of its frames stays: the pattern comes again after some. */
-static void check_simple_client(void)
+static void check_simple_client(const char *path)
 {
 	pid_t client = START(SIMPLE_CLIENT);
-	ck_assert(waits_for("pixels in memory of"));
+	ck_assert(waits_for(path));
 	usleep(500000);
 	kill(client, SIGSTOP);
 	usleep(300000);
@@ -230,7 +234,7 @@ static void check_clients(const struct compositor *compositor)
 	next_client(compositor);
 	check_client(FEEDBACK_CLIENT, "--heap");
 	next_client(compositor);
-	check_simple_client();
+	check_simple_client("by way of the compositor's allocator");
 	stop_compositor();
 }
 
@@ -247,6 +251,47 @@ TEST(wlroots_with_gles2)
 TEST(weston_with_the_module)
 {
 	check_clients(&compositors[2]);
+}
+
+/* ---- without anything of ours in it ---------------------------------------------------------- */
+
+#ifdef WAYBUFD
+static pid_t service;
+
+static void start_service(void)
+{
+	service = START(WAYBUFD, "--no-display", "--socket", "waybuf-0", "--log", "info");
+	char path[96];
+	struct stat stat_buffer;
+	snprintf(path, sizeof(path), "%s/waybuf-0", folder);
+	for (int i = 0; i < 500 && stat(path, &stat_buffer) < 0; i++)
+		usleep(20000);
+	ck_assert_int_eq(stat(path, &stat_buffer), 0);
+}
+
+TEST(weston_and_a_service)
+{
+	start_compositor(&compositors[3]);
+	start_service();
+	check_simple_client("by way of the allocation service");
+	kill(service, SIGTERM);
+	ck_assert_int_eq(finish_program(service), 0);
+	stop_compositor();
+}
+#endif
+
+TEST(weston_alone)
+{
+	start_compositor(&compositors[3]);
+	check_simple_client("by way of udmabuf");
+	stop_compositor();
+}
+
+TEST(weston_without_dmabuf)
+{
+	start_compositor(&compositors[4]);
+	check_simple_client("by way of wl_shm");
+	stop_compositor();
 }
 
 /* ---- explicit synchronisation ---------------------------------------------------------------- */
