@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ TEST(connection_of_its_own)
 
 TEST(no_allocator)
 {
+	setenv("WAYBUF_DISPLAY", "none", 1);
 	fake_init(&fixture.server);
 	fixture.server.no_allocator = true;
 	fixture_start_display(&fixture);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client_fixture.h"
 #include "client_surface.h"
@@ -14,12 +16,17 @@
  * all is well.
  */
 
+/* Where the memory comes from: the compositor, wl_shm, or a service beside the compositor. */
+enum way { COMPOSITOR, ALONE, BESIDE };
+
 struct story {
 	struct fixture fixture;
+	struct fake_server service;
+	int service_fd; /* of the pair that a fake server always has */
 	struct waybuf_client_pool *pool;
 	struct waybuf_client_buffer *buffer;
 	char *explanation;
-	bool alone; /* without an allocator, by wl_shm */
+	enum way way;
 	int error; /* of the step that failed */
 };
 
@@ -39,17 +46,28 @@ static bool draw(struct story *s)
 	return ok(s, waybuf_client_buffer_end_cpu(s->buffer));
 }
 
+/* Shared memory of a service cannot be imported. */
+static bool show(struct story *s)
+{
+	if (s->way == BESIDE)
+		return ok(s, waybuf_client_buffer_release(s->buffer));
+	return ok(s, waybuf_client_buffer_present(s->buffer, s->fixture.surface));
+}
+
 /* As far as it gets; true if to the end. */
 static bool tell(struct story *s)
 {
-	const struct waybuf_client_pool_options options = {
-		.width = 64, .height = 32, .count = 2, .name = "story", .display = true};
+	const struct waybuf_client_pool_options options = {.width = 64,
+		.height = 32,
+		.count = 2,
+		.name = "story",
+		.display = s->way != BESIDE};
 	struct fixture *f = &s->fixture;
 	return ok(s, waybuf_client_connect_to_display(f->display, &f->client)) &&
 		ok(s, waybuf_client_pool_create(f->client, &options, &s->pool)) && draw(s) &&
-		ok(s, waybuf_client_buffer_present(s->buffer, f->surface)) && draw(s) &&
-		ok(s, waybuf_client_buffer_release(s->buffer)) &&
-		(s->alone || ok(s, waybuf_client_pool_explain(s->pool, 2000, &s->explanation)));
+		show(s) && draw(s) && ok(s, waybuf_client_buffer_release(s->buffer)) &&
+		(s->way == ALONE ||
+			ok(s, waybuf_client_pool_explain(s->pool, 2000, &s->explanation)));
 }
 
 /* Each step that fails says why, where there is somebody to say it. */
@@ -61,14 +79,24 @@ static bool tell_it(struct story *s)
 	return told;
 }
 
-static void start(struct story *s, bool alone)
+static void start_service(struct story *s)
 {
-	*s = (struct story){.alone = alone};
+	fake_init(&s->service);
+	s->service.report = "{}\n";
+	s->service.socket = "waybuf-0";
+	s->service_fd = fake_start(&s->service);
+}
+
+static void start(struct story *s, enum way way)
+{
+	*s = (struct story){.way = way, .service_fd = -1};
 	fail_elsewhere(false);
 	fail_here(false);
 	fake_init(&s->fixture.server);
 	s->fixture.server.report = "{}\n";
-	s->fixture.server.no_allocator = s->fixture.server.has_shm = alone;
+	s->fixture.server.no_allocator = s->fixture.server.has_shm = way != COMPOSITOR;
+	if (way == BESIDE)
+		start_service(s);
 	fixture_start_display(&s->fixture);
 	s->fixture.surface = client_surface_create(s->fixture.display);
 }
@@ -83,16 +111,20 @@ static void end(struct story *s, const char *what, unsigned n, bool told)
 	}
 	free(s->explanation);
 	fixture_finish(&s->fixture);
+	if (s->way == BESIDE) {
+		close(s->service_fd);
+		fake_stop(&s->service);
+	}
 }
 
-static void fail_allocations(bool alone)
+static void fail_allocations(enum way way)
 {
 	unsigned n = 0, failures = 0;
 	bool complete = false;
 	while (!complete) {
 		struct story story;
 		int fds = harness_count_fds();
-		start(&story, alone);
+		start(&story, way);
 		fail_alloc_at(++n);
 		bool told = tell_it(&story);
 		complete = !fail_alloc_happened();
@@ -106,7 +138,7 @@ static void fail_allocations(bool alone)
 	ck_assert_uint_gt(failures, 10);
 }
 
-static void fail_calls(bool alone)
+static void fail_calls(enum way way)
 {
 	static const int errors[] = {ENOMEM, EMFILE, EIO};
 	unsigned n = 0, failures = 0;
@@ -114,7 +146,7 @@ static void fail_calls(bool alone)
 	do {
 		struct story story;
 		int fds = harness_count_fds();
-		start(&story, alone);
+		start(&story, way);
 		/* each call with each error */
 		fail_call_at(n / 3 + 1, errors[n % 3]);
 		n++;
@@ -132,22 +164,48 @@ static void fail_calls(bool alone)
 
 TEST(every_allocation_may_fail)
 {
-	fail_allocations(false);
+	fail_allocations(COMPOSITOR);
 }
 
 TEST(every_call_may_fail)
 {
-	fail_calls(false);
+	fail_calls(COMPOSITOR);
 }
 
 TEST(every_allocation_may_fail_without_an_allocator)
 {
-	fail_allocations(true);
+	setenv("WAYBUF_DISPLAY", "none", 1);
+	fail_allocations(ALONE);
 }
 
 TEST(every_call_may_fail_without_an_allocator)
 {
-	fail_calls(true);
+	setenv("WAYBUF_DISPLAY", "none", 1);
+	fail_calls(ALONE);
+}
+
+static char folder[64];
+
+static void make_folder(void)
+{
+	snprintf(folder, sizeof(folder), "/tmp/waybuf-failures-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	setenv("XDG_RUNTIME_DIR", folder, 1);
+	unsetenv("WAYBUF_DISPLAY");
+}
+
+TEST(every_allocation_may_fail_with_a_service)
+{
+	make_folder();
+	fail_allocations(BESIDE);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+
+TEST(every_call_may_fail_with_a_service)
+{
+	make_folder();
+	fail_calls(BESIDE);
+	ck_assert_int_eq(rmdir(folder), 0);
 }
 
 TEST_TIMEOUT(100)
