@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bare.h"
+#include "bench.h"
+#include "server.h"
+
+/*
+ * The player on waybufd, against the same player without a window: what it adds to decoding to show
+ * every frame as soon as it is there, what it copies, and what a frame at the film's pace costs the
+ * server. The film is as large as the guest's display has room for, and made here: H.264 of a moving
+ * test picture with some noise, as cameras have it, decoded by one thread. vkms mixes the picture by
+ * CPU, sixty times a second, and so has a part in the first figure that real displays have not.
+ */
+#define FRAMES 300
+#define PACED 120
+#define RUNS 3
+
+struct played {
+	double seconds, copied, direct, composed;
+};
+
+/* What follows @key at the start of a line; NaN if nothing does. */
+static double number_of(const char *text, const char *key)
+{
+	for (const char *at = strstr(text, key); at; at = strstr(at + 1, key)) {
+		if (at == text || at[-1] == '\n')
+			return strtod(at + strlen(key), NULL);
+	}
+	return NAN;
+}
+
+static void run(const char *command, char *out, size_t size)
+{
+	/* the commands are our own, from constants */
+	FILE *pipe = popen(command, "re");
+	if (!pipe)
+		bench_fail("%s: cannot be started", command);
+	size_t length = fread(out, 1, size - 1, pipe);
+	out[length] = '\0';
+	if (pclose(pipe) != 0)
+		bench_fail("%s: failed", command);
+}
+
+static void make_clip(const char *path)
+{
+	char command[512], out[256];
+	snprintf(command, sizeof(command),
+		"ffmpeg -v error -y -f lavfi -i testsrc2=s=960x720:r=30:d=%d -vf noise=alls=12:allf=t "
+		"-pix_fmt yuv420p -colorspace smpte170m -color_range tv -c:v libx264 "
+		"-preset superfast -bf 2 -threads 1 %s </dev/null",
+		FRAMES / 30, path);
+	run(command, out, sizeof(out));
+}
+
+static double decode_only(const char *clip)
+{
+	char command[512], out[4096];
+	snprintf(command, sizeof(command), "%s --decode-only --threads 1 %s", BENCH_PLAYER, clip);
+	run(command, out, sizeof(out));
+	return number_of(out, "seconds ");
+}
+
+static struct played play(const struct bench_server *server, const char *options, const char *clip)
+{
+	char command[768], out[16384];
+	snprintf(command, sizeof(command), "WAYLAND_DISPLAY=%s %s %s --threads 1 %s 2>&1",
+		server->socket, BENCH_PLAYER, options, clip);
+	run(command, out, sizeof(out));
+	const char *composed = strstr(out, ", composed ");
+	return (struct played){
+		.seconds = number_of(out, "seconds "),
+		.copied = number_of(out, "bytes-copied "),
+		.direct = number_of(out, "path direct "),
+		.composed = composed ? strtod(composed + strlen(", composed "), NULL) : NAN,
+	};
+}
+
+/* Of the server, for a frame of a film that is shown at its pace. */
+static double paced_cpu(const struct bench_server *server, const char *clip)
+{
+	char options[32];
+	snprintf(options, sizeof(options), "--frames %d", PACED);
+	double before = bench_server_cpu_us(server);
+	struct played played = play(server, options, clip);
+	if (!(played.direct > 0))
+		bench_fail("no frame was shown in place");
+	return (bench_server_cpu_us(server) - before) / played.direct;
+}
+
+int main(void)
+{
+	char clip[] = "/tmp/waybuf-bench-video-XXXXXX.mkv";
+	double alone[RUNS], shown[RUNS], cpu[RUNS], bare[RUNS], copied = 0, composed = 0;
+	bench_init("bench-video", 400);
+	int fd = mkstemps(clip, 4);
+	if (fd < 0)
+		bench_fail("%s: cannot be made", clip);
+	close(fd);
+	make_clip(clip);
+	for (int i = 0; i < RUNS; i++) {
+		struct bench_server server;
+		bare[i] = bench_bare_run(PACED).cpu_us;
+		bench_server_start(&server, NULL);
+		alone[i] = decode_only(clip) * 1000;
+		struct played played = play(&server, "--untimed", clip);
+		shown[i] = played.seconds * 1000;
+		copied += played.copied;
+		composed += played.composed;
+		cpu[i] = paced_cpu(&server, clip);
+		bench_server_stop(&server);
+	}
+	unlink(clip);
+	bench_print_ratio("video_300_frames", bench_typical(shown, RUNS), "ms",
+		bench_typical(alone, RUNS), 1.10);
+	bench_print_value("video_player_copied", copied, "bytes", NAN, 0);
+	bench_print_value("video_server_composed", composed, "frames", NAN, 0);
+	bench_print_ratio(
+		"video_server_cpu", bench_typical(cpu, RUNS), "us", bench_typical(bare, RUNS), 0);
+	return 0;
+}
