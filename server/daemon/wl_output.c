@@ -77,7 +77,10 @@ void output_send_enter(struct output *output, struct surface *surface, bool ente
 {
 	struct wl_client *client = wl_resource_get_client(surface->resource);
 	struct wl_resource *resource;
-	if (enter && wl_resource_get_version(surface->resource) >= 6)
+	/* normal is what it is before anybody says anything */
+	if (enter && output->transform != WL_OUTPUT_TRANSFORM_NORMAL &&
+		wl_resource_get_version(surface->resource) >=
+			WL_SURFACE_PREFERRED_BUFFER_TRANSFORM_SINCE_VERSION)
 		wl_surface_send_preferred_buffer_transform(
 			surface->resource, (uint32_t)output->transform);
 	wl_resource_for_each(resource, &output->resources) {
