@@ -9,6 +9,7 @@
 #include "alpha_modifier.h"
 #include "capture.h"
 #include "color_representation.h"
+#include "content_type.h"
 #include "daemon.h"
 #include "gpu.h"
 #include "info.h"
@@ -166,7 +167,8 @@ static bool offer_display(struct daemon *daemon)
 		!xdg_shell_create(daemon) || !presentation_create(daemon) ||
 		!viewporter_create(daemon) || !single_pixel_create(daemon) ||
 		!alpha_modifier_create(daemon) || !color_representation_create(daemon) ||
-		!xdg_output_create(daemon) || !capture_create(daemon->output))
+		!xdg_output_create(daemon) || !content_type_create(daemon) ||
+		!capture_create(daemon->output))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return input_create(daemon);
 }

@@ -3,6 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "content_type.h"
 #include "daemon.h"
 #include "info.h"
 #include "output.h"
@@ -73,6 +74,7 @@ void info_add_place(struct json_builder *builder, const struct surface *surface)
 
 static void report_surface(const struct surface *surface, struct waybuf_report *report)
 {
+	const char *content_type = content_type_name(surface->current.content_type);
 	pid_t pid = 0;
 	struct json_builder builder;
 	wl_client_get_credentials(wl_resource_get_client(surface->resource), &pid, NULL, NULL);
@@ -83,6 +85,8 @@ static void report_surface(const struct surface *surface, struct waybuf_report *
 	json_add_number(&builder, builder.root, "width", surface->width);
 	json_add_number(&builder, builder.root, "height", surface->height);
 	json_add_bool(&builder, builder.root, "visible", surface->visible);
+	if (content_type)
+		json_add_string(&builder, builder.root, "content_type", content_type);
 	json_add_number(&builder, builder.root, "direct", surface->frames_direct);
 	json_add_number(&builder, builder.root, "copied", surface->frames_copied);
 	info_add_place(&builder, surface);

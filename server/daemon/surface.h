@@ -41,6 +41,7 @@ enum surface_change {
 	SURFACE_ALPHA = 1 << 7,
 	SURFACE_COLOR = 1 << 8,
 	SURFACE_INPUT = 1 << 9,
+	SURFACE_CONTENT_TYPE = 1 << 10,
 };
 
 /*
@@ -51,6 +52,7 @@ enum surface_extension {
 	SURFACE_EXT_VIEWPORT,
 	SURFACE_EXT_ALPHA,
 	SURFACE_EXT_COLOR,
+	SURFACE_EXT_CONTENT_TYPE,
 	SURFACE_EXTENSIONS,
 };
 
@@ -86,6 +88,7 @@ struct surface_state {
 	int32_t transform; /* enum wl_output_transform */
 	struct surface_viewport viewport;
 	struct surface_color color;
+	uint32_t content_type; /* enum wp_content_type_v1_type, or what is none of them */
 	uint32_t alpha; /* what all of it is multiplied with; UINT32_MAX: nothing */
 	pixman_region32_t opaque; /* surface coordinates */
 	bool input_everywhere; /* else only in: */

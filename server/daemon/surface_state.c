@@ -55,6 +55,8 @@ void surface_state_fold(struct surface_state *dst, struct surface_state *src)
 		dst->viewport = src->viewport;
 	if (src->changes & SURFACE_COLOR)
 		dst->color = src->color;
+	if (src->changes & SURFACE_CONTENT_TYPE)
+		dst->content_type = src->content_type;
 	if (src->changes & SURFACE_ALPHA)
 		dst->alpha = src->alpha;
 	if (src->changes & SURFACE_OPAQUE)

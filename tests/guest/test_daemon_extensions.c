@@ -6,6 +6,7 @@
 
 #include "alpha-modifier-v1-client-protocol.h"
 #include "color-representation-v1-client-protocol.h"
+#include "content-type-v1-client-protocol.h"
 #include "daemon_fixture.h"
 #include "viewporter-client-protocol.h"
 
@@ -24,6 +25,8 @@ struct toys {
 	struct wp_alpha_modifier_surface_v1 *modifier;
 	struct wp_color_representation_manager_v1 *colors;
 	struct wp_color_representation_surface_v1 *color;
+	struct wp_content_type_manager_v1 *types;
+	struct wp_content_type_v1 *type;
 };
 
 static wl_fixed_t fixed(double value)
@@ -213,6 +216,11 @@ static void chroma_without_a_surface(struct toys *toys)
 		toys->color, WP_COLOR_REPRESENTATION_SURFACE_V1_CHROMA_LOCATION_TYPE_1);
 }
 
+static void content_type_twice(struct toys *toys)
+{
+	wp_content_type_manager_v1_get_surface_content_type(toys->types, toys->surface);
+}
+
 #define MISTAKE(name, interface, error) {#name, name, #interface, error}
 #define COLOR_MISTAKE(name, error) \
 	MISTAKE(name, wp_color_representation_surface_v1, \
@@ -245,6 +253,8 @@ static const struct mistake {
 		WP_ALPHA_MODIFIER_SURFACE_V1_ERROR_NO_SURFACE),
 	MISTAKE(color_twice, wp_color_representation_manager_v1,
 		WP_COLOR_REPRESENTATION_MANAGER_V1_ERROR_SURFACE_EXISTS),
+	MISTAKE(content_type_twice, wp_content_type_manager_v1,
+		WP_CONTENT_TYPE_MANAGER_V1_ERROR_ALREADY_CONSTRUCTED),
 	COLOR_MISTAKE(alpha_optical, ALPHA_MODE),
 	COLOR_MISTAKE(coefficients_unknown, COEFFICIENTS),
 	COLOR_MISTAKE(rgb_of_limited_range, COEFFICIENTS),
@@ -269,6 +279,9 @@ static void toys_init(struct toys *toys, const struct daemon *daemon)
 	toys->modifier = wp_alpha_modifier_v1_get_surface(toys->modifiers, toys->surface);
 	toys->colors = client_bind(&toys->client, &wp_color_representation_manager_v1_interface, 1);
 	toys->color = wp_color_representation_manager_v1_get_surface(toys->colors, toys->surface);
+	toys->types = client_bind(&toys->client, &wp_content_type_manager_v1_interface, 1);
+	toys->type =
+		wp_content_type_manager_v1_get_surface_content_type(toys->types, toys->surface);
 }
 
 enum { TOLD = 0, NOT_TOLD, WRONG_ERROR, WRONG_INTERFACE };
@@ -344,6 +357,10 @@ TEST(no_error)
 	wp_alpha_modifier_v1_destroy(toys.modifiers);
 	wp_color_representation_surface_v1_destroy(toys.color);
 	wp_color_representation_manager_v1_destroy(toys.colors);
+	/* of a surface that is gone */
+	wp_content_type_v1_set_content_type(toys.type, WP_CONTENT_TYPE_V1_TYPE_GAME);
+	wp_content_type_v1_destroy(toys.type);
+	wp_content_type_manager_v1_destroy(toys.types);
 	ck_assert(client_sync(&toys.client));
 	picture_finish(&large);
 	picture_finish(&toys.picture);

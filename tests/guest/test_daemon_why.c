@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 
+#include "content-type-v1-client-protocol.h"
 #include "daemon_points.h"
 #include "sw_sync.h"
 
@@ -108,6 +109,30 @@ static uint32_t id_of(void *proxy)
 	return wl_proxy_get_id(proxy);
 }
 
+/* Whether `waybufctl info` says that the surface shows @type; NULL: nothing in particular. */
+static bool shows(const struct scenario *s, const char *type)
+{
+	bool found = false;
+	struct json_object *document = finish_ctl(start_ctl(s, "info --json"));
+	struct json_object *objects = json_object_object_get(document, "objects");
+	for (size_t i = 0; i < json_object_array_length(objects); i++) {
+		struct json_object *object = json_object_array_get_idx(objects, i);
+		struct json_object *value = json_object_object_get(object, "content_type");
+		if (strcmp(text_of(object, "type"), "surface") != 0)
+			continue;
+		const char *text = value ? json_object_get_string(value) : NULL;
+		found = type ? text && strcmp(text, type) == 0 : !text;
+	}
+	json_object_put(document);
+	return found;
+}
+
+static void commit(struct scenario *s)
+{
+	wl_surface_commit(s->window.surface);
+	ck_assert(client_sync(&s->client));
+}
+
 /* Until the last commit is shown or given up. */
 static void calm_down(struct scenario *s)
 {
@@ -129,6 +154,35 @@ TEST(why_a_surface_waits)
 	ck_assert_int_eq(sw_sync_advance(s.timeline, 1), 0);
 	calm_down(&s);
 	check_why(start_why(&s, surface), "waits for no fence", "the client, by its next commit");
+	end(&s);
+}
+
+/* A hint is state as all other: it comes with a commit, and goes with the object and a commit. */
+TEST(content_type)
+{
+	struct scenario s;
+	begin(&s);
+	show_first(&s);
+	struct wp_content_type_manager_v1 *manager =
+		client_bind(&s.client, &wp_content_type_manager_v1_interface, 1);
+	struct wp_content_type_v1 *type =
+		wp_content_type_manager_v1_get_surface_content_type(manager, s.window.surface);
+	wp_content_type_v1_set_content_type(type, WP_CONTENT_TYPE_V1_TYPE_VIDEO);
+	ck_assert(client_sync(&s.client));
+	ck_assert(shows(&s, NULL));
+	commit(&s);
+	ck_assert(shows(&s, "video"));
+	wp_content_type_v1_set_content_type(type, 77);
+	commit(&s);
+	ck_assert(shows(&s, NULL));
+	wp_content_type_v1_set_content_type(type, WP_CONTENT_TYPE_V1_TYPE_PHOTO);
+	commit(&s);
+	wp_content_type_v1_destroy(type);
+	ck_assert(client_sync(&s.client));
+	ck_assert(shows(&s, "photo"));
+	commit(&s);
+	ck_assert(shows(&s, NULL));
+	wp_content_type_manager_v1_destroy(manager);
 	end(&s);
 }
 
