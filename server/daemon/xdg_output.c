@@ -26,8 +26,8 @@ static void send_all(const struct output *output, struct wl_resource *resource)
 	zxdg_output_v1_send_logical_position(resource, 0, 0);
 	zxdg_output_v1_send_logical_size(resource, (int32_t)width, (int32_t)height);
 	if (version >= ZXDG_OUTPUT_V1_NAME_SINCE_VERSION) {
-		zxdg_output_v1_send_name(resource, output->connector->name);
-		zxdg_output_v1_send_description(resource, output->connector->name);
+		zxdg_output_v1_send_name(resource, output->name);
+		zxdg_output_v1_send_description(resource, output->name);
 	}
 }
 

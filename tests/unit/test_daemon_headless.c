@@ -3,6 +3,8 @@
 #include <signal.h>
 
 #include "guest/daemon_fixture.h"
+#include "guest/reference.h"
+#include "xdg-output-unstable-v1-client-protocol.h"
 
 /* waybufd without a display, which needs no device of any kind. */
 
@@ -53,6 +55,35 @@ static void expect_picture(struct scenario *s, const struct picture *wanted)
 		}
 	}
 	picture_finish(&capture);
+}
+
+/* Upright for clients, and turned in captures, as a display would be. */
+TEST(turned)
+{
+	struct daemon daemon;
+	struct client client;
+	struct window window;
+	struct picture picture;
+	daemon_start(&daemon, OPTIONS("--headless=320x200@50", "--transform", "flipped-90"));
+	client_connect(&client, &daemon);
+	struct zxdg_output_manager_v1 *manager =
+		client_bind(&client, &zxdg_output_manager_v1_interface, 3);
+	struct zxdg_output_v1 *output =
+		zxdg_output_manager_v1_get_xdg_output(manager, client.output);
+	window_init(&window, &client);
+	ck_assert_int_eq(window.width, 200);
+	ck_assert_int_eq(window.height, 320);
+	picture_init(&client, &picture, PICTURE_SHM, 100, 50, DRM_FORMAT_XRGB8888);
+	picture_draw(&picture, 1);
+	window_show(&window, &picture);
+	const struct reference_layer layer = {.picture = &picture, .x = 50, .y = 135};
+	reference_check(&client, WL_OUTPUT_TRANSFORM_FLIPPED_90, &layer, 1, 0);
+	zxdg_output_v1_destroy(output);
+	zxdg_output_manager_v1_destroy(manager);
+	picture_finish(&picture);
+	window_finish(&window);
+	client_disconnect(&client);
+	ck_assert_int_eq(daemon_stop(&daemon, SIGTERM), 0);
 }
 
 TEST(what_is_shown_is_captured)
