@@ -64,6 +64,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&wl_shm_interface, &client->shm, 2},
 		{&wl_output_interface, &client->output, 1},
 		{&wl_seat_interface, &client->seat, 8},
+		{&wl_data_device_manager_interface, &client->data_devices, 3},
 		{&xdg_wm_base_interface, &client->wm_base, 6},
 		{&wp_presentation_interface, &client->presentation, 2},
 		{&zwp_linux_dmabuf_v1_interface, &client->dmabuf, 4},
@@ -165,6 +166,7 @@ void client_disconnect(struct client *client)
 	destroy_proxy(client->dmabuf);
 	destroy_proxy(client->presentation);
 	destroy_proxy(client->wm_base);
+	destroy_proxy(client->data_devices);
 	destroy_proxy(client->seat);
 	destroy_proxy(client->output);
 	destroy_proxy(client->shm);

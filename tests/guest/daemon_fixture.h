@@ -42,6 +42,7 @@ struct client {
 	struct wl_output *output; /* NULL: the server has none, as tiny-server */
 	struct wl_seat *seat; /* NULL: the server is built without */
 	uint32_t capabilities; /* of the seat */
+	struct wl_data_device_manager *data_devices; /* as the seat */
 	struct xdg_wm_base *wm_base;
 	struct wp_presentation *presentation;
 	struct zwp_linux_dmabuf_v1 *dmabuf;

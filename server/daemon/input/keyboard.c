@@ -5,6 +5,7 @@
 
 #include "../daemon.h"
 #include "../surface.h"
+#include "clipboard.h"
 #include "seat.h"
 
 /* Repeats are the client's: so many a second, after so many milliseconds. */
@@ -30,6 +31,11 @@ static void send_enter(struct seat *seat, struct wl_resource *resource, uint32_t
 	send_modifiers(seat, resource, serial);
 }
 
+struct wl_client *keyboard_client(const struct seat *seat)
+{
+	return seat->keyboard ? wl_resource_get_client(seat->keyboard->resource) : NULL;
+}
+
 void keyboard_focus(struct seat *seat, struct surface *surface)
 {
 	struct surface *before = seat->keyboard;
@@ -40,7 +46,11 @@ void keyboard_focus(struct seat *seat, struct surface *surface)
 	wl_resource_for_each(resource, &seat->keyboards)
 		if (is_of(resource, before))
 			wl_keyboard_send_leave(resource, serial, before->resource);
+	const struct wl_client *client = keyboard_client(seat);
 	seat->keyboard = surface;
+	/* before it knows that it has the keyboard, so that it can paste at once */
+	if (surface && keyboard_client(seat) != client)
+		clipboard_tell(seat, keyboard_client(seat));
 	wl_resource_for_each(resource, &seat->keyboards)
 		if (is_of(resource, surface))
 			send_enter(seat, resource, serial);

@@ -10,6 +10,7 @@
 #include "../output.h"
 #include "../subsurface.h"
 #include "../xdg_popup.h"
+#include "clipboard.h"
 #include "popup_grab.h"
 #include "seat.h"
 
@@ -255,6 +256,7 @@ struct seat *seat_create(struct daemon *daemon)
 	wl_list_init(&seat->pointers);
 	wl_list_init(&seat->keyboards);
 	wl_list_init(&seat->touches);
+	wl_list_init(&seat->data_devices);
 	uint32_t width, height;
 	output_logical_size(daemon->output, &width, &height);
 	seat->x = width / 2.0;
@@ -264,7 +266,8 @@ struct seat *seat_create(struct daemon *daemon)
 		return failed(seat, ret), NULL;
 	seat->global = wl_global_create(
 		daemon->display, &wl_seat_interface, SEAT_VERSION, seat, bind_seat);
-	if (!seat->global)
+	seat->clipboard = clipboard_create_global(seat);
+	if (!seat->global || !seat->clipboard)
 		return failed(seat, -ENOMEM), NULL;
 	return seat;
 }
@@ -275,6 +278,8 @@ void seat_destroy(struct seat *seat)
 		return;
 	if (seat->idle)
 		wl_event_source_remove(seat->idle);
+	if (seat->clipboard)
+		wl_global_destroy(seat->clipboard);
 	if (seat->global)
 		wl_global_destroy(seat->global);
 	keymap_finish(&seat->keymap);

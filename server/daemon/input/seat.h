@@ -17,6 +17,7 @@
  * The keyboard is with the topmost window; a click or a tap on another one raises that.
  */
 
+struct clipboard_source;
 struct daemon;
 struct seat;
 struct surface;
@@ -42,11 +43,12 @@ struct seat_devices {
 
 struct seat {
 	struct daemon *daemon;
-	struct wl_global *global;
+	struct wl_global *global, *clipboard;
 	struct seat_devices devices;
 	uint32_t ever; /* enum wl_seat_capability: what was there at some time */
 	struct wl_list resources; // wl_seat, and so on, by wl_resource_get_link()
-	struct wl_list pointers, keyboards, touches;
+	struct wl_list pointers, keyboards, touches, data_devices;
+	struct clipboard_source *selection; /* NULL: nothing was copied */
 	struct wl_event_source *idle; /* the target of the pointer is looked for */
 
 	double x, y;
@@ -123,6 +125,8 @@ void touch_create(struct wl_client *client, struct seat *seat, uint32_t version,
 /* Finds out what the pointer is over, unless a button is held. */
 void pointer_refocus(struct seat *seat);
 void keyboard_focus(struct seat *seat, struct surface *surface);
+/* Who has it; NULL: nobody. */
+struct wl_client *keyboard_client(const struct seat *seat);
 /* Has nobody to tell. */
 void pointer_forget(struct seat *seat, const struct surface *surface);
 void touch_forget(struct seat *seat, const struct surface *surface);
