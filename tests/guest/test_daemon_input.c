@@ -446,6 +446,40 @@ TEST(input_region_and_implicit_grab)
 	input_device_finish(&device);
 }
 
+/* A quarter from the left of the display, half way down. */
+static void tap(struct input_device *device)
+{
+	input_device_send(device, EV_ABS, ABS_MT_SLOT, 0);
+	input_device_send(device, EV_ABS, ABS_MT_TRACKING_ID, 1);
+	input_device_send(device, EV_ABS, ABS_MT_POSITION_X, INPUT_TOUCH_MAX / 4);
+	input_device_send(device, EV_ABS, ABS_MT_POSITION_Y, INPUT_TOUCH_MAX / 2);
+	input_device_send(device, EV_KEY, BTN_TOUCH, 1);
+	input_device_sync(device);
+}
+
+/*
+ * The display's left is the top of what clients see, and its top their right. The window is as large
+ * as the display unturned, so it ends beyond the output on both sides.
+ */
+TEST(fingers_on_a_display_that_is_turned)
+{
+	static const char *const options[] = {"--transform", "90", NULL};
+	struct input_device device;
+	struct daemon daemon;
+	struct listener listener;
+	input_device_init(&device, INPUT_TOUCH_SCREEN);
+	daemon_start(&daemon, options);
+	listener_init(&listener, &daemon);
+	const double width = listener.client.width, height = listener.client.height;
+	tap(&device);
+	expect(&listener, &listener.downs, 1);
+	ck_assert_double_eq_tol(listener.touch_x, width / 2, 2);
+	ck_assert_double_eq_tol(listener.touch_y, width / 4 - (width - height) / 2, 2);
+	listener_finish(&listener);
+	ck_assert_int_eq(daemon_stop(&daemon, SIGTERM), 0);
+	input_device_finish(&device);
+}
+
 TEST(fingers)
 {
 	struct input_device device;
@@ -455,12 +489,7 @@ TEST(fingers)
 	daemon_start(&daemon, NULL);
 	listener_init(&listener, &daemon);
 	ck_assert_uint_eq(listener.client.capabilities, WL_SEAT_CAPABILITY_TOUCH);
-	input_device_send(&device, EV_ABS, ABS_MT_SLOT, 0);
-	input_device_send(&device, EV_ABS, ABS_MT_TRACKING_ID, 1);
-	input_device_send(&device, EV_ABS, ABS_MT_POSITION_X, INPUT_TOUCH_MAX / 4);
-	input_device_send(&device, EV_ABS, ABS_MT_POSITION_Y, INPUT_TOUCH_MAX / 2);
-	input_device_send(&device, EV_KEY, BTN_TOUCH, 1);
-	input_device_sync(&device);
+	tap(&device);
 	expect(&listener, &listener.downs, 1);
 	expect(&listener, &listener.touch_frames, 1);
 	ck_assert_double_eq_tol(listener.touch_x, listener.client.width / 4.0, 2);

@@ -127,9 +127,8 @@ void seat_move(struct seat *seat, uint32_t ms, double dx, double dy)
 
 void seat_move_to(struct seat *seat, uint32_t ms, double x, double y)
 {
-	uint32_t width, height;
-	output_logical_size(seat->daemon->output, &width, &height);
-	moved(seat, ms, x * width, y * height);
+	seat_place(seat, &x, &y);
+	moved(seat, ms, x, y);
 }
 
 /* A press where there is nobody is not told, and so its release is not, either. */

@@ -50,6 +50,20 @@ static bool takes_input(const struct seat *seat, const struct scene_layer *layer
 			(int)(y - box->y), NULL);
 }
 
+/* Such devices are in front of the display, and turned with it. */
+void seat_place(const struct seat *seat, double *x, double *y)
+{
+	const struct output *output = seat->daemon->output;
+	const int64_t width = (int64_t)output->width * GEOMETRY_ONE;
+	const int64_t height = (int64_t)output->height * GEOMETRY_ONE;
+	const struct geometry_box on_display = {
+		.x = (int64_t)(*x * (double)width), .y = (int64_t)(*y * (double)height)};
+	const struct geometry_box upright =
+		geometry_turn(geometry_inverse(output->transform), on_display, width, height);
+	*x = (double)upright.x / GEOMETRY_ONE;
+	*y = (double)upright.y / GEOMETRY_ONE;
+}
+
 struct seat_target seat_find(const struct seat *seat, double x, double y)
 {
 	const struct scene *scene = scene_of(seat);

@@ -111,6 +111,8 @@ void seat_surface_gone(struct seat *seat, const struct surface *surface);
 /* ---- between the files of the seat ---- */
 
 uint32_t seat_serial(const struct seat *seat);
+/* From parts of the display's size, 0 to 1, to where clients see that point of the output. */
+void seat_place(const struct seat *seat, double *x, double *y);
 /* What is below a point of the output. */
 struct seat_target seat_find(const struct seat *seat, double x, double y);
 /* Where the surface is now, if it can be seen; else *target stays. */

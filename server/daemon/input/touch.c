@@ -42,21 +42,12 @@ static bool is_of(struct wl_resource *resource, const struct seat_target *target
 	return wl_resource_get_client(resource) == client_of(target);
 }
 
-/* From parts of the output's size. */
-static void scale(const struct seat *seat, double *x, double *y)
-{
-	uint32_t width, height;
-	output_logical_size(seat->daemon->output, &width, &height);
-	*x *= width;
-	*y *= height;
-}
-
 void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, double y)
 {
 	struct seat_finger *finger = find(seat, id) ? NULL : find_free(seat);
 	if (!finger)
 		return;
-	scale(seat, &x, &y);
+	seat_place(seat, &x, &y);
 	*finger = (struct seat_finger){.down = true, .id = id, .target = seat_find(seat, x, y)};
 	if (popup_grab_press(seat->daemon, finger->target.surface))
 		finger->target.surface = NULL;
@@ -78,7 +69,7 @@ void seat_touch_move(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 	if (!finger || !owe_frame(seat, &finger->target))
 		return;
 	struct wl_resource *resource;
-	scale(seat, &x, &y);
+	seat_place(seat, &x, &y);
 	seat_follow(seat, &finger->target);
 	wl_resource_for_each(resource, &seat->touches)
 		if (is_of(resource, &finger->target))
