@@ -40,20 +40,32 @@ struct neighbour {
 	int orders, answers; /* pipes */
 };
 
-enum { FRAMES = 24 };
+/* A round, and one that is over before a crowd of points is given up. */
+enum { FRAMES = 24, FEW_FRAMES = 10 };
 
-static void show_frames(struct window *window, struct picture pictures[2], int answers)
+/* What they have cost. */
+struct cost {
+	uint32_t missed; /* flips */
+	uint32_t
+		late; /* frames that took a fifth of a second: as long as somebody was waited for */
+};
+
+enum { LATE = 12 };
+
+static void show_frames(struct window *window, struct picture pictures[2], int n, int answers)
 {
 	window_show(window, &pictures[1]);
-	uint32_t missed = 0, last = window->sequence;
-	for (int i = 0; i < FRAMES; i++) {
+	struct cost cost = {0};
+	uint32_t last = window->sequence;
+	for (int i = 0; i < n; i++) {
 		window_show(window, &pictures[i % 2]);
 		ck_assert_uint_gt(window->sequence, last);
-		missed += window->sequence - last - 1;
+		cost.missed += window->sequence - last - 1;
+		cost.late += window->sequence - last >= LATE;
 		last = window->sequence;
 	}
 	ck_assert_int_eq(window->discarded, 0);
-	ck_assert_int_eq(write(answers, &missed, sizeof(missed)), sizeof(missed));
+	ck_assert_int_eq(write(answers, &cost, sizeof(cost)), sizeof(cost));
 }
 
 /* Whether a plane shows its frames. Composition reads what lies on its head, and planes do not. */
@@ -79,7 +91,7 @@ _Noreturn static void be_neighbour(
 	window_init(&window, &client);
 	place(&window, &pictures[0], composed);
 	while (read(neighbour->orders, &order, 1) == 1)
-		show_frames(&window, pictures, neighbour->answers);
+		show_frames(&window, pictures, order, neighbour->answers);
 	_exit(0);
 }
 
@@ -109,17 +121,18 @@ static void neighbour_stop(struct neighbour *neighbour)
 	ck_assert_int_eq(status, 0);
 }
 
-/* Calls @meanwhile every now and then until its frames are shown. How many flips it has missed. */
-static uint32_t missed_flips(struct neighbour *neighbour, void (*meanwhile)(void *data), void *data)
+/* Calls @meanwhile every now and then until its frames are shown. */
+static struct cost show_frames_while(
+	struct neighbour *neighbour, char n, void (*meanwhile)(void *data), void *data)
 {
 	struct pollfd poll_fd = {.fd = neighbour->answers, .events = POLLIN};
-	uint32_t missed;
-	ck_assert_int_eq(write(neighbour->orders, "", 1), 1);
+	struct cost cost;
+	ck_assert_int_eq(write(neighbour->orders, &n, 1), 1);
 	while (poll(&poll_fd, 1, 50) == 0)
 		meanwhile(data);
-	ck_assert_msg(read(neighbour->answers, &missed, sizeof(missed)) == sizeof(missed),
+	ck_assert_msg(read(neighbour->answers, &cost, sizeof(cost)) == sizeof(cost),
 		"the neighbour is not served any more");
-	return missed;
+	return cost;
 }
 
 /*
@@ -129,28 +142,37 @@ static uint32_t missed_flips(struct neighbour *neighbour, void (*meanwhile)(void
 enum { ROUNDS = 6 };
 
 struct toll {
-	uint32_t missed[2][ROUNDS]; /* without, with */
+	struct cost rounds[2][ROUNDS]; /* without, with */
 };
 
-static uint32_t without_worst(const uint32_t missed[ROUNDS])
+static struct cost without_worst(const struct cost rounds[ROUNDS])
 {
-	uint32_t sum = 0, worst = 0;
+	struct cost sum = {0}, worst = {0};
 	for (int i = 0; i < ROUNDS; i++) {
-		sum += missed[i];
-		if (missed[i] > worst)
-			worst = missed[i];
+		sum.missed += rounds[i].missed;
+		sum.late += rounds[i].late;
+		if (rounds[i].missed > worst.missed)
+			worst = rounds[i];
 	}
-	return sum - worst;
+	return (struct cost){sum.missed - worst.missed, sum.late - worst.late};
 }
 
-/* One flip in ten is what it may cost where none is missed otherwise. */
-static void check_toll(const struct toll *toll)
+/*
+ * Of @n flips in each round. Where none is missed otherwise it may cost one in @spare. On a busy
+ * machine a client that works all the time takes time from those that do, fences or not; but nobody
+ * is waited for.
+ */
+static void check_toll(const struct toll *toll, uint32_t n, uint32_t spare)
 {
-	uint32_t without = without_worst(toll->missed[0]), with = without_worst(toll->missed[1]);
-	enum { ALL = (ROUNDS - 1) * FRAMES };
-	printf("# of %d flips %u are missed, beside what is hostile %u\n", ALL, without, with);
+	uint32_t all = (ROUNDS - 1) * n;
+	struct cost without = without_worst(toll->rounds[0]);
+	struct cost with = without_worst(toll->rounds[1]);
+	printf("# of %u flips %u are missed, beside what is hostile %u; %u frames are late, and "
+	       "%u\n",
+		all, without.missed, with.missed, without.late, with.late);
 	fflush(stdout);
-	ck_assert_uint_le(with, 2 * without + ALL / 10);
+	ck_assert_uint_le(with.missed, 3 * without.missed + all / spare);
+	ck_assert_uint_le(with.late, without.late + ROUNDS);
 }
 
 /* ---- fences -------------------------------------------------------------------------------- */
@@ -256,13 +278,13 @@ static void check_fiend(bool composed, bool captured)
 	fiend_init(&fiend, composed);
 	fiend.captured = captured;
 	for (int i = 0; i < ROUNDS; i++) {
-		toll.missed[0][i] = missed_flips(&fiend.neighbour, harass, &fiend);
+		toll.rounds[0][i] = show_frames_while(&fiend.neighbour, FRAMES, harass, &fiend);
 		fiend.hostile = true;
 		harass(&fiend);
-		toll.missed[1][i] = missed_flips(&fiend.neighbour, harass, &fiend);
+		toll.rounds[1][i] = show_frames_while(&fiend.neighbour, FRAMES, harass, &fiend);
 		make_peace(&fiend);
 	}
-	check_toll(&toll);
+	check_toll(&toll, FRAMES, 10);
 	fiend_finish(&fiend);
 }
 
@@ -341,10 +363,10 @@ TEST(crowd_of_pending_points_costs_others_nothing)
 	begin_client(&s);
 	crowd_init(&crowd, &s);
 	for (uint32_t i = 0; i < ROUNDS; i++) {
-		toll.missed[0][i] = missed_flips(&neighbour, just_wait, &s);
+		toll.rounds[0][i] = show_frames_while(&neighbour, FEW_FRAMES, just_wait, &s);
 		/* they wait for a second, in which the frames fit */
 		crowd_commit(&crowd, &s, &s.pictures[2], i + 1);
-		toll.missed[1][i] = missed_flips(&neighbour, just_wait, &s);
+		toll.rounds[1][i] = show_frames_while(&neighbour, FEW_FRAMES, just_wait, &s);
 		/* until all are given up: a client may not have more points than that */
 		ck_assert(!client_wait(&s.client, &never, 1, 1200));
 		/* and until they are reached, they count */
@@ -352,7 +374,7 @@ TEST(crowd_of_pending_points_costs_others_nothing)
 			waybuf_syncobj_signal(s.points.acquire, ((uint64_t)(i + 1) << 32) + CROWD),
 			0);
 	}
-	check_toll(&toll);
+	check_toll(&toll, FEW_FRAMES, 2);
 	ck_assert(!daemon_said(&s.daemon, "cannot be watched"));
 	crowd_finish(&crowd);
 	neighbour_stop(&neighbour);
