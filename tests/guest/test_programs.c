@@ -591,6 +591,8 @@ TEST(ci_test)
 	check_status(1);
 	check_says("did not last two seconds");
 	check_says("--no-such-option");
+	RUN("/bin/rm", "-r", folder_path("out"));
+	check_status(0);
 	daemon_stop(&server);
 }
 
