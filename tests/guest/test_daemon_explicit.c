@@ -247,7 +247,8 @@ TEST(release_fence_comes_before_the_flip)
 		seen.before_flip, (int)seen.n, (int)(latency_ns / 1000),
 		(int)(round_trip_ns / 1000), (int)(commit_ns / 1000));
 	fflush(stdout);
-	ck_assert_uint_le(latency_ns, 4 * (round_trip_ns + commit_ns));
+	/* the sanitizers are half of it; after the flip it would be twenty times as much */
+	ck_assert_uint_le(latency_ns, 8 * (round_trip_ns + commit_ns));
 	/* where we are held up the flip may be over when we look; after it would be none of them */
 	ck_assert_int_gt(seen.before_flip, (int)seen.n / 10);
 	free(seen.latency_ns);
