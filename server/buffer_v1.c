@@ -132,6 +132,9 @@ static void send_grant(struct view *view, const struct waybuf_grant *grant, int 
 		(uint32_t)(grant->serial >> 32), (uint32_t)grant->serial, grant->flags);
 	view->granted_memfd = is_memfd(layout);
 	set_state(view, VIEW_GRANTED);
+	/* at once: whoever waits for memory does not wait for what else is done about it */
+	if (is_new)
+		wl_client_flush(view->client->client);
 out:
 	if (fence_fd >= 0)
 		close(fence_fd);
