@@ -118,7 +118,9 @@ static int register_eventfd(struct point_fence *fence)
 		return -errno;
 	int ret = waybuf_syncobj_watch(fence->syncobj, fence->base.seqno, fd);
 	if (ret < 0) {
-		waybuf_error("a point cannot be watched: %s", strerror(-ret));
+		/* a client that is over its quota is told by its commit, and fills no log */
+		if (ret != -EDQUOT)
+			waybuf_error("a point cannot be watched: %s", strerror(-ret));
 		fd_close(&fd);
 		return ret;
 	}
