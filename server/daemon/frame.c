@@ -5,6 +5,7 @@
 
 #include <wayland-server-core.h>
 
+#include "core/account.h"
 #include "core/cpu_access.h"
 #include "daemon.h"
 #include "fence/impl.h"
@@ -79,8 +80,9 @@ static int begin_use(struct frame *frame, struct waybuf_syncobj_points *points)
 	int ret = waybuf_use_begin(frame->resource, &frame->use);
 	if (ret < 0)
 		return ret;
-	frame->owner = (uintptr_t)waybuf_server_client_account(
+	const struct waybuf_account *account = waybuf_server_client_account(
 		frame->server, wl_resource_get_client(frame->resource));
+	frame->owner = account ? account->id : 0;
 	frame->follows = waybuf_server_buffer_get_info(frame->resource, &info) == 0 && info.follows;
 	if (points->is_explicit)
 		waybuf_use_set_explicit(frame->use);

@@ -53,7 +53,7 @@ struct frame {
 	struct waybuf_use *use; /* NULL: a shm frame */
 	struct waybuf_server *server;
 	struct waybuf_trace_event who; /* for the trace; its point is 0 */
-	uintptr_t owner; /* its client's account, by address; for bounded_sync() */
+	uint64_t owner; /* its client's account, for bounded_sync() */
 	bool is_explicit; /* the library traces its points */
 	bool follows; /* its storage may become another one */
 	struct shm_buffer *shm; /* NULL: a dma-buf frame */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,9 @@ struct waybuf_account *waybuf_account_create(
 		free(account);
 		return NULL;
 	}
+	static atomic_uint_fast64_t last_id;
 	account->refs = 1;
+	account->id = atomic_fetch_add(&last_id, 1) + 1;
 	waybuf_list_init(&account->kept);
 	waybuf_list_init(&account->members);
 	waybuf_list_init(&account->member_link);

@@ -17,6 +17,7 @@
  */
 struct waybuf_account {
 	unsigned refs;
+	uint64_t id; /* not 0, and no other account's, before or after: an address may come again */
 	struct waybuf_account *group; /* referenced; NULL: none */
 	struct waybuf_list members; // waybuf_account.member_link
 	struct waybuf_list member_link;

@@ -32,7 +32,7 @@ int unbounded_sync(int fd, uint64_t flags)
 struct call {
 	int fd;
 	uint64_t flags;
-	uintptr_t owner;
+	uint64_t owner;
 	int error;
 	enum { CALL_QUEUED, CALL_RUNNING, CALL_DONE, CALL_ABANDONED } state;
 	struct waybuf_list link; // crew.queued or crew.stuck
@@ -79,7 +79,7 @@ static void call_destroy(struct call *call)
 }
 
 /* With an fd of its own, because the caller's may be closed while the call is stuck. */
-static int call_create(int fd, uint64_t flags, uintptr_t owner, struct call **out)
+static int call_create(int fd, uint64_t flags, uint64_t owner, struct call **out)
 {
 	struct call *call = calloc(1, sizeof(*call));
 	if (!call)
@@ -232,7 +232,7 @@ static bool has_its_share(const struct call *call)
 	return call->owner && !(call->flags & DMA_BUF_SYNC_END) && n >= BOUNDED_SYNC_STUCK;
 }
 
-int bounded_sync(int fd, uint64_t flags, uintptr_t owner, int timeout_ms)
+int bounded_sync(int fd, uint64_t flags, uint64_t owner, int timeout_ms)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct call *call;

@@ -24,12 +24,12 @@
 
 /*
  * Makes the call with enum dma_buf_sync flags on @fd (borrowed), restarted as it has to be, from any
- * thread. @owner says whose memory it is, by any number; 0: nobody's who could mean harm. 0, the
+ * thread. @owner says whose memory it is (waybuf_account.id); 0: nobody's who could mean harm. 0, the
  * errno of the ioctl or of dup(), -ENOMEM; -EAGAIN: no thread can be had; -EBUSY: all of them are
  * stuck, or the owner's share is (which does not hold for END); -ETIMEDOUT: not within @timeout_ms.
  * After that a START that succeeds late is ended at once.
  */
-int bounded_sync(int fd, uint64_t flags, uintptr_t owner, int timeout_ms);
+int bounded_sync(int fd, uint64_t flags, uint64_t owner, int timeout_ms);
 
 /* The same on this thread, for as long as it takes. 0 or the errno of the ioctl. */
 int unbounded_sync(int fd, uint64_t flags);

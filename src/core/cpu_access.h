@@ -37,7 +37,7 @@ struct waybuf_cpu {
 	pthread_mutex_t lock; /* everything below */
 	struct waybuf_memory memory;
 	char *name;
-	uintptr_t owner; /* whose memory it is, see bounded_sync.h; 0: not known */
+	uint64_t owner; /* whose memory it is, see bounded_sync.h; 0: not known */
 	bool strict, writable;
 	/* open brackets that read, and that write */
 	unsigned readers, writers;

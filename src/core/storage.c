@@ -280,7 +280,7 @@ int waybuf_storage_cpu(struct waybuf_storage *storage, uint32_t slot, struct way
 			0, &storage->cpu[slot]);
 	*out = storage->cpu[slot];
 	if (error == 0)
-		(*out)->owner = (uintptr_t)storage->account;
+		(*out)->owner = storage->account->id;
 	return error;
 }
 

@@ -58,6 +58,22 @@ TEST(references)
 	fixture_finish(&f);
 }
 
+/* The allocator gives an address again; what was noted against the dead must not meet the living. */
+TEST(an_id_is_never_given_again)
+{
+	enum { N = 64 };
+	struct fixture f;
+	uint64_t ids[N];
+	fixture_init(&f);
+	for (int i = 0; i < N; i++) {
+		struct waybuf_account *account = waybuf_account_create(f.manager, "one", NULL);
+		ids[i] = account->id;
+		ck_assert_uint_gt(ids[i], i > 0 ? ids[i - 1] : 0);
+		waybuf_account_unref(account);
+	}
+	fixture_finish(&f);
+}
+
 /* ---- groups -------------------------------------------------------------------------------- */
 
 struct family {

@@ -221,7 +221,7 @@ TEST(a_fence_at_the_last_moment)
 }
 
 /* Until @n are. A call is taken back if no thread has begun with it in time; and one may have begun. */
-static void block_threads(int fd, uintptr_t owner, unsigned n)
+static void block_threads(int fd, uint64_t owner, unsigned n)
 {
 	for (int i = 0; i < 1000 && kernel.blocked < n; i++) {
 		int ret = bounded_sync(fd, DMA_BUF_SYNC_READ, owner, 20);
