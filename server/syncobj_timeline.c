@@ -128,7 +128,9 @@ static void charge(struct syncobj_timeline *timeline, struct waybuf_server_synco
 	}
 	if (timeline->error == 0)
 		return;
-	waybuf_error("a timeline is given up: %s", strerror(-timeline->error));
+	/* a quota is the client's own affair, and said as often as it likes it would fill the log */
+	if (timeline->error != -EDQUOT)
+		waybuf_error("a timeline is given up: %s", strerror(-timeline->error));
 	waybuf_syncobj_unref(timeline->syncobj);
 	timeline->syncobj = NULL;
 	fd_close(&timeline->fd);

@@ -43,6 +43,17 @@ TEST(an_import_is_tried_again)
 	world_finish(&w);
 }
 
+/* Commits what is set, and takes it over while the @nth ioctl from there fails with @error. */
+static void commit_short(struct world *w, int nth, int error, struct waybuf_syncobj_points *points)
+{
+	wl_surface_attach(w->surface, w->buffer, 0, 0);
+	wl_surface_commit(w->surface);
+	ck_assert(client_sync(&w->client));
+	fail_next(nth, error);
+	ck_assert_int_eq(
+		waybuf_syncobj_surface_commit(w->server.surface, w->server.committed, points), 0);
+}
+
 TEST(an_import_that_fails_again)
 {
 	struct world w;
@@ -51,12 +62,7 @@ TEST(an_import_that_fails_again)
 	import_short(&w);
 	set_acquire(&w, 0, 1);
 	set_release(&w, 1, 1);
-	wl_surface_attach(w.surface, w.buffer, 0, 0);
-	wl_surface_commit(w.surface);
-	ck_assert(client_sync(&w.client));
-	fail_next(1, ENOMEM);
-	ck_assert_int_eq(
-		waybuf_syncobj_surface_commit(w.server.surface, w.server.committed, &points), 0);
+	commit_short(&w, 1, ENOMEM, &points);
 	ck_assert_int_eq(points.error, -ENOMEM);
 	ck_assert_ptr_null(points.acquire);
 	ck_assert_ptr_nonnull(points.release);
@@ -80,13 +86,7 @@ TEST(no_fd_for_the_acquire_point)
 	for (int nth = 1; nth <= 2; nth++) {
 		set_acquire(&w, 0, 1);
 		set_release(&w, 1, (uint64_t)nth);
-		wl_surface_attach(w.surface, w.buffer, 0, 0);
-		wl_surface_commit(w.surface);
-		ck_assert(client_sync(&w.client));
-		fail_next(nth, EMFILE);
-		ck_assert_int_eq(waybuf_syncobj_surface_commit(
-					 w.server.surface, w.server.committed, &points),
-			0);
+		commit_short(&w, nth, EMFILE, &points);
 		ck_assert_int_eq(points.error, -EMFILE);
 		ck_assert_ptr_null(points.acquire);
 		waybuf_syncobj_points_finish(&points);
@@ -176,6 +176,12 @@ TEST(no_way_to_wait_for_a_reader)
 	world_finish(&w);
 }
 
+/* A client has its quota refused as often as it likes: nobody's log is to fill. */
+static void count_line(enum waybuf_log_level level, const char *text, void *data)
+{
+	++*(int *)data;
+}
+
 /* Two timelines and one commit are allowed. */
 TEST(too_many_points)
 {
@@ -212,6 +218,8 @@ TEST(too_many_timelines)
 	limits.max[WAYBUF_RESOURCE_POINTS] = 2;
 	world_init_limits(&w, &limits);
 	ck_assert_int_eq(waybuf_syncobj_export(w.syncobj[0], &fd), 0);
+	int lines = 0;
+	waybuf_log_set_handler(count_line, &lines, WAYBUF_LOG_ERROR);
 	struct wp_linux_drm_syncobj_timeline_v1 *third =
 		wp_linux_drm_syncobj_manager_v1_import_timeline(w.manager, fd);
 	close(fd);
@@ -220,6 +228,8 @@ TEST(too_many_timelines)
 	set_release(&w, 0, 2);
 	wp_linux_drm_syncobj_surface_v1_set_acquire_point(w.explicit, third, 0, 1);
 	ck_assert_int_eq(commit(&w, true, &points), 0);
+	waybuf_log_set_handler(NULL, NULL, WAYBUF_LOG_SILENT);
+	ck_assert_int_eq(lines, 0);
 	ck_assert_int_eq(points.error, -EDQUOT);
 	ck_assert_ptr_nonnull(points.release);
 	waybuf_syncobj_points_finish(&points);
@@ -275,13 +285,8 @@ TEST(errors_that_cannot_be_seen)
 	ck_assert_int_eq(waybuf_syncobj_signal(w.syncobj[0], 1), 0);
 	set_acquire(&w, 0, 1);
 	set_release(&w, 1, 1);
-	wl_surface_attach(w.surface, w.buffer, 0, 0);
-	wl_surface_commit(w.surface);
-	ck_assert(client_sync(&w.client));
 	/* the query, and the export that tells */
-	fail_next(2, EMFILE);
-	ck_assert_int_eq(
-		waybuf_syncobj_surface_commit(w.server.surface, w.server.committed, &points), 0);
+	commit_short(&w, 2, EMFILE, &points);
 	ck_assert_int_eq(points.error, -EMFILE);
 	ck_assert_ptr_null(points.acquire);
 	waybuf_syncobj_points_finish(&points);
@@ -304,11 +309,6 @@ static int watch_and_drop(struct world *w, uint64_t acquire)
 	return ret;
 }
 
-static void count_line(enum waybuf_log_level level, const char *text, void *data)
-{
-	++*(int *)data;
-}
-
 /*
  * What the kernel keeps of points that were watched cannot be taken back, so it is the client's
  * until they are reached: two timelines, five points, and one for a release under way.
@@ -327,7 +327,6 @@ TEST(points_that_are_never_reached)
 	for (uint64_t i = 1; i <= 5; i++)
 		ck_assert_int_eq(watch_and_drop(&w, i), 0);
 	ck_assert_uint_eq(waybuf_account_used(account, WAYBUF_RESOURCE_POINTS), 7);
-	/* as often as it likes, and nobody's log fills */
 	int lines = 0;
 	waybuf_log_set_handler(count_line, &lines, WAYBUF_LOG_ERROR);
 	ck_assert_int_eq(watch_and_drop(&w, 6), -EDQUOT);
