@@ -12,11 +12,10 @@
 
 /*
  * zwp_linux_buffer_params_v1. What dmabuf_import.c finds wrong is either the client's mistake, a
- * protocol error, or it is only that this buffer cannot be: `failed`, with the reason in the log and
- * in the monitor's report.
- * create_immed has no way to say "no buffer" to a client that has attached it already: it gets an
- * inert wl_buffer and `failed`. Only a file that is no dma-buf at all is an error there, as it can
- * never have worked anywhere.
+ * protocol error, or it is only that this buffer cannot be: `failed`, with the reason in the log
+ * and in the monitor's report. create_immed has no way to say "no buffer" to a client that has
+ * attached it already: it gets an inert wl_buffer and `failed`. Only a file that is no dma-buf at
+ * all is an error there, as it can never have worked anywhere.
  */
 struct dmabuf_params_object {
 	struct wl_resource *resource;

@@ -90,8 +90,8 @@ enum waybuf_client_capability {
 /**
  * Opens a connection of the client's own. @name is a socket name or path as for
  * wl_display_connect(), NULL for WAYLAND_DISPLAY. Waits at most 5 s for the server, and at most 2 s
- * for a service beside it. 0, the errno of
- * the connect, -EOPNOTSUPP if the server has neither an allocator nor linux-dmabuf nor wl_shm, -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
+ * for a service beside it. 0, the errno of the connect, -EOPNOTSUPP if the server has neither an
+ * allocator nor linux-dmabuf nor wl_shm, -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_connect(const char *name, struct waybuf_client **out);
 
@@ -250,8 +250,8 @@ WAYBUF_EXPORT int waybuf_client_pool_acquire(
 
 /**
  * Asks the server why the storage is as it is: lines of JSON. *out is to be freed with free(). 0,
- * -EOPNOTSUPP (no allocator is part of it), -ETIMEDOUT, -EINVAL (negative time), -EIO (the answer is no readable file), -ENOMEM,
- * -EPIPE, -EPROTO.
+ * -EOPNOTSUPP (no allocator is part of it), -ETIMEDOUT, -EINVAL (negative time), -EIO (the answer
+ * is no readable file), -ENOMEM, -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_pool_explain(
 	struct waybuf_client_pool *pool, int timeout_ms, char **out);
@@ -319,9 +319,9 @@ WAYBUF_EXPORT int waybuf_client_buffer_end_cpu(struct waybuf_client_buffer *buff
  * commit. Afterwards the buffer is no longer the caller's.
  *
  * 0; -EINVAL: not acquired, open to the CPU, no @surface, or no pool with `display`; otherwise the
- * buffer stays the caller's: -EOPNOTSUPP: the compositor does not import it after all: release it, and
- * an acquire when no buffer is in use gives one of another kind, if there is any; -ETIMEDOUT: it did not
- * answer the import within 5 s; -EPIPE, -EPROTO.
+ * buffer stays the caller's: -EOPNOTSUPP: the compositor does not import it after all: release it,
+ * and an acquire when no buffer is in use gives one of another kind, if there is any; -ETIMEDOUT:
+ * it did not answer the import within 5 s; -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_buffer_present(
 	struct waybuf_client_buffer *buffer, struct wl_surface *surface);

@@ -268,9 +268,9 @@ WAYBUF_EXPORT int waybuf_dmabuf_export_fence(int fd, bool write, struct waybuf_f
 
 /**
  * Puts @fence (borrowed) on the dma-buf @fd (borrowed), as work that reads (@write false) or writes
- * it. A fence that is known to have settled is not put there, and that is success. -EOPNOTSUPP if the kernel
- * cannot or the fence has no kernel form, -EAGAIN if it has none yet, -EINVAL if @fd is no dma-buf,
- * -EBADF, -EMFILE, -ENFILE, -ENOMEM.
+ * it. A fence that is known to have settled is not put there, and that is success. -EOPNOTSUPP if
+ * the kernel cannot or the fence has no kernel form, -EAGAIN if it has none yet, -EINVAL if @fd is
+ * no dma-buf, -EBADF, -EMFILE, -ENFILE, -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_dmabuf_import_fence(int fd, bool write, struct waybuf_fence *fence);
 

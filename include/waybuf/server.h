@@ -661,8 +661,8 @@ WAYBUF_EXPORT void waybuf_use_set_explicit(struct waybuf_use *use);
  * (referenced; NULL: now) settles. To be called when that is known, which on a screen is at the
  * displacing commit, before the flip: the next one who maps the buffer for writing is granted it
  * with the fence, for clients that know of implicit fences only it is put on the dma-bufs
- * (waybuf_dmabuf_import_fence()), and the release point of waybuf_use_commit() gets it. The grant of the latch is not valid any more. Only the first call
- * does something; NULL use is a no-op.
+ * (waybuf_dmabuf_import_fence()), and the release point of waybuf_use_commit() gets it. The grant
+ * of the latch is not valid any more. Only the first call does something; NULL use is a no-op.
  */
 WAYBUF_EXPORT void waybuf_use_done(struct waybuf_use *use, struct waybuf_fence *fence);
 

@@ -117,9 +117,9 @@ enum waybuf_syncobj_event {
 int waybuf_syncobj_eventfd(
 	struct waybuf_syncobj *syncobj, uint64_t point, enum waybuf_syncobj_event event, int fd);
 /*
- * The same for somebody else's: it is written to twice, when
- * @point has materialised, and when it has signalled. Whoever has got 0 calls
- * waybuf_syncobj_unwatch() once, and says whether both have come. -EDQUOT: the payer refuses.
+ * The same for somebody else's: it is written to twice, when @point has materialised, and when it
+ * has signalled. Whoever has got 0 calls waybuf_syncobj_unwatch() once, and says whether both have
+ * come. -EDQUOT: the payer refuses.
  */
 int waybuf_syncobj_watch(struct waybuf_syncobj *syncobj, uint64_t point, int fd);
 void waybuf_syncobj_unwatch(struct waybuf_syncobj *syncobj, uint64_t point, bool ended);
