@@ -8,6 +8,7 @@
 
 #include "core/format.h"
 #include "exporter/exporter.h"
+#include "util/shm_format.h"
 
 /*
  * Shared memory that the compositor reads by CPU: wl_shm, which every compositor has. Nothing but the
@@ -16,26 +17,11 @@
 
 /* ---- formats ------------------------------------------------------------------------------- */
 
-/* wl_shm has numbers of its own for two of the formats, from before it took those of DRM. */
-static uint32_t to_drm(uint32_t format)
-{
-	if (format == WL_SHM_FORMAT_ARGB8888)
-		return DRM_FORMAT_ARGB8888;
-	return format == WL_SHM_FORMAT_XRGB8888 ? DRM_FORMAT_XRGB8888 : format;
-}
-
-static uint32_t from_drm(uint32_t format)
-{
-	if (format == DRM_FORMAT_ARGB8888)
-		return WL_SHM_FORMAT_ARGB8888;
-	return format == DRM_FORMAT_XRGB8888 ? WL_SHM_FORMAT_XRGB8888 : format;
-}
-
 /* The number of planes of a wl_shm buffer is nowhere said, so that peers take one only. */
 static void handle_format(void *data, struct wl_shm *shm, uint32_t format)
 {
 	struct waybuf_client *client = data;
-	const struct waybuf_format *known = waybuf_format_get(to_drm(format));
+	const struct waybuf_format *known = waybuf_format_get(shm_format_to_drm(format));
 	if (known && known->n_planes == 1 && client->n_shm_formats < CLIENT_MAX_SHM_FORMATS)
 		client->shm_formats[client->n_shm_formats++] = known->format;
 }
@@ -99,7 +85,7 @@ static int make_wl_buffer(struct waybuf_client_buffer *buffer)
 	if (pool) {
 		storage->wl_buffer = wl_shm_pool_create_buffer(pool, (int32_t)plane->offset,
 			(int32_t)layout->width, (int32_t)layout->height, (int32_t)plane->stride,
-			from_drm(layout->format));
+			shm_format_from_drm(layout->format));
 		wl_shm_pool_destroy(pool);
 	}
 	if (!storage->wl_buffer)

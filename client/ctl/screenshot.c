@@ -13,6 +13,7 @@
 #include "ext-image-copy-capture-v1-client-protocol.h"
 #include "util/checked.h"
 #include "util/fd.h"
+#include "util/shm_format.h"
 
 /*
  * One frame of one output, through ext-image-copy-capture-v1 into shared memory. The session says
@@ -139,31 +140,6 @@ static struct wl_output *choose_output(struct capture *capture, const char *name
 
 /* ---- what the session wants ---------------------------------------------------------------- */
 
-/* wl_shm has numbers of its own for the two formats that everybody has. */
-static uint32_t drm_format(uint32_t shm_format)
-{
-	switch (shm_format) {
-	case WL_SHM_FORMAT_ARGB8888:
-		return DRM_FORMAT_ARGB8888;
-	case WL_SHM_FORMAT_XRGB8888:
-		return DRM_FORMAT_XRGB8888;
-	default:
-		return shm_format;
-	}
-}
-
-static uint32_t shm_format(uint32_t format)
-{
-	switch (format) {
-	case DRM_FORMAT_ARGB8888:
-		return WL_SHM_FORMAT_ARGB8888;
-	case DRM_FORMAT_XRGB8888:
-		return WL_SHM_FORMAT_XRGB8888;
-	default:
-		return format;
-	}
-}
-
 static void handle_buffer_size(void *data, struct ext_image_copy_capture_session_v1 *session,
 	uint32_t width, uint32_t height)
 {
@@ -183,8 +159,8 @@ static void handle_shm_format(
 	if (capture->constrained)
 		capture->format = 0;
 	capture->constrained = false;
-	if (!capture->format && ctl_image_supports(drm_format(format)))
-		capture->format = drm_format(format);
+	if (!capture->format && ctl_image_supports(shm_format_to_drm(format)))
+		capture->format = shm_format_to_drm(format);
 }
 
 static void handle_dmabuf_device(
@@ -278,8 +254,9 @@ static enum ctl_status init_target(const struct capture *capture, struct target 
 	}
 	struct wl_shm_pool *pool =
 		wl_shm_create_pool(capture->shm, target->fd, (int32_t)target->size);
-	target->buffer = wl_shm_pool_create_buffer(pool, 0, (int32_t)target->width,
-		(int32_t)target->height, (int32_t)target->stride, shm_format(target->format));
+	target->buffer =
+		wl_shm_pool_create_buffer(pool, 0, (int32_t)target->width, (int32_t)target->height,
+			(int32_t)target->stride, shm_format_from_drm(target->format));
 	wl_shm_pool_destroy(pool);
 	return CTL_OK;
 }

@@ -17,6 +17,7 @@
 #include "shm.h"
 #include "util/checked.h"
 #include "util/fd.h"
+#include "util/shm_format.h"
 
 /*
  * fds that are left for what others need at the moment. A recvmsg() that finds none drops what came
@@ -148,21 +149,6 @@ void shm_buffer_blame(struct shm_buffer *buffer)
 			buffer->resource, WL_SHM_ERROR_INVALID_FD, "the memory was cut off");
 }
 
-/* wl_shm has numbers of its own for the two formats that everybody has. */
-static uint32_t to_drm(uint32_t format)
-{
-	if (format == WL_SHM_FORMAT_ARGB8888)
-		return DRM_FORMAT_ARGB8888;
-	return format == WL_SHM_FORMAT_XRGB8888 ? DRM_FORMAT_XRGB8888 : format;
-}
-
-static uint32_t from_drm(uint32_t format)
-{
-	if (format == DRM_FORMAT_ARGB8888)
-		return WL_SHM_FORMAT_ARGB8888;
-	return format == DRM_FORMAT_XRGB8888 ? WL_SHM_FORMAT_XRGB8888 : format;
-}
-
 static bool stride_valid(uint32_t format, int32_t width, int32_t stride)
 {
 	uint64_t least;
@@ -211,7 +197,7 @@ static void handle_create_buffer(struct wl_client *client, struct wl_resource *r
 	uint32_t id, int32_t offset, int32_t width, int32_t height, int32_t stride, uint32_t wire)
 {
 	struct shm_pool *pool = wl_resource_get_user_data(resource);
-	uint32_t format = to_drm(wire);
+	uint32_t format = shm_format_to_drm(wire);
 	uint64_t size, end;
 	if (!pixels_readable(format)) {
 		wl_resource_post_error(resource, WL_SHM_ERROR_INVALID_FORMAT,
@@ -354,7 +340,7 @@ static void bind_shm(struct wl_client *client, void *data, uint32_t version, uin
 	wl_resource_set_implementation(resource, &shm_impl, data, NULL);
 	uint32_t format;
 	for (size_t i = 0; (format = pixels_format(i)) != 0; i++)
-		wl_shm_send_format(resource, from_drm(format));
+		wl_shm_send_format(resource, shm_format_from_drm(format));
 }
 
 struct wl_global *shm_create(struct daemon *daemon)
