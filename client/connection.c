@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <wayland-client.h>
 
 #include <waybuf/interfaces/exporter.h>
 
+#include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
 
@@ -41,9 +41,7 @@ const char *waybuf_client_error(const struct waybuf_client *client)
 
 int64_t client_now_ms(void)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)clock_now_ms();
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */

@@ -167,9 +167,6 @@ void allocator_device_lost(struct waybuf_server *server, struct server_device *d
 void client_send_usage(
 	struct server_client *client, enum waybuf_reason reason, enum waybuf_resource what);
 
-/* Milliseconds of a clock that only rises. */
-uint64_t server_now_ms(void);
-
 /* ---- pool_v1.c ----------------------------------------------------------------------------- */
 
 /* Makes the resource of a membership without a pool. NULL: out of memory. */

@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "allocator.h"
 #include "core/account.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/loop.h"
 #include "util/utf8.h"
@@ -21,13 +21,6 @@
 /* Bad tokens per connection and minute before even good ones are bad. */
 #define MAX_BAD_TOKENS 10
 #define BAD_TOKEN_WINDOW_MS 60000
-
-uint64_t server_now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void send_usage(
 	struct wl_resource *resource, struct waybuf_account *account, enum waybuf_resource what)
@@ -97,7 +90,7 @@ static int declare_pool(struct server_client *client, const struct waybuf_export
 		options->may_create_pool(options->data, client->client, info) < 0)
 		return -EACCES;
 	/* they are charged until somebody looks */
-	token_expire(&server->tokens, server_now_ms());
+	token_expire(&server->tokens, clock_now_ms());
 	struct waybuf_pool *core;
 	int ret = waybuf_pool_create(server->manager, client->account, info, &core);
 	if (ret < 0)
@@ -176,7 +169,7 @@ static void note_bad_guess(struct server_client *client, uint64_t now)
 static void join(struct pool_member *member, const char *token)
 {
 	struct server_client *client = member->client;
-	uint64_t now = server_now_ms();
+	uint64_t now = clock_now_ms();
 	struct token_rights rights;
 	if (!may_guess(client, now) ||
 		!token_use(&client->server->tokens, token, now, client->context, &rights)) {

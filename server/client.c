@@ -10,6 +10,7 @@
 #include "client.h"
 #include "core/account.h"
 #include "group.h"
+#include "util/clock.h"
 #include "wl_buffer.h"
 
 /* The name of a process, for people; whoever lies about it fools nobody but the reader. */
@@ -124,7 +125,7 @@ struct server_client *server_client_get(struct waybuf_server *server, struct wl_
 	client->server = server;
 	client->client = wl_client;
 	client->id = ++server->last_client;
-	client->since_ms = server_now_ms();
+	client->since_ms = clock_now_ms();
 	name_client(client);
 	if (note_context(client) < 0 || open_account(client) < 0)
 		goto err_client;

@@ -7,6 +7,7 @@
 #include "dmabuf_refusals.h"
 #include "report.h"
 #include "report/json.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 static bool alike(const struct dmabuf_refusal *a, const struct dmabuf_refusal *b)
@@ -50,7 +51,7 @@ void dmabuf_refusals_add(struct dmabuf_refusals *refusals, const struct dmabuf_r
 		"%s: linux-dmabuf buffer %s refused: %s", refusal->client, text, refusal->reason);
 	struct dmabuf_refusal *slot = find_slot(refusals, refusal);
 	slot->times++;
-	slot->at = server_now_ms();
+	slot->at = clock_now_ms();
 }
 
 static void report_one(const struct dmabuf_refusal *refusal, struct waybuf_report *report)
@@ -64,7 +65,7 @@ static void report_one(const struct dmabuf_refusal *refusal, struct waybuf_repor
 	json_add_string(&builder, builder.root, "buffer", text);
 	json_add_string(&builder, builder.root, "reason", refusal->reason);
 	json_add_number(&builder, builder.root, "times", refusal->times);
-	json_add_number(&builder, builder.root, "age_us", (server_now_ms() - refusal->at) * 1000);
+	json_add_number(&builder, builder.root, "age_us", (clock_now_ms() - refusal->at) * 1000);
 	report_add(report, json_finish(&builder));
 }
 

@@ -15,6 +15,7 @@
 #include "report/json.h"
 #include "syncobj.h"
 #include "trace_report.h"
+#include "util/clock.h"
 
 /*
  * waybuf_monitor_v1: what the server knows, for tools. The registry filter of the host hides it
@@ -164,7 +165,7 @@ static void report_client(
 static void report_top(struct waybuf_server *server, struct waybuf_report *report)
 {
 	report_groups(server, report);
-	const uint64_t now_ms = server_now_ms();
+	const uint64_t now_ms = clock_now_ms();
 	const struct server_client *client;
 	wl_list_for_each(client, &server->clients, link) {
 		report_client(client, now_ms, report);
@@ -245,7 +246,7 @@ static void snapshot(struct waybuf_server_monitor *monitor, struct wl_client *cl
 	struct waybuf_report *report, uint32_t what, const char *argument)
 {
 	/* so that nobody is shown to hold what has ended */
-	token_expire(&monitor->server->tokens, server_now_ms());
+	token_expire(&monitor->server->tokens, clock_now_ms());
 	switch (what) {
 	case WAYBUF_MONITOR_V1_SNAPSHOT_INFO:
 		report_info(monitor, report);

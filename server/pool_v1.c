@@ -9,6 +9,7 @@
 #include "core/restore.h"
 #include "core/supply.h"
 #include "report.h"
+#include "util/clock.h"
 #include "util/loop.h"
 
 /* How late every bad token is answered: far above what a look into the table varies by. */
@@ -320,13 +321,13 @@ static bool mint(struct pool_member *member, uint32_t uses, uint32_t seconds, ui
 	struct token_table *tokens = &client->server->tokens;
 	struct token_terms terms = {
 		.uses = uses,
-		.expires = server_now_ms() + (uint64_t)(seconds ? seconds : 30) * 1000,
+		.expires = clock_now_ms() + (uint64_t)(seconds ? seconds : 30) * 1000,
 		/* who may only read and has come to be the creator cannot give away more */
 		.read_only = member->read_only || (flags & WAYBUF_POOL_V1_TOKEN_FLAGS_READ_ONLY),
 		.cross_sandbox = flags & WAYBUF_POOL_V1_TOKEN_FLAGS_CROSS_SANDBOX,
 		.context = client->context,
 	};
-	token_expire(tokens, server_now_ms());
+	token_expire(tokens, clock_now_ms());
 	if (!may_create(member))
 		return false;
 	if (!note_shared(member->pool))
@@ -392,7 +393,7 @@ static void handle_reconfigure(
 
 static bool may_report(struct server_client *client)
 {
-	const uint64_t now = server_now_ms();
+	const uint64_t now = clock_now_ms();
 	uint64_t earned = (now - client->reports_at) / MS_PER_REPORT;
 	if (earned >= REPORTS_AT_ONCE - client->reports_left) {
 		client->reports_left = REPORTS_AT_ONCE;

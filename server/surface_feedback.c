@@ -6,6 +6,7 @@
 #include "allocator.h"
 #include "dmabuf.h"
 #include "plane_offer.h"
+#include "util/clock.h"
 #include "util/loop.h"
 
 /*
@@ -123,7 +124,7 @@ void surface_feedback_rebase(struct waybuf_server_dmabuf *dmabuf)
 static void arm(struct waybuf_server_dmabuf *dmabuf)
 {
 	const struct surface_feedback *entry;
-	uint64_t now = server_now_ms(), next = UINT64_MAX;
+	uint64_t now = clock_now_ms(), next = UINT64_MAX;
 	wl_list_for_each(entry, &dmabuf->surfaces, link) {
 		if (entry->plane.due && entry->plane.due < next)
 			next = entry->plane.due;
@@ -140,7 +141,7 @@ static void handle_due(void *data)
 	struct surface_feedback *entry;
 	bool changed = false;
 	wl_list_for_each(entry, &dmabuf->surfaces, link) {
-		if (!plane_offer_expire(&entry->plane, server_now_ms()))
+		if (!plane_offer_expire(&entry->plane, clock_now_ms()))
 			continue;
 		make_offer(entry);
 		changed = true;
@@ -205,7 +206,7 @@ int waybuf_server_dmabuf_set_plane_result(struct waybuf_server_dmabuf *dmabuf,
 		feedback_objects_update(dmabuf);
 	}
 	uint64_t due = entry->plane.due;
-	plane_offer_tried(&entry->plane, result, server_now_ms());
+	plane_offer_tried(&entry->plane, result, clock_now_ms());
 	if (entry->plane.due && entry->plane.due != due)
 		arm(dmabuf);
 	return 0;

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl.h"
+#include "util/clock.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <wayland-client.h>
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)clock_now_ms();
 }
 
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <time.h>
 
 #include "daemon.h"
 #include "output.h"
 #include "presentation.h"
+#include "util/clock.h"
 
 /*
  * Frame callbacks are answered by the flip that shows a surface. Where none is coming they are
@@ -13,11 +13,9 @@
  */
 #define HIDDEN_MS 1000
 
-uint32_t callbacks_now_ms(void)
+static uint32_t now_ms(void)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+	return (uint32_t)clock_now_ms();
 }
 
 static void answer_surface(const struct output *output, struct surface *surface, uint32_t now)
@@ -29,7 +27,7 @@ static void answer_surface(const struct output *output, struct surface *surface,
 
 static void answer(struct output *output, bool visible)
 {
-	uint32_t now = callbacks_now_ms();
+	uint32_t now = now_ms();
 	struct surface *surface;
 	/* a dirty one has a flip coming, if there are flips */
 	wl_list_for_each(surface, &output->daemon->surfaces, link)
@@ -41,7 +39,7 @@ static void handle_tick(void *data)
 {
 	struct output *output = data;
 	output->tick_armed = false;
-	surface_send_callbacks(&output->orphans, callbacks_now_ms());
+	surface_send_callbacks(&output->orphans, now_ms());
 	answer(output, true);
 }
 

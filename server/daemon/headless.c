@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <drm_fourcc.h>
 #include <waybuf/constraints.h>
@@ -9,6 +8,7 @@
 #include "daemon.h"
 #include "output.h"
 #include "render.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 /*
@@ -30,13 +30,6 @@ struct headless {
 static const struct headless_default {
 	uint32_t width, height, refresh_mhz;
 } by_default = {1280, 720, 60000};
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static uint64_t vblank_ns(const struct output *output, uint64_t vblank)
 {
@@ -60,7 +53,7 @@ static int commit(
 	struct output *output, struct scene *scene, struct slot *slot, struct waybuf_kms_why *why)
 {
 	struct headless *headless = output->headless;
-	uint64_t now = now_ns();
+	uint64_t now = clock_now_ns();
 	headless->vblank = (now - headless->begun_ns) / output_period_ns(output) + 1;
 	uint64_t left = vblank_ns(output, headless->vblank) - now;
 	int ret = waybuf_source_arm(headless->timer, (uint32_t)((left + 999999) / 1000000));
@@ -123,7 +116,7 @@ bool headless_init(struct output *output)
 	/* it is black: that is an image of nothing */
 	output->slots[0].valid = true;
 	output->shown_slot = &output->slots[0];
-	output->headless->begun_ns = now_ns();
+	output->headless->begun_ns = clock_now_ns();
 	output->headless->timer =
 		waybuf_loop_add_timer(output->daemon->loop, handle_vblank, output, &error);
 	if (!output->headless->timer)

@@ -210,6 +210,5 @@ void callbacks_finish(struct output *output);
 void callbacks_arm(struct output *output, const struct surface *surface);
 /* Takes those of a scene that failed. */
 void callbacks_adopt(struct output *output, struct scene *scene);
-uint32_t callbacks_now_ms(void);
 
 #endif

@@ -2,13 +2,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <xf86drm.h>
 
 #include "daemon.h"
 #include "output.h"
 #include "planes.h"
 #include "presentation.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 /*
@@ -134,13 +134,6 @@ static void recover(struct output *output)
 	}
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* The event has been delivered, and only we are late. */
 static bool event_waits(const struct output *output)
 {
@@ -167,7 +160,7 @@ static void overdue(struct output *output)
 			     : "committing once more");
 	waybuf_kms_flip_forget(output->crtc);
 	const struct waybuf_kms_flip flip = {
-		.crtc = output->crtc, .sequence = (uint32_t)vblank, .time_ns = now_ns()};
+		.crtc = output->crtc, .sequence = (uint32_t)vblank, .time_ns = clock_now_ns()};
 	if (over)
 		output_kms_listener.flipped(output, &flip);
 	else

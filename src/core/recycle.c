@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/account.h"
 #include "core/cpu_access.h"
 #include "core/storage.h"
 #include "exporter/exporter.h"
+#include "util/clock.h"
 #include "util/sigbus.h"
 
 struct kept {
@@ -25,13 +25,6 @@ struct kept {
 	struct waybuf_list link; // waybuf_recycler.kept
 	struct waybuf_list account_link; // waybuf_account.kept
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- going --------------------------------------------------------------------------------- */
 
@@ -169,7 +162,7 @@ static void clear_next(struct waybuf_recycler *recycler)
 
 static void drop_stale(struct waybuf_recycler *recycler)
 {
-	uint64_t now = now_ms();
+	uint64_t now = clock_now_ms();
 	while (!waybuf_list_empty(&recycler->kept)) {
 		struct kept *oldest = waybuf_list_first(&recycler->kept, struct kept, link);
 		if (now - oldest->since_ms < RECYCLE_KEEP_MS)
@@ -267,7 +260,7 @@ bool waybuf_recycle_put(struct waybuf_storage *storage)
 	kept->account = storage->account;
 	kept->exporter = storage->exporter;
 	kept->bytes = bytes;
-	kept->since_ms = now_ms();
+	kept->since_ms = clock_now_ms();
 	move_memory(&kept->layout, &storage->layout);
 	waybuf_list_append(&recycler->kept, &kept->link);
 	waybuf_list_append(&kept->account->kept, &kept->account_link);

@@ -4,10 +4,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "fence/impl.h"
 #include "fence/wait.h"
+#include "util/clock.h"
 
 /*
  * The base of all fences, after the kernel's dma_fence.
@@ -87,7 +87,7 @@ int waybuf_fence_failed(int error, struct waybuf_fence **out)
 		return -ENOMEM;
 	waybuf_fence_init(fence, &failed_ops, waybuf_fence_context_alloc(), 1);
 	fence->status = error;
-	fence->settled_ns = waybuf_fence_now();
+	fence->settled_ns = clock_now_ns();
 	*out = fence;
 	return 0;
 }
@@ -96,13 +96,6 @@ uint64_t waybuf_fence_context_alloc(void)
 {
 	static atomic_uint_fast64_t last;
 	return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
-}
-
-uint64_t waybuf_fence_now(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 void waybuf_fence_init(struct waybuf_fence *fence, const struct waybuf_fence_ops *ops,

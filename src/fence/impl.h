@@ -72,9 +72,6 @@ static inline int waybuf_fence_known_status(const struct waybuf_fence *fence)
 	return fence->status;
 }
 
-/* CLOCK_MONOTONIC. */
-uint64_t waybuf_fence_now(void);
-
 /* The members of an all-of array, borrowed, or NULL with @n = 0 for every other fence. */
 struct waybuf_fence *const *waybuf_fence_members(const struct waybuf_fence *fence, size_t *n);
 

@@ -8,6 +8,7 @@
 
 #include "fence/impl.h"
 #include "fence/sync_file.h"
+#include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
 
@@ -148,7 +149,7 @@ static void readable(int fd, uint32_t mask, void *data)
 	}
 	int status = container_status(fd);
 	if (status)
-		waybuf_fence_settle(base, status, waybuf_fence_now());
+		waybuf_fence_settle(base, status, clock_now_ns());
 }
 
 static int sync_file_enable(struct waybuf_fence *base, struct waybuf_loop *loop)

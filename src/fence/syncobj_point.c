@@ -9,6 +9,7 @@
 #include "fence/impl.h"
 #include "fence/sync_file.h"
 #include "fence/syncobj.h"
+#include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
 
@@ -106,7 +107,7 @@ static void eventfd_readable(int fd, uint32_t mask, void *data)
 	if (waybuf_fence_status(base))
 		waybuf_fence_check(base);
 	else if (fence->events >= 2)
-		waybuf_fence_settle(base, -EIO, waybuf_fence_now());
+		waybuf_fence_settle(base, -EIO, clock_now_ns());
 }
 
 static int register_eventfd(struct point_fence *fence)

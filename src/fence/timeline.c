@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "fence/impl.h"
+#include "util/clock.h"
 
 /*
  * Software timelines, after the kernel's sw_sync: one context, a counter that only rises, and the
@@ -82,7 +83,7 @@ static int passed_status(const struct waybuf_timeline *timeline, uint64_t point)
 /* A callback may add fences and signal further points, so start over after each. */
 static void settle_passed(struct waybuf_timeline *timeline)
 {
-	uint64_t now = waybuf_fence_now();
+	uint64_t now = clock_now_ns();
 	struct timeline_fence *fence;
 	int status;
 	timeline->running++;

@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <xf86drm.h>
 
 #include "kms/pending.h"
+#include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
 
@@ -89,13 +89,6 @@ static void handle_captured(struct waybuf_fence_wait *wait, int status)
 /* How often one is looked at that cannot be watched, as memory or fds have run out. */
 #define CAPTURE_POLL_MS 10
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static struct waybuf_kms_capture *find_oldest(struct waybuf_kms_device *device)
 {
 	struct waybuf_kms_capture *oldest = NULL;
@@ -146,7 +139,7 @@ static void handle_capture_timer(void *data)
 {
 	struct waybuf_kms_device *device = data;
 	struct waybuf_kms_capture *capture;
-	uint64_t now = now_ms();
+	uint64_t now = clock_now_ms();
 	while ((capture = find_unwatched(device, true))) {
 		int status = waybuf_fence_status(capture->fence);
 		end_capture(capture, status < 0 ? status : 0);
@@ -162,7 +155,7 @@ static void handle_capture_timer(void *data)
 static int limit_capture(struct waybuf_kms_device *device, struct waybuf_kms_capture *capture)
 {
 	int error = 0;
-	capture->begun_ms = now_ms();
+	capture->begun_ms = clock_now_ms();
 	if (!device->capture_timer)
 		device->capture_timer =
 			waybuf_loop_add_timer(device->loop, handle_capture_timer, device, &error);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace/trace.h"
+#include "util/clock.h"
 
 #include <assert.h>
-#include <time.h>
 
 const char *waybuf_trace_kind_name(enum waybuf_trace_kind kind)
 {
@@ -21,13 +21,6 @@ const char *waybuf_trace_kind_name(enum waybuf_trace_kind kind)
 	return names[kind];
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 void waybuf_trace_add(struct waybuf_trace *trace, const struct waybuf_trace_event *event)
 {
 	if (!trace)
@@ -35,7 +28,7 @@ void waybuf_trace_add(struct waybuf_trace *trace, const struct waybuf_trace_even
 	struct waybuf_trace_event *slot = &trace->events[trace->n++ % WAYBUF_TRACE_SIZE];
 	*slot = *event;
 	if (slot->ns == 0)
-		slot->ns = trace->read_ns = now_ns();
+		slot->ns = trace->read_ns = clock_now_ns();
 	else if (slot->ns == WAYBUF_TRACE_AS_BEFORE)
 		slot->ns = trace->read_ns;
 }

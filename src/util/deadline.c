@@ -2,17 +2,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "util/clock.h"
 #include "util/deadline.h"
 #include "util/log.h"
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void arm_timer(struct waybuf_deadlines *deadlines)
 {
@@ -20,7 +13,7 @@ static void arm_timer(struct waybuf_deadlines *deadlines)
 		return; /* one that fires for nobody is cheaper than a syscall to stop it */
 	struct waybuf_deadline *first =
 		waybuf_list_first(&deadlines->pending, struct waybuf_deadline, link);
-	uint64_t now = now_ms();
+	uint64_t now = clock_now_ms();
 	uint64_t ms = first->when_ms > now ? first->when_ms - now : 0;
 	/* 0 would disarm */
 	int error = waybuf_source_arm(deadlines->timer, ms ? (uint32_t)ms : 1);
@@ -31,7 +24,7 @@ static void arm_timer(struct waybuf_deadlines *deadlines)
 static void handle_timer(void *data)
 {
 	struct waybuf_deadlines *deadlines = data;
-	uint64_t now = now_ms();
+	uint64_t now = clock_now_ms();
 	while (!waybuf_list_empty(&deadlines->pending)) {
 		struct waybuf_deadline *first =
 			waybuf_list_first(&deadlines->pending, struct waybuf_deadline, link);
@@ -66,7 +59,7 @@ void waybuf_deadline_init(
 
 uint64_t waybuf_deadline_in(uint32_t ms)
 {
-	return now_ms() + ms;
+	return clock_now_ms() + ms;
 }
 
 void waybuf_deadline_arm(
