@@ -128,7 +128,7 @@ static void never_signals(void)
 }
 
 /* The work has failed, and nothing says what is then to be shown. */
-static void ends_in_an_error(void)
+static void report_error(const char *when, bool before_commit)
 {
 	struct scene scene;
 	int sw_sync = sw_sync_open();
@@ -138,37 +138,31 @@ static void ends_in_an_error(void)
 	int fence = sw_sync_fence(sw_sync, 1);
 	timeline_put(&scene.buffers[1].acquire, 1, fence);
 	close(fence);
+	/* to close it ends what is active with an error */
+	if (before_commit)
+		close(sw_sync);
 	struct commit *commit = submit(&scene.window, &scene.buffers[1], 1, 1);
-	client_idle(&scene.client);
-	/* ends what is active with an error */
-	close(sw_sync);
+	if (!before_commit) {
+		client_idle(&scene.client);
+		close(sw_sync);
+	}
 	client_wait(&scene.client, &commit->shown, 1, LONG_MS / 4);
-	INFO("a buffer whose fence ended in an error is %s",
+	INFO("a buffer whose fence %s is %s", when,
 		timeline_signalled(&scene.buffers[1].release) ? "not shown, and released"
 			: commit->shown                       ? "shown"
 							      : "not shown");
 	client_alive(&scene.client);
 }
 
-/* The same, and it was over before the commit: only the kernel's sync_file of the point tells. */
+static void ends_in_an_error(void)
+{
+	report_error("ended in an error", false);
+}
+
+/* Then only the kernel's sync_file of the point tells. */
 static void ended_in_an_error(void)
 {
-	struct scene scene;
-	int sw_sync = sw_sync_open();
-	if (sw_sync < 0)
-		SKIP("no fences to be had that fail: sw_sync is not there, or not for us");
-	scene_show(&scene, 3);
-	int fence = sw_sync_fence(sw_sync, 1);
-	timeline_put(&scene.buffers[1].acquire, 1, fence);
-	close(fence);
-	close(sw_sync);
-	struct commit *commit = submit(&scene.window, &scene.buffers[1], 1, 1);
-	client_wait(&scene.client, &commit->shown, 1, LONG_MS / 4);
-	INFO("a buffer whose fence had ended in an error before the commit is %s",
-		timeline_signalled(&scene.buffers[1].release) ? "not shown, and released"
-			: commit->shown                       ? "shown"
-							      : "not shown");
-	client_alive(&scene.client);
+	report_error("had ended in an error before the commit", true);
 }
 
 /* ---- smaller things -------------------------------------------------------------------------- */
