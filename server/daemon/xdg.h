@@ -68,6 +68,8 @@ void xdg_wm_base_unref(struct xdg_wm_base *wm_base);
 
 /* xdg_toplevel.c, xdg_popup.c: the surface's role object with @id */
 void xdg_toplevel_create(struct wl_client *client, struct xdg_surface *xdg, uint32_t id);
+/* Whether it is mapped, and above all others. */
+bool xdg_toplevel_is_top(const struct xdg_toplevel *toplevel);
 /* Above all others, as if it had been mapped last. */
 void xdg_toplevel_raise(struct xdg_toplevel *toplevel);
 /* NULL is a no-op. */

@@ -25,6 +25,12 @@ static struct wl_resource *error_resource(const struct xdg_surface *xdg)
 	return xdg->wm_base->resource ? xdg->wm_base->resource : xdg->resource;
 }
 
+static void post_incomplete(const struct xdg_surface *xdg)
+{
+	wl_resource_post_error(error_resource(xdg), XDG_WM_BASE_ERROR_INVALID_POSITIONER,
+		"the positioner has no size or no anchor");
+}
+
 /* ---- where it is --------------------------------------------------------------------------- */
 
 /* Where the xdg_surface's geometry begins, relative to the surface of its toplevel. */
@@ -202,8 +208,7 @@ static void handle_reposition(struct wl_client *client, struct wl_resource *reso
 {
 	struct xdg_popup *popup = from_resource(resource);
 	if (!xdg_positioner_complete(positioner)) {
-		wl_resource_post_error(resource, XDG_WM_BASE_ERROR_INVALID_POSITIONER,
-			"the positioner has no size or no anchor");
+		post_incomplete(popup->xdg);
 		return;
 	}
 	if (popup->dismissed)
@@ -269,8 +274,7 @@ static bool check(
 	struct xdg_surface *xdg, struct xdg_surface *parent, struct wl_resource *positioner)
 {
 	if (!xdg_positioner_complete(positioner)) {
-		wl_resource_post_error(error_resource(xdg), XDG_WM_BASE_ERROR_INVALID_POSITIONER,
-			"the positioner has no size or no anchor");
+		post_incomplete(xdg);
 		return false;
 	}
 	if (parent && !parent->role_resource) {

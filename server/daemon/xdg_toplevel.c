@@ -16,9 +16,9 @@ static struct xdg_toplevel *from_resource(struct wl_resource *resource)
 	return xdg->toplevel;
 }
 
-static bool is_top(const struct xdg_toplevel *toplevel)
+bool xdg_toplevel_is_top(const struct xdg_toplevel *toplevel)
 {
-	return toplevel->xdg->wm_base->daemon->toplevels.next == &toplevel->link;
+	return toplevel->daemon->toplevels.next == &toplevel->link;
 }
 
 static void add_state(struct wl_array *states, uint32_t state)
@@ -46,7 +46,7 @@ static void configure(struct xdg_surface *xdg)
 	output_logical_size(output, &width, &height);
 	add_state(&states, XDG_TOPLEVEL_STATE_FULLSCREEN);
 	/* one that is not mapped yet is going to be on top */
-	if (!xdg->mapped || is_top(xdg->toplevel))
+	if (!xdg->mapped || xdg_toplevel_is_top(xdg->toplevel))
 		add_state(&states, XDG_TOPLEVEL_STATE_ACTIVATED);
 	xdg_toplevel_send_configure(xdg->role_resource, (int32_t)width, (int32_t)height, &states);
 	wl_array_release(&states);
@@ -66,7 +66,7 @@ static void mapped(struct xdg_surface *xdg, bool now)
 {
 	struct daemon *daemon = xdg->wm_base->daemon;
 	struct xdg_toplevel *toplevel = xdg->toplevel;
-	bool was_top = !now && is_top(toplevel);
+	bool was_top = !now && xdg_toplevel_is_top(toplevel);
 	if (now) {
 		struct xdg_toplevel *below = NULL;
 		if (!wl_list_empty(&daemon->toplevels))
@@ -88,7 +88,7 @@ static void mapped(struct xdg_surface *xdg, bool now)
 void xdg_toplevel_raise(struct xdg_toplevel *toplevel)
 {
 	struct xdg_toplevel *before;
-	if (!toplevel->xdg->mapped || is_top(toplevel))
+	if (!toplevel->xdg->mapped || xdg_toplevel_is_top(toplevel))
 		return;
 	before = wl_container_of(toplevel->daemon->toplevels.next, before, link);
 	wl_list_remove(&toplevel->link);

@@ -299,6 +299,149 @@ TEST(click_outside)
 	input_device_finish(&mouse);
 }
 
+/* Somebody else, who is on top and types. */
+struct typist {
+	struct client client;
+	struct wl_keyboard *keyboard;
+	struct window window;
+	struct picture picture;
+	int entered, left;
+};
+
+static void handle_keymap(
+	void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size)
+{
+	close(fd);
+}
+
+static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	struct wl_surface *surface, struct wl_array *keys)
+{
+	struct typist *typist = data;
+	typist->entered++;
+}
+
+static void handle_leave(
+	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
+{
+	struct typist *typist = data;
+	typist->left++;
+}
+
+static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t ms,
+	uint32_t key, uint32_t state)
+{
+}
+
+static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group)
+{
+}
+
+static void handle_repeat(void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay) {}
+
+static const struct wl_keyboard_listener keyboard_listener = {
+	.keymap = handle_keymap,
+	.enter = handle_enter,
+	.leave = handle_leave,
+	.key = handle_key,
+	.modifiers = handle_modifiers,
+	.repeat_info = handle_repeat,
+};
+
+static void typist_init(struct typist *typist, const struct daemon *daemon)
+{
+	*typist = (struct typist){0};
+	client_connect(&typist->client, daemon);
+	ck_assert(typist->client.capabilities & WL_SEAT_CAPABILITY_KEYBOARD);
+	typist->keyboard = wl_seat_get_keyboard(typist->client.seat);
+	wl_keyboard_add_listener(typist->keyboard, &keyboard_listener, typist);
+	window_init(&typist->window, &typist->client);
+	picture_init(&typist->client, &typist->picture, PICTURE_SHM, 8, 8, DRM_FORMAT_XRGB8888);
+	window_show(&typist->window, &typist->picture);
+}
+
+static void typist_finish(struct typist *typist)
+{
+	picture_finish(&typist->picture);
+	window_finish(&typist->window);
+	wl_keyboard_release(typist->keyboard);
+	client_disconnect(&typist->client);
+}
+
+/* A grab is for what the user sees: no menu of a window below takes the keys from the one on top. */
+TEST(grab_of_a_window_that_is_hidden)
+{
+	struct scenery scenery;
+	struct menu menu, behind;
+	struct window never_shown;
+	struct typist typist;
+	struct input_device keyboard;
+	input_device_init(&keyboard, INPUT_KEYBOARD);
+	scenery_init(&scenery);
+	if (!scenery.client.seat)
+		SKIP("waybufd is built without input");
+	/* the window has the keyboard, so its grabs are granted */
+	menu_init(&menu, &scenery.client, scenery.window.xdg_surface, 30, 40);
+	xdg_popup_grab(menu.popup, scenery.client.seat, 1);
+	menu_show(&menu);
+	window_init(&never_shown, &scenery.client);
+	menu_init(&behind, &scenery.client, never_shown.xdg_surface, 30, 40);
+	xdg_popup_grab(behind.popup, scenery.client.seat, 1);
+	ck_assert(client_sync(&scenery.client));
+	ck_assert_int_eq(menu.dismissed + behind.dismissed, 0);
+	typist_init(&typist, &scenery.daemon);
+	ck_assert(client_wait(&typist.client, &typist.entered, 1, PATIENCE_MS));
+	menu_show(&behind);
+	usleep(100000);
+	ck_assert(client_sync(&typist.client));
+	ck_assert_int_eq(typist.left, 0);
+	typist_finish(&typist);
+	menu_finish(&behind);
+	window_finish(&never_shown);
+	menu_finish(&menu);
+	scenery_finish(&scenery);
+	input_device_finish(&keyboard);
+}
+
+static void tap(struct input_device *screen)
+{
+	input_device_send(screen, EV_ABS, ABS_MT_SLOT, 0);
+	input_device_send(screen, EV_ABS, ABS_MT_TRACKING_ID, 1);
+	input_device_send(screen, EV_ABS, ABS_MT_POSITION_X, INPUT_TOUCH_MAX / 2);
+	input_device_send(screen, EV_ABS, ABS_MT_POSITION_Y, INPUT_TOUCH_MAX / 2);
+	input_device_sync(screen);
+	input_device_send(screen, EV_ABS, ABS_MT_TRACKING_ID, -1);
+	input_device_sync(screen);
+}
+
+/* The menu of a tap opens when the finger has been lifted, and not for ever after that. */
+TEST(grab_after_a_tap)
+{
+	struct scenery scenery;
+	struct menu menu, late;
+	struct input_device screen;
+	input_device_init(&screen, INPUT_TOUCH_SCREEN);
+	scenery_init(&scenery);
+	if (!scenery.client.seat)
+		SKIP("waybufd is built without input");
+	tap(&screen);
+	usleep(100000);
+	menu_init(&menu, &scenery.client, scenery.window.xdg_surface, 30, 40);
+	xdg_popup_grab(menu.popup, scenery.client.seat, 1);
+	ck_assert(client_sync(&scenery.client));
+	ck_assert_int_eq(menu.dismissed, 0);
+	menu_finish(&menu);
+	sleep(2);
+	menu_init(&late, &scenery.client, scenery.window.xdg_surface, 30, 40);
+	xdg_popup_grab(late.popup, scenery.client.seat, 1);
+	ck_assert(client_sync(&scenery.client));
+	ck_assert_int_eq(late.dismissed, 1);
+	menu_finish(&late);
+	scenery_finish(&scenery);
+	input_device_finish(&screen);
+}
+
 /* ---- mistakes ------------------------------------------------------------------------------ */
 
 static void expect_error(
@@ -337,6 +480,20 @@ TEST(parent_that_is_nothing)
 	menu_finish(&menu);
 	xdg_surface_destroy(nothing);
 	wl_surface_destroy(surface);
+	scenery_finish(&scenery);
+}
+
+TEST(position_that_is_none)
+{
+	struct scenery scenery;
+	struct menu menu;
+	scenery_init(&scenery);
+	menu_init(&menu, &scenery.client, scenery.window.xdg_surface, 30, 40);
+	struct xdg_positioner *nowhere = xdg_wm_base_create_positioner(scenery.client.wm_base);
+	xdg_popup_reposition(menu.popup, nowhere, 1);
+	expect_error(&scenery, &xdg_wm_base_interface, XDG_WM_BASE_ERROR_INVALID_POSITIONER);
+	xdg_positioner_destroy(nowhere);
+	menu_finish(&menu);
 	scenery_finish(&scenery);
 }
 

@@ -3,13 +3,20 @@
 #include "../daemon.h"
 #include "../xdg_popup.h"
 #include "seat.h"
+#include "util/clock.h"
 
+/* A tap opens its menu when the finger has been lifted, and the client takes a moment for it. */
+#define TAP_MS 1000
+
+/* One of a window that is hidden, or not there, waits until that is on top. */
 static struct xdg_popup *find_owner(const struct daemon *daemon)
 {
 	struct xdg_popup *popup;
-	wl_list_for_each(popup, &daemon->popups, link)
-		if (popup->grabs)
+	wl_list_for_each(popup, &daemon->popups, link) {
+		const struct xdg_toplevel *toplevel = xdg_popup_toplevel(popup);
+		if (popup->grabs && toplevel && xdg_toplevel_is_top(toplevel))
 			return popup;
+	}
 	return NULL;
 }
 
@@ -18,12 +25,18 @@ static bool is_of(const struct surface *surface, const struct wl_client *client)
 	return surface && wl_resource_get_client(surface->resource) == client;
 }
 
+static bool has_touched(const struct seat_finger *finger, const struct wl_client *client)
+{
+	return is_of(finger->target.surface, client) &&
+		(finger->down || clock_now_ms() - finger->lifted_ms < TAP_MS);
+}
+
 bool popup_grab_allowed(const struct seat *seat, const struct wl_client *client)
 {
 	if (!seat)
 		return false;
 	for (int i = 0; i < SEAT_MOST_FINGERS; i++)
-		if (is_of(seat->fingers[i].target.surface, client))
+		if (has_touched(&seat->fingers[i], client))
 			return true;
 	return is_of(seat->pointer.surface, client) || is_of(seat->keyboard, client);
 }

@@ -32,6 +32,7 @@ struct seat_target {
 
 struct seat_finger {
 	bool down;
+	uint64_t lifted_ms; /* when it was, if it is not */
 	int32_t id;
 	struct seat_target target;
 };

@@ -5,6 +5,7 @@
 #include "../output.h"
 #include "popup_grab.h"
 #include "seat.h"
+#include "util/clock.h"
 
 static struct wl_client *client_of(const struct seat_target *target)
 {
@@ -84,6 +85,7 @@ void seat_touch_up(struct seat *seat, uint32_t ms, int32_t id)
 	if (!finger)
 		return;
 	finger->down = false;
+	finger->lifted_ms = clock_now_ms();
 	if (!owe_frame(seat, &finger->target))
 		return;
 	struct wl_resource *resource;
