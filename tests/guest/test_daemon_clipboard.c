@@ -227,6 +227,25 @@ TEST(copied_behind_the_back)
 	desk_finish(&desk);
 }
 
+/* An offer is for whoever has the keyboard: with that it ends, and with that it comes again. */
+TEST(pasted_behind_the_back)
+{
+	struct desk desk;
+	struct user other;
+	char data[64];
+	desk_init(&desk);
+	copy(&desk.user);
+	user_init(&other, &desk.daemon);
+	int before = desk.user.selections;
+	ck_assert_int_eq(paste(&desk.user, &desk.user, "text/plain", data, sizeof(data)), 0);
+	ck_assert_int_eq(desk.user.sent, 0);
+	user_finish(&other);
+	ck_assert(client_wait(&desk.user.client, &desk.user.selections, before + 1, PATIENCE_MS));
+	ck_assert_int_eq(paste(&desk.user, &desk.user, "text/plain", data, sizeof(data)),
+		(int)sizeof(text));
+	desk_finish(&desk);
+}
+
 TEST(drags_are_refused)
 {
 	struct desk desk;

@@ -25,6 +25,13 @@ void clipboard_tell(struct seat *seat, struct wl_client *client)
 			tell(seat, device);
 }
 
+void clipboard_move(struct seat *seat)
+{
+	if (seat->selection)
+		clipboard_source_forget_offers(seat->selection);
+	clipboard_tell(seat, keyboard_client(seat));
+}
+
 /* ---- wl_data_device ------------------------------------------------------------------------ */
 
 /* False: an error was posted. A source is good for one use. */

@@ -32,7 +32,9 @@ struct clipboard_source {
 
 struct wl_global *clipboard_create_global(struct seat *seat);
 
-/* @client gets the keyboard, or is about to. */
+/* Another client has the keyboard, or none: what was offered to the last one gives nothing more. */
+void clipboard_move(struct seat *seat);
+/* @client, which has the keyboard, hears what there is now. */
 void clipboard_tell(struct seat *seat, struct wl_client *client);
 
 /* clipboard_source.c */
@@ -41,6 +43,8 @@ void clipboard_source_create(
 /* Makes an offer of it to the client of @device, and tells its types. NULL: no memory. */
 struct wl_resource *clipboard_offer_create(
 	struct clipboard_source *source, struct wl_resource *device);
+/* Who has an offer of it reads nothing from it any more. */
+void clipboard_source_forget_offers(struct clipboard_source *source);
 /* Another selection replaces it, or its drag is refused. NULL is a no-op. */
 void clipboard_source_cancel(struct clipboard_source *source);
 

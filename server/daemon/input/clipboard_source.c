@@ -13,7 +13,7 @@
 		WL_DATA_DEVICE_MANAGER_DND_ACTION_ASK)
 
 struct clipboard_offer {
-	struct clipboard_source *source; /* NULL: it is gone, or is not the selection any more */
+	struct clipboard_source *source; /* NULL: nothing can be read from it any more */
 	struct wl_list link;
 };
 
@@ -103,7 +103,7 @@ struct wl_resource *clipboard_offer_create(
 
 /* ---- what it comes from -------------------------------------------------------------------- */
 
-static void forget_offers(struct clipboard_source *source)
+void clipboard_source_forget_offers(struct clipboard_source *source)
 {
 	struct clipboard_offer *offer, *tmp;
 	wl_list_for_each_safe(offer, tmp, &source->offers, link) {
@@ -117,7 +117,7 @@ void clipboard_source_cancel(struct clipboard_source *source)
 {
 	if (!source)
 		return;
-	forget_offers(source);
+	clipboard_source_forget_offers(source);
 	wl_data_source_send_cancelled(source->resource);
 }
 
@@ -158,7 +158,7 @@ static void source_destroyed(struct wl_resource *resource)
 {
 	struct clipboard_source *source = wl_resource_get_user_data(resource);
 	struct seat *seat = source->seat;
-	forget_offers(source);
+	clipboard_source_forget_offers(source);
 	if (seat->selection == source) {
 		seat->selection = NULL;
 		clipboard_tell(seat, keyboard_client(seat));

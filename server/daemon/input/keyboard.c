@@ -49,8 +49,8 @@ void keyboard_focus(struct seat *seat, struct surface *surface)
 	const struct wl_client *client = keyboard_client(seat);
 	seat->keyboard = surface;
 	/* before it knows that it has the keyboard, so that it can paste at once */
-	if (surface && keyboard_client(seat) != client)
-		clipboard_tell(seat, keyboard_client(seat));
+	if (keyboard_client(seat) != client)
+		clipboard_move(seat);
 	wl_resource_for_each(resource, &seat->keyboards)
 		if (is_of(resource, surface))
 			send_enter(seat, resource, serial);
