@@ -43,6 +43,7 @@ struct xdg_surface {
 	bool initialised; /* the initial commit was answered */
 	bool acked; /* a configure was acknowledged */
 	bool mapped;
+	bool owed; /* a configure, when those before it are acknowledged */
 	struct wl_array serials; /* of configures that were not acknowledged, oldest first */
 	struct wl_list link; // daemon.xdg_surfaces
 };
@@ -62,6 +63,11 @@ void xdg_surface_create(struct wl_client *client, struct xdg_wm_base *wm_base, u
 	struct wl_resource *surface);
 /* Sends the role's configure and the surface's, with a new serial. */
 void xdg_surface_configure(struct xdg_surface *xdg);
+/*
+ * The same for what others have changed. There is only one of these on its way, so that nobody can
+ * flood somebody else with them, by coming and going.
+ */
+void xdg_surface_configure_later(struct xdg_surface *xdg);
 /* The role's object is gone; the surface can have one again. */
 void xdg_surface_drop_role(struct xdg_surface *xdg);
 void xdg_wm_base_unref(struct xdg_wm_base *wm_base);

@@ -13,6 +13,7 @@ static void reset(struct xdg_surface *xdg)
 {
 	xdg->initialised = false;
 	xdg->acked = false;
+	xdg->owed = false;
 	xdg->serials.size = 0;
 	xdg->geometry = xdg->next_geometry = (struct placement_rect){0};
 }
@@ -109,9 +110,18 @@ void xdg_surface_configure(struct xdg_surface *xdg)
 		return;
 	}
 	*slot = serial;
+	xdg->owed = false;
 	if (xdg->role->configure)
 		xdg->role->configure(xdg);
 	xdg_surface_send_configure(xdg->resource, serial);
+}
+
+void xdg_surface_configure_later(struct xdg_surface *xdg)
+{
+	if (xdg->serials.size > 0)
+		xdg->owed = true;
+	else
+		xdg_surface_configure(xdg);
 }
 
 void xdg_surface_drop_role(struct xdg_surface *xdg)
@@ -216,6 +226,8 @@ static void handle_ack_configure(
 		serials[j - i - 1] = serials[j];
 	xdg->serials.size = (n - i - 1) * sizeof(*serials);
 	xdg->acked = true;
+	if (xdg->owed)
+		xdg_surface_configure_later(xdg);
 }
 
 static const struct xdg_surface_interface xdg_surface_impl = {

@@ -59,7 +59,7 @@ static void configure_top(struct daemon *daemon)
 	if (wl_list_empty(&daemon->toplevels))
 		return;
 	top = wl_container_of(daemon->toplevels.next, top, link);
-	xdg_surface_configure(top->xdg);
+	xdg_surface_configure_later(top->xdg);
 }
 
 static void mapped(struct xdg_surface *xdg, bool now)
@@ -73,7 +73,7 @@ static void mapped(struct xdg_surface *xdg, bool now)
 			below = wl_container_of(daemon->toplevels.next, below, link);
 		wl_list_insert(&daemon->toplevels, &toplevel->link);
 		if (below)
-			xdg_surface_configure(below->xdg);
+			xdg_surface_configure_later(below->xdg);
 	} else {
 		wl_list_remove(&toplevel->link);
 		wl_list_init(&toplevel->link);
@@ -93,8 +93,8 @@ void xdg_toplevel_raise(struct xdg_toplevel *toplevel)
 	before = wl_container_of(toplevel->daemon->toplevels.next, before, link);
 	wl_list_remove(&toplevel->link);
 	wl_list_insert(&toplevel->daemon->toplevels, &toplevel->link);
-	xdg_surface_configure(before->xdg);
-	xdg_surface_configure(toplevel->xdg);
+	xdg_surface_configure_later(before->xdg);
+	xdg_surface_configure_later(toplevel->xdg);
 	output_stack_changed(toplevel->daemon->output);
 }
 

@@ -329,6 +329,50 @@ TEST(configures_without_answer)
 	end(&s);
 }
 
+/* Goes, and comes again above all others, who are each told that they are not on top any more. */
+static void map_again(struct window *window, struct picture *picture)
+{
+	int configured = window->configured;
+	wl_surface_attach(window->surface, NULL, 0, 0);
+	wl_surface_commit(window->surface);
+	wl_surface_commit(window->surface);
+	ck_assert(client_wait(window->client, &window->configured, configured + 1, PATIENCE_MS));
+	wl_surface_attach(window->surface, picture->buffer, 0, 0);
+	wl_surface_commit(window->surface);
+	ck_assert(client_sync(window->client));
+}
+
+/* Who does not look for a while has not got everything to read that happened meanwhile. */
+TEST(comes_and_goes_without_end)
+{
+	struct scenario s;
+	struct client sleeper;
+	struct window asleep, restless;
+	struct picture below, above;
+	begin(&s);
+	client_connect(&sleeper, &s.daemon);
+	window_init(&asleep, &sleeper);
+	picture_init(&sleeper, &below, PICTURE_SHM, 64, 64, DRM_FORMAT_XRGB8888);
+	window_show(&asleep, &below);
+	window_init(&restless, &s.greedy);
+	picture_init(&s.greedy, &above, PICTURE_SHM, 64, 64, DRM_FORMAT_XRGB8888);
+	window_show(&restless, &above);
+	ck_assert(client_sync(&sleeper));
+	int before = asleep.configured;
+	for (int i = 0; i < 400; i++)
+		map_again(&restless, &above);
+	ck_assert(client_sync(&sleeper) && client_sync(&sleeper));
+	/* of a state that has changed, and of what it has become since */
+	ck_assert_int_ge(asleep.configured, before + 1);
+	ck_assert_int_le(asleep.configured, before + 2);
+	picture_finish(&above);
+	window_finish(&restless);
+	picture_finish(&below);
+	window_finish(&asleep);
+	client_disconnect(&sleeper);
+	end(&s);
+}
+
 #define CAPTURES 200
 
 static void handle_transform(
