@@ -171,12 +171,6 @@ bool surface_waits_for_parent(const struct surface *surface);
 /* Whether everything of the surface hides what is below it. */
 bool surface_is_opaque(const struct surface *surface);
 
-/* Whether it covers @width x @height when put at 0,0. */
-static inline bool surface_covers(const struct surface *surface, uint32_t width, uint32_t height)
-{
-	return surface->width >= width && surface->height >= height;
-}
-
 /* Logs with which surface of which client it is about. */
 void surface_log(struct surface *surface, const char *what, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -211,19 +211,20 @@ static void handle_ready(void *data)
 		apply(commit, 0);
 }
 
-static void fold_part(struct surface_part *older, struct surface_commit *commit)
+/* Whatever is in @commit is newer. */
+static void fold_part(struct surface_part *part, struct surface_commit *commit)
 {
-	struct surface_part *newer = find_part(commit, older->surface);
+	struct surface_part *newer = find_part(commit, part->surface);
 	if (!newer) {
-		move_part(older, commit);
+		move_part(part, commit);
 		return;
 	}
 	if (newer->state.changes & SURFACE_BUFFER)
-		trace(older, WAYBUF_TRACE_DISCARD, 0);
+		trace(part, WAYBUF_TRACE_DISCARD, 0);
 	else
-		set_fences(newer, &older->fences);
-	surface_state_fold_older(&newer->state, &older->state);
-	part_destroy(older);
+		set_fences(newer, &part->fences);
+	surface_state_fold_older(&newer->state, &part->state);
+	part_destroy(part);
 }
 
 static void handle_fold(void *older_data, void *newer_data)
@@ -407,22 +408,6 @@ void surface_send_kept(struct surface *surface)
 		wl_resource_post_no_memory(surface->resource);
 }
 
-/* Whatever is in @commit is newer. */
-static void fold_kept(struct surface_part *part, struct surface_commit *commit)
-{
-	struct surface_part *newer = find_part(commit, part->surface);
-	if (!newer) {
-		move_part(part, commit);
-		return;
-	}
-	if (newer->state.changes & SURFACE_BUFFER)
-		trace(part, WAYBUF_TRACE_DISCARD, 0);
-	else
-		set_fences(newer, &part->fences);
-	surface_state_fold_older(&newer->state, &part->state);
-	part_destroy(part);
-}
-
 /* False: no memory. */
 static bool take_back(struct surface *surface, struct surface_commit *kept)
 {
@@ -434,7 +419,7 @@ static bool take_back(struct surface *surface, struct surface_commit *kept)
 			surface->kept = commit_create();
 		if (!surface->kept)
 			return false;
-		fold_kept(part, surface->kept);
+		fold_part(part, surface->kept);
 	}
 	return true;
 }
