@@ -48,11 +48,16 @@ struct xdg_surface {
 	struct wl_list link; // daemon.xdg_surfaces
 };
 
+/* 0: no limit. */
+struct toplevel_size {
+	int32_t width, height;
+};
+
 struct xdg_toplevel {
 	struct daemon *daemon;
 	struct xdg_surface *xdg;
 	struct xdg_toplevel *parent;
-	char *title, *app_id; /* NULL: not set */
+	struct toplevel_size least, most; /* the client's last word, which only has to make sense */
 	struct wl_list link; // daemon.toplevels, while it is mapped
 };
 

@@ -98,7 +98,24 @@ void xdg_toplevel_raise(struct xdg_toplevel *toplevel)
 	output_stack_changed(toplevel->daemon->output);
 }
 
-static const struct xdg_role toplevel_role = {.configure = configure, .mapped = mapped};
+/* They are set one after the other, so only together, at the commit, can they be wrong. */
+static bool precommit(struct xdg_surface *xdg)
+{
+	const struct toplevel_size *least = &xdg->toplevel->least, *most = &xdg->toplevel->most;
+	if ((!most->width || least->width <= most->width) &&
+		(!most->height || least->height <= most->height))
+		return true;
+	wl_resource_post_error(xdg->role_resource, XDG_TOPLEVEL_ERROR_INVALID_SIZE,
+		"%d x %d at least and %d x %d at most", least->width, least->height, most->width,
+		most->height);
+	return false;
+}
+
+static const struct xdg_role toplevel_role = {
+	.configure = configure,
+	.mapped = mapped,
+	.precommit = precommit,
+};
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
 {
@@ -126,27 +143,15 @@ static void handle_set_parent(
 	toplevel->parent = parent;
 }
 
-static void replace(struct wl_client *client, char **text, const char *value)
-{
-	char *copy = strdup(value);
-	if (!copy) {
-		wl_client_post_no_memory(client);
-		return;
-	}
-	free(*text);
-	*text = copy;
-}
-
+/* There is nowhere to show them. */
 static void handle_set_title(
 	struct wl_client *client, struct wl_resource *resource, const char *title)
 {
-	replace(client, &from_resource(resource)->title, title);
 }
 
 static void handle_set_app_id(
 	struct wl_client *client, struct wl_resource *resource, const char *app_id)
 {
-	replace(client, &from_resource(resource)->app_id, app_id);
 }
 
 static void handle_show_window_menu(struct wl_client *client, struct wl_resource *resource,
@@ -185,13 +190,15 @@ static bool size_valid(struct wl_resource *resource, int32_t width, int32_t heig
 static void handle_set_max_size(
 	struct wl_client *client, struct wl_resource *resource, int32_t width, int32_t height)
 {
-	size_valid(resource, width, height);
+	if (size_valid(resource, width, height))
+		from_resource(resource)->most = (struct toplevel_size){width, height};
 }
 
 static void handle_set_min_size(
 	struct wl_client *client, struct wl_resource *resource, int32_t width, int32_t height)
 {
-	size_valid(resource, width, height);
+	if (size_valid(resource, width, height))
+		from_resource(resource)->least = (struct toplevel_size){width, height};
 }
 
 /* Every wish for a state is answered with the one state there is, as the protocol wants. */
@@ -257,8 +264,6 @@ void xdg_toplevel_free(struct xdg_toplevel *toplevel)
 		return;
 	orphan(toplevel);
 	wl_list_remove(&toplevel->link);
-	free(toplevel->title);
-	free(toplevel->app_id);
 	free(toplevel);
 }
 

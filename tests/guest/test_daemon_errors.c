@@ -335,6 +335,14 @@ static void size_negative(struct toys *toys)
 	xdg_toplevel_set_max_size(toys->toplevel, -1, 0);
 }
 
+static void size_least_above_most(struct toys *toys)
+{
+	make_toplevel(toys);
+	xdg_toplevel_set_min_size(toys->toplevel, 10, 20);
+	xdg_toplevel_set_max_size(toys->toplevel, 10, 19);
+	wl_surface_commit(toys->surface);
+}
+
 static void capture_option_unknown(struct toys *toys)
 {
 	struct ext_image_capture_source_v1 *source =
@@ -421,6 +429,7 @@ static const struct mistake {
 	MISTAKE(own_parent, xdg_toplevel, XDG_TOPLEVEL_ERROR_INVALID_PARENT),
 	MISTAKE(parents_in_a_ring, xdg_toplevel, XDG_TOPLEVEL_ERROR_INVALID_PARENT),
 	MISTAKE(size_negative, xdg_toplevel, XDG_TOPLEVEL_ERROR_INVALID_SIZE),
+	MISTAKE(size_least_above_most, xdg_toplevel, XDG_TOPLEVEL_ERROR_INVALID_SIZE),
 	MISTAKE(capture_option_unknown, ext_image_copy_capture_manager_v1,
 		EXT_IMAGE_COPY_CAPTURE_MANAGER_V1_ERROR_INVALID_OPTION),
 	MISTAKE(capture_frame_twice, ext_image_copy_capture_session_v1,
