@@ -129,7 +129,7 @@ static bool add_toplevel(
 
 static void add_cursor(struct output *output, struct scene *scene)
 {
-	int32_t x, y;
+	int64_t x, y;
 	struct surface *cursor = cursor_place(output->daemon->seat, &x, &y);
 	if (cursor)
 		add_tree(output, scene, cursor, x, y);

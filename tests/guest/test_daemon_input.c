@@ -542,6 +542,10 @@ TEST(cursor_is_where_the_pointer_is)
 	wl_pointer_set_cursor(listener.pointer, listener.serial, cursor, 8, 8);
 	window_show(&listener.window, &listener.picture);
 	ck_assert_uint_eq(pixel_in_the_middle(client), 0x123456);
+	/* far away is not seen, and no reason to lose one's way */
+	wl_pointer_set_cursor(listener.pointer, listener.serial, cursor, INT32_MIN, INT32_MIN);
+	window_show(&listener.window, &listener.picture);
+	ck_assert_uint_ne(pixel_in_the_middle(client), 0x123456);
 	wl_pointer_set_cursor(listener.pointer, listener.serial, NULL, 0, 0);
 	window_show(&listener.window, &listener.picture);
 	ck_assert_uint_ne(pixel_in_the_middle(client), 0x123456);

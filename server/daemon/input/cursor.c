@@ -55,11 +55,11 @@ void cursor_forget(struct seat *seat, const struct surface *surface)
 	output_damage(seat->daemon->output);
 }
 
-struct surface *cursor_place(const struct seat *seat, int32_t *x, int32_t *y)
+struct surface *cursor_place(const struct seat *seat, int64_t *x, int64_t *y)
 {
 	if (!seat || !seat->cursor)
 		return NULL;
-	*x = (int32_t)seat->x - seat->hotspot_x;
-	*y = (int32_t)seat->y - seat->hotspot_y;
+	*x = (int64_t)seat->x - seat->hotspot_x;
+	*y = (int64_t)seat->y - seat->hotspot_y;
 	return seat->cursor;
 }

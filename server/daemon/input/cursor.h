@@ -23,6 +23,6 @@ void cursor_moved(struct seat *seat);
 void cursor_forget(struct seat *seat, const struct surface *surface);
 
 /* What is shown, and where its 0,0 is; NULL: nothing. @seat may be NULL. */
-struct surface *cursor_place(const struct seat *seat, int32_t *x, int32_t *y);
+struct surface *cursor_place(const struct seat *seat, int64_t *x, int64_t *y);
 
 #endif

@@ -11,12 +11,6 @@
 /* Repeats are the client's: so many a second, after so many milliseconds. */
 enum { REPEAT_RATE = 25, REPEAT_DELAY = 600 };
 
-static bool is_of(struct wl_resource *resource, const struct surface *surface)
-{
-	return surface &&
-		wl_resource_get_client(resource) == wl_resource_get_client(surface->resource);
-}
-
 static void send_modifiers(struct seat *seat, struct wl_resource *resource, uint32_t serial)
 {
 	const struct keymap_modifiers *now = &seat->keymap.modifiers;
@@ -44,7 +38,7 @@ void keyboard_focus(struct seat *seat, struct surface *surface)
 		return;
 	uint32_t serial = seat_serial(seat);
 	wl_resource_for_each(resource, &seat->keyboards)
-		if (is_of(resource, before))
+		if (seat_is_for(resource, before))
 			wl_keyboard_send_leave(resource, serial, before->resource);
 	const struct wl_client *client = keyboard_client(seat);
 	seat->keyboard = surface;
@@ -52,7 +46,7 @@ void keyboard_focus(struct seat *seat, struct surface *surface)
 	if (keyboard_client(seat) != client)
 		clipboard_move(seat);
 	wl_resource_for_each(resource, &seat->keyboards)
-		if (is_of(resource, surface))
+		if (seat_is_for(resource, surface))
 			send_enter(seat, resource, serial);
 }
 
@@ -79,7 +73,7 @@ void seat_key(struct seat *seat, uint32_t ms, uint32_t key, bool pressed)
 	bool modifiers = keymap_key(&seat->keymap, key, pressed);
 	uint32_t serial = seat_serial(seat);
 	wl_resource_for_each(resource, &seat->keyboards) {
-		if (!is_of(resource, seat->keyboard))
+		if (!seat_is_for(resource, seat->keyboard))
 			continue;
 		wl_keyboard_send_key(resource, serial, ms, key,
 			pressed ? WL_KEYBOARD_KEY_STATE_PRESSED : WL_KEYBOARD_KEY_STATE_RELEASED);
@@ -109,6 +103,6 @@ void keyboard_create(struct wl_client *client, struct seat *seat, uint32_t versi
 		resource, WL_KEYBOARD_KEYMAP_FORMAT_XKB_V1, seat->keymap.fd, seat->keymap.size);
 	if (version >= WL_KEYBOARD_REPEAT_INFO_SINCE_VERSION)
 		wl_keyboard_send_repeat_info(resource, REPEAT_RATE, REPEAT_DELAY);
-	if (is_of(resource, seat->keyboard))
+	if (seat_is_for(resource, seat->keyboard))
 		send_enter(seat, resource, seat_serial(seat));
 }

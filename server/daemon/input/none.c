@@ -24,7 +24,7 @@ bool popup_grab_allowed(const struct seat *seat, const struct wl_client *client)
 	return false;
 }
 
-struct surface *cursor_place(const struct seat *seat, int32_t *x, int32_t *y)
+struct surface *cursor_place(const struct seat *seat, int64_t *x, int64_t *y)
 {
 	return NULL;
 }

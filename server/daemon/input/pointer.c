@@ -7,20 +7,14 @@
 #include "popup_grab.h"
 #include "seat.h"
 
-static bool is_of(struct wl_resource *resource, const struct surface *surface)
-{
-	return surface &&
-		wl_resource_get_client(resource) == wl_resource_get_client(surface->resource);
-}
-
 static wl_fixed_t local_x(const struct seat *seat)
 {
-	return wl_fixed_from_double(seat->x - seat->pointer.x);
+	return seat_fixed(seat->x - seat->pointer.x);
 }
 
 static wl_fixed_t local_y(const struct seat *seat)
 {
-	return wl_fixed_from_double(seat->y - seat->pointer.y);
+	return seat_fixed(seat->y - seat->pointer.y);
 }
 
 static void send_frame(struct wl_resource *resource)
@@ -43,7 +37,7 @@ static void leave(struct seat *seat)
 	struct wl_resource *resource;
 	uint32_t serial = seat_serial(seat);
 	wl_resource_for_each(resource, &seat->pointers) {
-		if (!is_of(resource, seat->pointer.surface))
+		if (!seat_is_for(resource, seat->pointer.surface))
 			continue;
 		wl_pointer_send_leave(resource, serial, seat->pointer.surface->resource);
 		send_frame(resource);
@@ -59,7 +53,7 @@ static void focus(struct seat *seat, const struct seat_target *target)
 	seat->pointer_serial = seat_serial(seat);
 	cursor_hide(seat);
 	wl_resource_for_each(resource, &seat->pointers)
-		if (is_of(resource, target->surface))
+		if (seat_is_for(resource, target->surface))
 			send_enter(seat, resource);
 }
 
@@ -116,7 +110,7 @@ static void moved(struct seat *seat, uint32_t ms, double x, double y)
 		return;
 	struct wl_resource *resource;
 	wl_resource_for_each(resource, &seat->pointers)
-		if (is_of(resource, seat->pointer.surface))
+		if (seat_is_for(resource, seat->pointer.surface))
 			wl_pointer_send_motion(resource, ms, local_x(seat), local_y(seat));
 }
 
@@ -159,7 +153,7 @@ void seat_button(struct seat *seat, uint32_t ms, uint32_t button, bool pressed)
 		return;
 	uint32_t serial = seat_serial(seat);
 	wl_resource_for_each(resource, &seat->pointers)
-		if (is_of(resource, seat->pointer.surface))
+		if (seat_is_for(resource, seat->pointer.surface))
 			wl_pointer_send_button(resource, serial, ms, button,
 				pressed ? WL_POINTER_BUTTON_STATE_PRESSED
 					: WL_POINTER_BUTTON_STATE_RELEASED);
@@ -187,7 +181,7 @@ static void send_axis(struct wl_resource *resource, uint32_t ms, const struct se
 	if (axis->value120)
 		send_wheel(resource, axis);
 	if (axis->value != 0)
-		wl_pointer_send_axis(resource, ms, axis->axis, wl_fixed_from_double(axis->value));
+		wl_pointer_send_axis(resource, ms, axis->axis, seat_fixed(axis->value));
 	else if (extended)
 		wl_pointer_send_axis_stop(resource, ms, axis->axis);
 }
@@ -196,7 +190,7 @@ void seat_scroll(struct seat *seat, uint32_t ms, const struct seat_axis *axis)
 {
 	struct wl_resource *resource;
 	wl_resource_for_each(resource, &seat->pointers)
-		if (is_of(resource, seat->pointer.surface))
+		if (seat_is_for(resource, seat->pointer.surface))
 			send_axis(resource, ms, axis);
 }
 
@@ -204,7 +198,7 @@ void seat_pointer_frame(struct seat *seat)
 {
 	struct wl_resource *resource;
 	wl_resource_for_each(resource, &seat->pointers)
-		if (is_of(resource, seat->pointer.surface))
+		if (seat_is_for(resource, seat->pointer.surface))
 			send_frame(resource);
 }
 
@@ -221,7 +215,7 @@ static void handle_set_cursor(struct wl_client *client, struct wl_resource *reso
 		return;
 	}
 	/* who is not pointed at any more has lost a race, and made no mistake */
-	if (is_of(resource, seat->pointer.surface) && serial == seat->pointer_serial)
+	if (seat_is_for(resource, seat->pointer.surface) && serial == seat->pointer_serial)
 		cursor_set(seat, surface, x, y);
 }
 
@@ -245,6 +239,6 @@ void pointer_create(struct wl_client *client, struct seat *seat, uint32_t versio
 	}
 	wl_resource_set_implementation(resource, &pointer_impl, seat, resource_unlink);
 	wl_list_insert(&seat->pointers, wl_resource_get_link(resource));
-	if (is_of(resource, seat->pointer.surface))
+	if (seat_is_for(resource, seat->pointer.surface))
 		send_enter(seat, resource);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,17 @@ void seat_place(const struct seat *seat, double *x, double *y)
 		geometry_turn(geometry_inverse(output->transform), on_display, width, height);
 	*x = (double)upright.x / GEOMETRY_ONE;
 	*y = (double)upright.y / GEOMETRY_ONE;
+}
+
+bool seat_is_for(struct wl_resource *resource, const struct surface *surface)
+{
+	return surface &&
+		wl_resource_get_client(resource) == wl_resource_get_client(surface->resource);
+}
+
+wl_fixed_t seat_fixed(double value)
+{
+	return wl_fixed_from_double(fmin(fmax(value, -0x7fffff), 0x7fffff));
 }
 
 struct seat_target seat_find(const struct seat *seat, double x, double y)

@@ -114,6 +114,10 @@ void seat_surface_gone(struct seat *seat, const struct surface *surface);
 uint32_t seat_serial(const struct seat *seat);
 /* From parts of the display's size, 0 to 1, to where clients see that point of the output. */
 void seat_place(const struct seat *seat, double *x, double *y);
+/* Whether @resource is of the client that @surface (NULL: nobody's) is of. */
+bool seat_is_for(struct wl_resource *resource, const struct surface *surface);
+/* For the wire, which has 24 bits for a window that a viewport has made larger than that. */
+wl_fixed_t seat_fixed(double value);
 /* What is below a point of the output. */
 struct seat_target seat_find(const struct seat *seat, double x, double y);
 /* Where the surface is now, if it can be seen; else *target stays. */

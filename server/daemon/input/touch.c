@@ -38,11 +38,6 @@ static bool owe_frame(struct seat *seat, const struct seat_target *target)
 	return client != NULL;
 }
 
-static bool is_of(struct wl_resource *resource, const struct seat_target *target)
-{
-	return wl_resource_get_client(resource) == client_of(target);
-}
-
 void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, double y)
 {
 	struct seat_finger *finger = find(seat, id) ? NULL : find_free(seat);
@@ -57,10 +52,10 @@ void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 	struct wl_resource *resource;
 	uint32_t serial = seat_serial(seat);
 	wl_resource_for_each(resource, &seat->touches)
-		if (is_of(resource, &finger->target))
+		if (seat_is_for(resource, finger->target.surface))
 			wl_touch_send_down(resource, serial, ms, finger->target.surface->resource,
-				id, wl_fixed_from_double(x - finger->target.x),
-				wl_fixed_from_double(y - finger->target.y));
+				id, seat_fixed(x - finger->target.x),
+				seat_fixed(y - finger->target.y));
 	seat_picked(seat, finger->target.surface);
 }
 
@@ -73,10 +68,9 @@ void seat_touch_move(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 	seat_place(seat, &x, &y);
 	seat_follow(seat, &finger->target);
 	wl_resource_for_each(resource, &seat->touches)
-		if (is_of(resource, &finger->target))
-			wl_touch_send_motion(resource, ms, id,
-				wl_fixed_from_double(x - finger->target.x),
-				wl_fixed_from_double(y - finger->target.y));
+		if (seat_is_for(resource, finger->target.surface))
+			wl_touch_send_motion(resource, ms, id, seat_fixed(x - finger->target.x),
+				seat_fixed(y - finger->target.y));
 }
 
 void seat_touch_up(struct seat *seat, uint32_t ms, int32_t id)
@@ -91,7 +85,7 @@ void seat_touch_up(struct seat *seat, uint32_t ms, int32_t id)
 	struct wl_resource *resource;
 	uint32_t serial = seat_serial(seat);
 	wl_resource_for_each(resource, &seat->touches)
-		if (is_of(resource, &finger->target))
+		if (seat_is_for(resource, finger->target.surface))
 			wl_touch_send_up(resource, serial, ms, id);
 }
 
@@ -107,7 +101,7 @@ void seat_touch_frame(struct seat *seat)
 static bool has_finger(const struct seat *seat, struct wl_resource *resource)
 {
 	for (int i = 0; i < SEAT_MOST_FINGERS; i++)
-		if (seat->fingers[i].down && is_of(resource, &seat->fingers[i].target))
+		if (seat->fingers[i].down && seat_is_for(resource, seat->fingers[i].target.surface))
 			return true;
 	return false;
 }
