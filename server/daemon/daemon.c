@@ -181,6 +181,7 @@ static bool create_base(struct daemon *daemon)
 	daemon->display = wl_display_create();
 	if (!daemon->display)
 		return failed("no Wayland display can be made", -ENOMEM);
+	objects_watch(&daemon->objects, daemon->display);
 #if WAYLAND_VERSION_MAJOR > 1 || WAYLAND_VERSION_MINOR >= 23
 	wl_display_set_default_max_buffer_size(daemon->display, MOST_UNREAD);
 #endif

@@ -9,6 +9,7 @@
 
 #include <waybuf/server.h>
 
+#include "objects.h"
 #include "options.h"
 #include "util/loop.h"
 #include "util/worker.h"
@@ -34,6 +35,7 @@ struct daemon_stats {
 struct daemon {
 	const struct options *options;
 	struct wl_display *display;
+	struct objects objects;
 	struct waybuf_loop *loop; /* the display's event loop, for the mechanism */
 	struct waybuf_worker *worker; /* composition and captures */
 	struct waybuf_server *server;

@@ -30,8 +30,8 @@ static bool make_rect(pixman_region32_t *out, int32_t x, int32_t y, int32_t widt
 }
 
 /*
- * Regions only say what is opaque, where less than the truth does no harm. So one that is made of
- * too many pieces, each of which makes every later request slower, gets no further ones.
+ * Each piece makes every later request slower. So a region of too many gets no further ones: what is
+ * then missing of what is opaque, or takes input, is missed by the client alone.
  */
 #define MOST_PIECES 1024
 

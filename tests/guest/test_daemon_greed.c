@@ -58,7 +58,11 @@ struct hoard {
 
 static void *keep(struct hoard *hoard, void *proxy)
 {
-	hoard->proxies = realloc(hoard->proxies, (hoard->n + 1) * sizeof(*hoard->proxies));
+	/* twice as many each time, because some hoards are large */
+	if ((hoard->n & (hoard->n - 1)) == 0) {
+		size_t room = hoard->n ? 2 * hoard->n : 1;
+		hoard->proxies = realloc(hoard->proxies, room * sizeof(*hoard->proxies));
+	}
 	ck_assert_ptr_nonnull(hoard->proxies);
 	hoard->proxies[hoard->n++] = proxy;
 	return proxy;
@@ -370,6 +374,26 @@ TEST(comes_and_goes_without_end)
 	picture_finish(&below);
 	window_finish(&asleep);
 	client_disconnect(&sleeper);
+	end(&s);
+}
+
+/* Objects of any kind: these are as cheap as they come. */
+TEST(objects_without_end)
+{
+	enum { ENOUGH = 65536, TOO_MANY = ENOUGH + 1000 };
+	struct scenario s;
+	struct hoard hoard = {0};
+	begin(&s);
+	bool alive = true;
+	while (alive && hoard.n < TOO_MANY) {
+		keep(&hoard, wl_compositor_create_region(s.greedy.compositor));
+		alive = hoard.n % 100 || client_sync(&s.greedy);
+	}
+	ck_assert(!alive);
+	ck_assert_int_eq(wl_display_get_error(s.greedy.display), ENOMEM);
+	/* the others are the client's globals and the like */
+	ck_assert_uint_ge(hoard.n, ENOUGH - 200);
+	forget(&hoard);
 	end(&s);
 }
 
