@@ -187,6 +187,9 @@ static int add_set(struct waybuf_ffmpeg *ffmpeg)
 	return 0;
 }
 
+/* The server was asked for what a codec writes to, and has granted less. */
+#define NOT_MET (-EBADMSG)
+
 /* One more buffer that get_buffer may take. Without the lock, because it waits. */
 static int make_ready(struct waybuf_ffmpeg *ffmpeg, struct set *set, int timeout_ms)
 {
@@ -195,7 +198,10 @@ static int make_ready(struct waybuf_ffmpeg *ffmpeg, struct set *set, int timeout
 	int ret = waybuf_client_pool_acquire(set->pool, timeout_ms, &buffer);
 	if (ret < 0)
 		return ret;
-	ret = waybuf_client_buffer_begin_cpu(buffer, WAYBUF_READ_WRITE, &image);
+	if (needs_met(&set->needs, waybuf_client_buffer_get_layout(buffer)))
+		ret = waybuf_client_buffer_begin_cpu(buffer, WAYBUF_READ_WRITE, &image);
+	else
+		ret = NOT_MET;
 	if (ret < 0) {
 		waybuf_client_buffer_release(buffer);
 		return ret;
@@ -215,7 +221,8 @@ static int note_refusal(struct waybuf_ffmpeg *ffmpeg, int error)
 {
 	pthread_mutex_lock(&ffmpeg->lock);
 	snprintf(ffmpeg->refusal, sizeof(ffmpeg->refusal), "%s",
-		waybuf_client_error(ffmpeg->client));
+		error == NOT_MET ? "the server has granted less than the codec writes to"
+				 : waybuf_client_error(ffmpeg->client));
 	memcpy(ffmpeg->why, ffmpeg->refusal, sizeof(ffmpeg->why));
 	bool passing = error == -EBUSY || error == -ETIMEDOUT || error == -EAGAIN ||
 		error == -EPIPE || error == -EPROTO;

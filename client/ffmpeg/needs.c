@@ -104,3 +104,24 @@ int needs_constraints(const struct needs *needs, struct waybuf_constraints **out
 	waybuf_constraints_builder_destroy(builder);
 	return ret;
 }
+
+static bool plane_met(const struct needs *needs, uint32_t p, const struct waybuf_layout *layout)
+{
+	const struct waybuf_plane *plane = &layout->planes[p];
+	const uint64_t end = plane->offset + (uint64_t)plane->stride * plane->rows;
+	return plane->stride >= needs->planes[p].stride &&
+		plane->stride % needs->planes[p].stride_multiple == 0 &&
+		plane->rows >= needs->planes[p].rows && plane->slot < layout->n_memory &&
+		end + BEYOND <= layout->memory[plane->slot].size;
+}
+
+bool needs_met(const struct needs *needs, const struct waybuf_layout *layout)
+{
+	if (layout->format != needs->format || layout->width != needs->width ||
+		layout->height != needs->height || layout->n_planes != needs->n_planes)
+		return false;
+	for (uint32_t p = 0; p < layout->n_planes; p++)
+		if (!plane_met(needs, p, layout))
+			return false;
+	return true;
+}

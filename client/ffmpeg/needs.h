@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <libavcodec/avcodec.h>
+#include <waybuf/buffer.h>
 #include <waybuf/constraints.h>
 
 /* What a codec wants of the memory of a frame. */
@@ -31,5 +32,7 @@ const char *needs_describe(AVCodecContext *codec, enum AVPixelFormat pixel_forma
 bool needs_equal(const struct needs *a, const struct needs *b);
 /* As constraints of a CPU that reads and writes. -ENOMEM, -EINVAL. */
 int needs_constraints(const struct needs *needs, struct waybuf_constraints **out);
+/* Whether that is what was got. A codec that writes beyond it would write over other memory. */
+bool needs_met(const struct needs *needs, const struct waybuf_layout *layout);
 
 #endif

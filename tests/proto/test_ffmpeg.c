@@ -140,6 +140,21 @@ TEST(none_is_left)
 }
 
 /* What the display refuses is refused once. */
+/* A codec that was let into this would write rows that are not there. */
+TEST(less_than_was_asked_for)
+{
+	start(2);
+	fixture.server.layout.planes[0] = (struct fake_plane){0, 0, 64, 32};
+	fixture.server.layout.planes[1] = (struct fake_plane){0, 2048, 32, 16};
+	fixture.server.layout.planes[2] = (struct fake_plane){0, 2560, 32, 16};
+	fixture.server.layout.size = fixture.server.layout.told_size = 3072;
+	AVFrame *frame = get_frame(AV_PIX_FMT_YUV420P);
+	ck_assert_ptr_null(waybuf_ffmpeg_get_client_buffer(ffmpeg, frame));
+	ck_assert_ptr_nonnull(strstr(waybuf_ffmpeg_why(ffmpeg), "granted less"));
+	av_frame_free(&frame);
+	finish();
+}
+
 TEST(refused)
 {
 	start(2);
