@@ -297,6 +297,8 @@ int64_t client_now_ms(void);
  */
 int client_wait(struct waybuf_client *client, const struct client_link *link, int64_t deadline_ms,
 	bool (*done)(void *data), void *data);
+/* For @done: whether the bool @data is true. */
+bool client_is_true(void *data);
 /* Sends what is pending. As waybuf_client_flush(). */
 int client_flush(struct waybuf_client *client);
 

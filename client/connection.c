@@ -91,6 +91,11 @@ static int read_sockets(struct waybuf_client *client, int64_t deadline_ms)
 	return read || beside || fds[2].revents ? 1 : 0;
 }
 
+bool client_is_true(void *data)
+{
+	return *(bool *)data;
+}
+
 /* Reads of what has arrived already, once the time is over: a server that never stops is not waited for. */
 #define LATE_READS 8
 
@@ -152,11 +157,6 @@ int waybuf_client_flush(struct waybuf_client *client)
 
 /* ---- connect ------------------------------------------------------------------------------- */
 
-static bool is_true(void *data)
-{
-	return *(bool *)data;
-}
-
 /* Without an allocator there must be another way to show something. */
 static int check_fallbacks(struct waybuf_client *client)
 {
@@ -194,7 +194,7 @@ static int learn(struct waybuf_client *client)
 		return look_beside(client);
 	client->service = link;
 	snprintf(client->service_reason, sizeof(client->service_reason), "the compositor has one");
-	return client_wait(client, link, deadline, is_true, &client->ready);
+	return client_wait(client, link, deadline, client_is_true, &client->ready);
 }
 
 /* What an integrated server has no use for. */

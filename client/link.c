@@ -159,11 +159,6 @@ static void handle_sync(void *data, struct wl_callback *callback, uint32_t seria
 
 static const struct wl_callback_listener sync_listener = {.done = handle_sync};
 
-static bool is_true(void *data)
-{
-	return *(bool *)data;
-}
-
 int client_link_roundtrip(struct client_link *link, int64_t deadline_ms)
 {
 	bool done = false;
@@ -171,7 +166,7 @@ int client_link_roundtrip(struct client_link *link, int64_t deadline_ms)
 	if (!callback)
 		return -ENOMEM;
 	wl_callback_add_listener(callback, &sync_listener, &done);
-	int ret = client_wait(link->client, link, deadline_ms, is_true, &done);
+	int ret = client_wait(link->client, link, deadline_ms, client_is_true, &done);
 	wl_callback_destroy(callback);
 	return ret;
 }

@@ -174,7 +174,7 @@ const char *waybuf_client_path_name(enum waybuf_client_path path)
 									      : "unknown";
 }
 
-/* ---- create, again ------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 static int start(struct waybuf_client_pool *pool, const struct waybuf_client_pool_options *options)
 {
@@ -375,9 +375,11 @@ int waybuf_client_pool_acquire(
 	int ret = client_check(client);
 	if (ret < 0)
 		return ret;
+	/* as often as there are ways, or a service that comes and goes would keep us */
+	size_t ways = N_BACKENDS;
 	do {
 		ret = look_for(pool, timeout_ms, out);
-	} while (ret < 0 && goes_elsewhere(pool, ret));
+	} while (ret < 0 && ways-- > 0 && goes_elsewhere(pool, ret));
 	if (ret < 0)
 		return ret;
 	(*out)->state = CLIENT_BUFFER_ACQUIRED;

@@ -93,11 +93,6 @@ int client_service_watch(struct waybuf_client *client, const struct client_link 
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-static bool is_ready(void *data)
-{
-	return *(bool *)data;
-}
-
 static int learn(struct waybuf_client *client)
 {
 	struct client_link *link = &client->beside;
@@ -107,7 +102,7 @@ static int learn(struct waybuf_client *client)
 		ret = client_link_roundtrip(link, deadline);
 	if (ret == 0 && !client->allocator)
 		return -EPROTONOSUPPORT;
-	return ret < 0 ? ret : client_wait(client, link, deadline, is_ready, &client->ready);
+	return ret < 0 ? ret : client_wait(client, link, deadline, client_is_true, &client->ready);
 }
 
 void client_service_leave(struct waybuf_client *client)
