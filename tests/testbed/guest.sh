@@ -172,6 +172,12 @@ guest_files()
 	spec_write "${tb_guest_root:-$(rootfs_path)}" guest
 }
 
+# A trace follows the line that says what happened.
+guest_last_words()
+{
+	grep -m 1 -E '^(Kernel panic|BUG:|Oops)' "$1" || grep -v '^ *$' "$1" | tail -n 1
+}
+
 guest_status()
 {
 	local status
@@ -181,7 +187,7 @@ guest_status()
 	fi 2>/dev/null
 	mkdir -p "$(cache_dir)/logs"
 	cp "$tb_control/console" "$(cache_dir)/logs/guest-console.log"
-	die "the guest died: $(grep -v '^ *$' "$tb_control/console" | tail -n 1)" \
+	die "the guest died: $(guest_last_words "$tb_control/console")" \
 		"(its console: $(cache_dir)/logs/guest-console.log)"
 }
 

@@ -135,8 +135,8 @@ enter()
 		/bin/bash -c 'cd -- "$1" || exit 125; shift; exec "$@"' testbed "$tb_cwd" "${tb_argv[@]}"
 }
 
-# The kernel's own messages go to the console file: the serial lines carry the
-# command's bytes and nothing else.
+# The kernel's own messages go to the console file, its panic as well: the serial
+# lines carry the command's bytes and nothing else.
 boot()
 {
 	mkdir "$control/ram"
@@ -145,7 +145,7 @@ boot()
 	# not exec: as PID 1 of the namespace a kernel that aborts would not die
 	"$tb_kernel" root=none rootfstype=hostfs "rootflags=$root" rw init=/.testbed/init \
 		"mem=${tb_memory}M" "ncpus=$tb_cpus" "seccomp=$tb_seccomp" quiet \
-		con=null con0=null,null ssl=null "${tb_lines[@]}" \
+		con=null con0=null,fd:2 ssl=null "${tb_lines[@]}" \
 		vkms.enable_overlay=1 "${tb_kernel_args[@]}" >"$control/console" 2>&1
 }
 
