@@ -313,6 +313,31 @@ tally()
 	return 0
 }
 
+# A guest that dies leaves the log of the tests before.
+tally_of_half()
+{
+	mkdir -p "$work/b/logs"
+	echo '{"name": "x / y", "result": "OK", "stdout": "1..1\nok 1 a\n"}' >"$work/b/logs/l.json"
+	echo 0 >"$work/b/logs/l.status"
+	[ "$(python3 "$here/tally.py" "b:s:$work/b/logs/l.json" | tail -n 1)" = '1 passed, 0 failed' ] || return
+	echo 'the guest died' >"$work/b/l.out"
+	echo 125 >"$work/b/logs/l.status"
+	python3 "$here/tally.py" "b:s:$work/b/logs/l.json" >"$work/t" && return 1
+	[ "$(tail -n 1 "$work/t")" = '1 passed, 1 failed' ] && grep -q 'the guest died' "$work/t" || return
+	rm "$work/b/logs/l.status"
+	python3 "$here/tally.py" "b:s:$work/b/logs/l.json" && return 1
+	return 0
+}
+
+# The last words of a guest are its panic, not the trace after it.
+guest_panics()
+{
+	refusing <<-'EOF' 2>&1 | said 'the guest died: Kernel panic - not syncing: no more'
+		printf 'Kernel panic - not syncing: no more\nCall Trace:\n [<60058500>] ? panic\n'
+		exit 134
+	EOF
+}
+
 check 'a broken download says so and leaves nothing' broken_download
 check 'a full disk says so and leaves nothing' disk_full
 check 'too little space is seen before' no_space
@@ -325,6 +350,7 @@ check 'a kernel option that got lost is named' missing_option
 check 'seccomp refused falls back to ptrace' seccomp_refused
 check 'ptrace refused says what to do' ptrace_refused
 check 'the guest boots with ptrace' ptrace_boots
+check 'a guest that panics says what it died of' guest_panics
 check 'memory that is no number' bad_memory
 check '--host without a display' no_display_on_host
 check 'the exit status passes through' exit_status
@@ -336,5 +362,6 @@ check 'SIGTERM ends the guest and everything around it' killed
 check 'Ctrl-C ends the guest' interrupt_from_terminal
 if command -v python3 >/dev/null; then
 	check 'the tally counts what failed and what is missing' tally
+	check 'the tally counts a run that ended early' tally_of_half
 fi
 echo "1..$count"

@@ -6,9 +6,12 @@ FILE is meson's testlog.json, an object a line, or a TAP stream (*.tap). A TAP
 program counts by its cases; any other by its exit. A program that failed
 without a case of its own to show for it (it crashed, timed out, or ran fewer
 cases than it planned) counts as one failure more, and so does a stage that left
-no log or ran nothing. The last line is `N passed, N failed[, N skipped]`.
+no log, ran nothing, or ended before its time: beside testlog.json lies
+testlog.status, what `meson test` exited with. The last line is
+`N passed, N failed[, N skipped]`.
 """
 import json
+import pathlib
 import re
 import sys
 
@@ -88,6 +91,7 @@ class Tally:
     def add_stage(self, build, stage, path):
         where = f"{build}/{stage}"
         before = sum(self.count.values())
+        failed = self.count["failed"]
         try:
             with open(path, encoding="utf-8", errors="replace") as log:
                 text = log.read()
@@ -99,8 +103,20 @@ class Tally:
         else:
             for line in text.splitlines():
                 self.add_meson(where, json.loads(line))
+            self.add_end(where, pathlib.Path(path), self.count["failed"] > failed)
         if sum(self.count.values()) == before:
             self.fail(where, "no test ran")
+
+    def add_end(self, where, log, has_failed):
+        """meson fails if a test did: what failed without one did not reach the rest."""
+        try:
+            status = log.with_suffix(".status").read_text().strip()
+        except OSError:
+            status = "missing"
+        if status != "0" and not has_failed:
+            said = log.parent.parent / f"{log.stem}.out"
+            text = said.read_text(errors="replace") if said.exists() else ""
+            self.fail(where, f"the run ended early (status {status})", text)
 
 
 def main(stages):

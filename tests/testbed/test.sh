@@ -8,11 +8,12 @@
 tests_log()
 {
 	tb_logs+=("$1:$2:$(build_root)/$1/meson-logs/$2.json")
-	rm -f -- "$(build_root)/$1/meson-logs/$2.json"
+	rm -f -- "$(build_root)/$1/meson-logs/$2".{json,status}
 }
 
-# tests_run WHERE BUILD LOG ARGS...: meson test, whose own verdict is not
-# asked: a log that is missing or short is a failure in the tally.
+# tests_run WHERE BUILD LOG ARGS...: meson test. Its log is what counts; its
+# status, or that there is none, tells the tally whether that is the whole log:
+# a guest may die, and ends the shell that it was run from.
 tests_run()
 {
 	local where=$1 name=$2 log=$3 dir
@@ -26,6 +27,7 @@ tests_run()
 	tb_extra_env=(ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
 	"$where" meson test -C "$dir" --no-rebuild --logbase "$log" "$@" \
 		>"$dir/$log.out" 2>&1 </dev/null
+	echo $? >"$dir/meson-logs/$log.status"
 	tb_extra_env=()
 }
 
@@ -127,6 +129,7 @@ command_soak()
 	setup
 	tests_stage 'building: asan' tests_build asan
 	suite 'soak tests: on the machine' tests_native asan soak-native --suite soak-native
-	suite 'soak tests: in the guest' machine_run asan soak --suite soak --timeout-multiplier 10
+	suite_beside 'soak tests: in the guest' machine_run asan soak --suite soak --timeout-multiplier 10
+	beside_wait
 	tests_tally
 }
