@@ -9,12 +9,23 @@
 #include "daemon_fixture.h"
 #include "kms_fixture.h"
 
+/* What needs no display is tested without one, and so on the machine and not in the guest. */
+static bool is_headless(void)
+{
+	return getenv("WAYBUF_TEST_HEADLESS") != NULL;
+}
+
 static const char *program(void)
 {
 	const char *path = getenv("WAYBUFD");
 	if (!path)
 		SKIP("WAYBUFD names no program");
 	return path;
+}
+
+static bool asks_for_headless(const char *const options[])
+{
+	return options && options[0] && strncmp(options[0], "--headless", 10) == 0;
 }
 
 _Noreturn static void exec_daemon(
@@ -31,6 +42,8 @@ _Noreturn static void exec_daemon(
 		argv[n++] = "--ready-fd";
 		argv[n++] = ready;
 	}
+	if (is_headless() && !asks_for_headless(options))
+		argv[n++] = "--headless";
 	for (size_t i = 0; options && options[i] && n < 23; i++)
 		argv[n++] = options[i];
 	int fd = open(errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -61,7 +74,7 @@ void daemon_start(struct daemon *daemon, const char *const options[])
 {
 	char ready[16], byte;
 	int fds[2];
-	if (!options || !options[0] || strncmp(options[0], "--headless", 10) != 0)
+	if (!is_headless() && !asks_for_headless(options))
 		find_vkms();
 	program();
 	make_folder(daemon);

@@ -7,7 +7,7 @@
 #include "alpha-modifier-v1-client-protocol.h"
 #include "color-representation-v1-client-protocol.h"
 #include "content-type-v1-client-protocol.h"
-#include "daemon_fixture.h"
+#include "guest/daemon_fixture.h"
 #include "viewporter-client-protocol.h"
 
 /*

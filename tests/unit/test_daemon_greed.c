@@ -7,9 +7,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "daemon_fixture.h"
 #include "ext-image-capture-source-v1-client-protocol.h"
 #include "ext-image-copy-capture-v1-client-protocol.h"
+#include "guest/daemon_fixture.h"
 #include "xdg-shell-client-protocol.h"
 
 /*
