@@ -97,49 +97,34 @@ static void show(struct scene *scene, enum picture_memory memory)
 	picture_finish(&below);
 }
 
-TEST(composed)
+/* Who turns it for the display comes out as it is; who turns it in another way is turned twice. */
+static void show_turned(struct scene *scene, int own)
+{
+	struct picture picture;
+	bool across = own & 1;
+	picture_init(&scene->client, &picture, own % 2 ? PICTURE_SHM : PICTURE_DMABUF,
+		across ? 200 : 300, across ? 300 : 200, DRM_FORMAT_XRGB8888);
+	picture_draw(&picture, (uint32_t)own);
+	wl_surface_set_buffer_transform(scene->window.surface, own);
+	window_show(&scene->window, &picture);
+	const struct reference_layer layer = {.picture = &picture,
+		.transform = own,
+		.x = (int32_t)(scene->width - 300) / 2,
+		.y = (int32_t)(scene->height - 200) / 2};
+	reference_check(&scene->client, scene->transform, &layer, 1, 0);
+	picture_finish(&picture);
+}
+
+/* Composed, on planes (vkms turns in all ways), and turned by the client. */
+TEST(seen_upright)
 {
 	for (int transform = 0; transform < 8; transform++) {
 		struct scene scene;
 		begin(&scene, transform);
 		show(&scene, PICTURE_SHM);
-		end(&scene);
-	}
-}
-
-/* vkms turns in all ways. */
-TEST(on_planes)
-{
-	for (int transform = 0; transform < 8; transform++) {
-		struct scene scene;
-		begin(&scene, transform);
 		show(&scene, PICTURE_DMABUF);
-		end(&scene);
-	}
-}
-
-/* Who turns it for the display comes out as it is; who turns it in another way is turned twice. */
-TEST(turned_by_the_client)
-{
-	for (int transform = 0; transform < 8; transform++) {
-		struct scene scene;
-		struct picture picture;
-		begin(&scene, transform);
-		for (int own = 0; own < 8; own++) {
-			bool across = own & 1;
-			picture_init(&scene.client, &picture,
-				own % 2 ? PICTURE_SHM : PICTURE_DMABUF, across ? 200 : 300,
-				across ? 300 : 200, DRM_FORMAT_XRGB8888);
-			picture_draw(&picture, (uint32_t)own);
-			wl_surface_set_buffer_transform(scene.window.surface, own);
-			window_show(&scene.window, &picture);
-			const struct reference_layer layer = {.picture = &picture,
-				.transform = own,
-				.x = (int32_t)(scene.width - 300) / 2,
-				.y = (int32_t)(scene.height - 200) / 2};
-			reference_check(&scene.client, transform, &layer, 1, 0);
-			picture_finish(&picture);
-		}
+		for (int own = 0; own < 8; own++)
+			show_turned(&scene, own);
 		end(&scene);
 	}
 }
