@@ -29,14 +29,22 @@ static const char *attachment_name(const struct client_attachment *attachment)
 }
 
 static void handle_conflict(void *data, struct waybuf_attachment_v1 *proxy, uint32_t role,
-	uint32_t own, uint32_t field, uint32_t plane, uint32_t format, uint32_t modifier_hi,
-	uint32_t modifier_lo, uint32_t value_hi, uint32_t value_lo)
+	uint32_t own, uint32_t field, uint32_t part, uint32_t plane, uint32_t format,
+	uint32_t modifier_hi, uint32_t modifier_lo, uint32_t value_hi, uint32_t value_lo)
 {
 	struct client_attachment *attachment = data;
 	bool by_client = own && attachment == &attachment->pool->writer;
-	client_append_conflict(attachment->conflicts, sizeof(attachment->conflicts),
-		own ? (uint32_t)WAYBUF_ATTACHMENT_V1_ROLE_DISPLAY : role, by_client, field, plane,
-		format, client_u64(modifier_hi, modifier_lo), client_u64(value_hi, value_lo));
+	const struct waybuf_conflict conflict = {
+		.role = own ? (uint32_t)WAYBUF_ATTACHMENT_V1_ROLE_DISPLAY : role,
+		.field = (uint16_t)field,
+		.part = part,
+		.plane = (uint8_t)plane,
+		.format = format,
+		.modifier = client_u64(modifier_hi, modifier_lo),
+		.value = client_u64(value_hi, value_lo),
+	};
+	client_append_conflict(
+		attachment->conflicts, sizeof(attachment->conflicts), &conflict, by_client);
 }
 
 static void handle_accepted(void *data, struct waybuf_attachment_v1 *proxy, uint32_t outcome)

@@ -518,9 +518,9 @@ int client_reason_errno(uint32_t reason);
 /* Fills @refusal: "what: message (reason; conflicts; account)". Forgets the account. */
 void client_refuse(struct waybuf_client *client, struct client_refusal *refusal, uint32_t reason,
 	const char *what, const char *message, const char *conflicts);
-/* Appends one conflict event to the @size bytes at @text. */
-void client_append_conflict(char *text, size_t size, uint32_t role, bool own, uint32_t field,
-	uint32_t plane, uint32_t format, uint64_t modifier, uint64_t value);
+/* Appends one conflict event to the @size bytes at @text. @own: it is this program's requirement. */
+void client_append_conflict(
+	char *text, size_t size, const struct waybuf_conflict *conflict, bool own);
 
 static inline uint64_t client_u64(uint32_t hi, uint32_t lo)
 {

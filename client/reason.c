@@ -69,24 +69,31 @@ static void print_pair(char *text, size_t size, uint32_t format, uint64_t modifi
 		snprintf(text, size, " for %s %s", name, waybuf_modifier_string(modifier, layout));
 }
 
-void client_append_conflict(char *text, size_t size, uint32_t role, bool own, uint32_t field,
-	uint32_t plane, uint32_t format, uint64_t modifier, uint64_t value)
+static const char *party(uint32_t role, bool own)
 {
 	static const char *const roles[] = {"a cpu", "a device", "the display", "another program",
 		"the exporter", "the server"};
-	const char *who = own ? "this client" : "somebody";
-	if (!own && role < sizeof(roles) / sizeof(roles[0]))
-		who = roles[role];
+	if (own)
+		return "this client";
+	return role < sizeof(roles) / sizeof(roles[0]) ? roles[role] : "somebody";
+}
 
-	char line[192], number[32] = "", where[24] = "", pair[64] = "";
-	const char *name = waybuf_field_name(field);
-	if (value)
-		snprintf(number, sizeof(number), " %" PRIu64, value);
-	if (plane != WAYBUF_PLANE_ALL)
-		snprintf(where, sizeof(where), " of plane %" PRIu32, plane);
-	if (format)
-		print_pair(pair, sizeof(pair), format, modifier);
-	snprintf(line, sizeof(line), "%s needs %s%s%s%s", who, name ? name : "an unknown field",
-		number, where, pair);
+void client_append_conflict(
+	char *text, size_t size, const struct waybuf_conflict *conflict, bool own)
+{
+	static const char *const parts[] = {"", " multiple", " min", " max", " extra"};
+	const char *part =
+		conflict->part < sizeof(parts) / sizeof(parts[0]) ? parts[conflict->part] : "";
+	const char *name = waybuf_field_name(conflict->field);
+
+	char line[192], number[40] = "", where[24] = "", pair[64] = "";
+	if (conflict->value)
+		snprintf(number, sizeof(number), "%s %" PRIu64, part, conflict->value);
+	if (conflict->plane != WAYBUF_PLANE_ALL)
+		snprintf(where, sizeof(where), " of plane %u", conflict->plane);
+	if (conflict->format)
+		print_pair(pair, sizeof(pair), conflict->format, conflict->modifier);
+	snprintf(line, sizeof(line), "%s needs %s%s%s%s", party(conflict->role, own),
+		name ? name : "an unknown field", number, where, pair);
 	append(text, size, text[0] ? " against " : "", line);
 }

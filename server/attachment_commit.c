@@ -40,7 +40,7 @@ static void send_conflict(struct attachment *attachment, const struct waybuf_con
 	bool numeric = conflict->field != WAYBUF_FIELD_SET && conflict->field != WAYBUF_FIELD_HEAPS;
 	uint64_t value = numeric ? conflict->value : 0;
 	waybuf_attachment_v1_send_conflict(attachment->resource, role_of(conflict), own,
-		conflict->field & ~(uint32_t)WAYBUF_FIELD_CRITICAL, conflict->plane,
+		conflict->field & ~(uint32_t)WAYBUF_FIELD_CRITICAL, conflict->part, conflict->plane,
 		conflict->format, (uint32_t)(modifier >> 32), (uint32_t)modifier,
 		(uint32_t)(value >> 32), (uint32_t)value);
 }

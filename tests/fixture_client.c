@@ -317,14 +317,16 @@ void raw_pool_destroy(struct fixture_pool *pool)
 /* ---- attachments --------------------------------------------------------------------------- */
 
 static void attachment_conflict(void *data, struct waybuf_attachment_v1 *proxy, uint32_t role,
-	uint32_t own, uint32_t field, uint32_t plane, uint32_t format, uint32_t modifier_hi,
-	uint32_t modifier_lo, uint32_t value_hi, uint32_t value_lo)
+	uint32_t own, uint32_t field, uint32_t part, uint32_t plane, uint32_t format,
+	uint32_t modifier_hi, uint32_t modifier_lo, uint32_t value_hi, uint32_t value_lo)
 {
 	struct fixture_attachment *attachment = data;
 	attachment->conflicts++;
 	attachment->last_conflicts++;
 	attachment->last_own += own;
 	attachment->field = field;
+	attachment->part = part;
+	attachment->value = value_lo;
 }
 
 static void attachment_accepted(void *data, struct waybuf_attachment_v1 *proxy, uint32_t outcome)

@@ -75,7 +75,7 @@ struct fixture_attachment {
 	unsigned accepted, refused, gone, conflicts;
 	/* of the last answer: conflicts before it, and how many were our own */
 	unsigned last_conflicts, last_own;
-	uint32_t outcome, reason, field;
+	uint32_t outcome, reason, field, part, value;
 };
 
 struct fixture_buffer {

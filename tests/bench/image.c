@@ -67,8 +67,8 @@ static const struct waybuf_pool_v1_listener pool_listener = {
 };
 
 static void handle_conflict(void *data, struct waybuf_attachment_v1 *attachment, uint32_t role,
-	uint32_t own, uint32_t field, uint32_t plane, uint32_t format, uint32_t modifier_hi,
-	uint32_t modifier_lo, uint32_t value_hi, uint32_t value_lo)
+	uint32_t own, uint32_t field, uint32_t part, uint32_t plane, uint32_t format,
+	uint32_t modifier_hi, uint32_t modifier_lo, uint32_t value_hi, uint32_t value_lo)
 {
 }
 

@@ -86,7 +86,7 @@ TEST(conflict_names_the_fields)
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(waybuf_client_pool_acquire(pool, 5000, &buffer), -EOPNOTSUPP);
 		ck_client_says(&fixture,
-			"this client needs stride 48 of plane 0 for XR24 LINEAR against the "
+			"this client needs stride max 48 of plane 0 for XR24 LINEAR against the "
 			"exporter needs");
 		const char *text = waybuf_client_error(fixture.client);
 		ck_assert_ptr_null(strstr(strstr(text, "against") + 1, "against"));

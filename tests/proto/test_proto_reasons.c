@@ -99,6 +99,30 @@ TEST(refused_set_is_not_in_force)
 	world_finish(&w);
 }
 
+/* Which number of a record clashes is told, too: 48 rows are more than 40, whatever 40 is. */
+TEST(conflict_with_a_number)
+{
+	struct world w;
+	struct fixture_attachment other;
+	const uint32_t format = DRM_FORMAT_XRGB8888;
+	const uint64_t modifier = DRM_FORMAT_MOD_LINEAR;
+	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
+	world_init(&w, NULL);
+	raw_attachment_create(&w.pool, &other, WAYBUF_ATTACHMENT_V1_KIND_OTHER);
+	waybuf_constraints_builder_access(builder, WAYBUF_ACCESS_READ);
+	waybuf_constraints_builder_height(builder, 0, 40, 1);
+	waybuf_constraints_builder_set(builder, &format, 1, &modifier, 1);
+	raw_attachment_commit(&other, builder);
+	ck_assert(client_sync(&w.client));
+	ck_assert_uint_eq(other.refused, 1);
+	ck_assert_uint_eq(other.last_conflicts, 1);
+	ck_assert_uint_eq(other.field, WAYBUF_ATTACHMENT_V1_FIELD_HEIGHT);
+	ck_assert_uint_eq(other.part, WAYBUF_ATTACHMENT_V1_PART_MAX);
+	ck_assert_uint_eq(other.value, 40);
+	raw_attachment_destroy(&other);
+	world_finish(&w);
+}
+
 TEST(critical_unknown)
 {
 	struct world w;
