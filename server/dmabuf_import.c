@@ -199,6 +199,26 @@ int dmabuf_import(struct waybuf_server_dmabuf *dmabuf, struct server_client *cli
 	return ret;
 }
 
+static bool opened_by_path(const struct waybuf_layout *layout)
+{
+	for (uint32_t i = 0; i < layout->n_memory; i++) {
+		if (fd_is_path(layout->memory[i].fd))
+			return true;
+	}
+	return false;
+}
+
+/* What was opened by O_PATH has no exporter in /proc, and so says nothing of any kind. */
+static void describe_failure(const struct waybuf_layout *layout, const char *exporter, int error,
+	char *reason, size_t size)
+{
+	if (opened_by_path(layout))
+		snprintf(reason, size, "at its first use, a file opened by O_PATH");
+	else
+		snprintf(reason, size, "at its first use, memory of %s: %s",
+			exporter[0] ? exporter : "?", strerror(-error));
+}
+
 void waybuf_server_dmabuf_import_failed(
 	struct waybuf_server_dmabuf *dmabuf, struct waybuf_use *use, int error)
 {
@@ -215,8 +235,7 @@ void waybuf_server_dmabuf_import_failed(
 	};
 	read_exporter(layout, kind.exporter);
 	dmabuf_kinds_forget(&dmabuf->kinds, &kind);
-	snprintf(reason, sizeof(reason), "at its first use, memory of %s: %s",
-		kind.exporter[0] ? kind.exporter : "?", strerror(-error));
+	describe_failure(layout, kind.exporter, error, reason, sizeof(reason));
 	note_refusal(dmabuf, owner->client, layout->width, layout->height, layout->format,
 		layout->modifier, reason);
 }

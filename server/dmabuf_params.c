@@ -24,7 +24,9 @@
  * by the protocol's own formula, and the others must begin inside of their file.
  *
  * Sizes are asked of the kernel. A file that is no dma-buf, or whose size it does not tell, is not
- * a mistake in the numbers: it is only that this buffer cannot be.
+ * a mistake in the numbers: it is only that this buffer cannot be. What was opened by O_PATH passes
+ * for the dma-buf that it names, as telling them apart costs a call: nobody can map or import it, so
+ * it fails at its first use, like memory that no device reaches.
  */
 
 #define UNKNOWN_MODIFIER DRM_FORMAT_MOD_INVALID
@@ -206,34 +208,26 @@ static void note_exporter(const struct dmabuf_params *params, uint32_t slot, con
 }
 
 /* Of a dma-buf that was seen before. False: it was not, or its number is that of another one now. */
-static bool recall_exporter(const struct dmabuf_params *params, int fd, const struct fd_id *id,
-	uint32_t slot, uint64_t *size)
+static bool recall_exporter(
+	const struct dmabuf_params *params, const struct fd_id *id, uint32_t slot, uint64_t size)
 {
 	const struct dmabuf_exporter *known = dmabuf_exporters_find(params->exporters, id);
-	if (!known || fd_dmabuf_size(fd, size) < 0 || *size != known->size)
+	if (!known || size != known->size)
 		return false;
 	note_exporter(params, slot, known->name);
 	return true;
 }
 
-/*
- * The size, and the exporter's name if it is wanted, which are in the same place. What was opened by
- * O_PATH is the same file, and of no use: it cannot seek, and has no size in /proc.
- */
-static int ask_kernel(const struct dmabuf_params *params, int fd, const struct fd_id *id,
-	uint32_t slot, uint64_t *size)
+static void find_exporter(const struct dmabuf_params *params, int fd, const struct fd_id *id,
+	uint32_t slot, uint64_t size)
 {
 	char name[FD_EXPORTER_LEN] = "";
-	if (!params->exporter)
-		return fd_dmabuf_size(fd, size);
-	if (recall_exporter(params, fd, id, slot, size))
-		return 0;
-	bool told = fd_dmabuf_info(fd, size, name) == 0;
+	uint64_t same;
+	if (!params->exporter || recall_exporter(params, id, slot, size))
+		return;
+	if (fd_dmabuf_info(fd, &same, name) == 0)
+		dmabuf_exporters_add(params->exporters, id, size, name);
 	note_exporter(params, slot, name);
-	if (!told)
-		return fd_dmabuf_size(fd, size);
-	dmabuf_exporters_add(params->exporters, id, *size, name);
-	return 0;
 }
 
 /* One file behind several fds is one memory. */
@@ -242,7 +236,8 @@ static int find_slot(const struct dmabuf_params *params, struct waybuf_layout *l
 {
 	struct fd_id id;
 	bool is_dmabuf;
-	if (fd_identify_dmabuf(fd, &id, &is_dmabuf) < 0)
+	uint64_t size;
+	if (fd_identify_dmabuf(fd, &id, &is_dmabuf, &size) < 0)
 		return dmabuf_refuse(verdict, false, DMABUF_REFUSED, "a file cannot be read");
 	if (!is_dmabuf)
 		return dmabuf_refuse(
@@ -253,10 +248,10 @@ static int find_slot(const struct dmabuf_params *params, struct waybuf_layout *l
 			return 0;
 		}
 	}
-	uint64_t size;
-	if (ask_kernel(params, fd, &id, layout->n_memory, &size) < 0)
+	if (size == 0)
 		return dmabuf_refuse(verdict, false, DMABUF_REFUSED,
 			"the kernel does not tell how big a dma-buf is");
+	find_exporter(params, fd, &id, layout->n_memory, size);
 	*slot = layout->n_memory++;
 	ids[*slot] = id;
 	layout->memory[*slot] =

@@ -393,7 +393,8 @@ WAYBUF_EXPORT int waybuf_server_dmabuf_set_plane_result(struct waybuf_server_dma
 /**
  * A buffer that was taken could not be imported when it was used, with @error, a negative errno: no
  * fault that the client could be told of. Keep its last frame, or copy it with the CPU. Its kind is
- * tested again from now on, and the monitor's report has it.
+ * tested again from now on, and the monitor's report has it. So is an fd found out that was opened by
+ * O_PATH, which says of no kind anything: neither a device nor the CPU can use it (-EBADF).
  */
 WAYBUF_EXPORT void waybuf_server_dmabuf_import_failed(
 	struct waybuf_server_dmabuf *dmabuf, struct waybuf_use *use, int error);

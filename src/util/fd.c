@@ -94,16 +94,6 @@ int fd_dmabuf_info(int fd, uint64_t *size, char exporter[FD_EXPORTER_LEN])
 	return parse_dmabuf_info(text, size, exporter) ? 0 : -EINVAL;
 }
 
-int fd_dmabuf_size(int fd, uint64_t *size)
-{
-	char exporter[FD_EXPORTER_LEN];
-	off_t end = lseek(fd, 0, SEEK_END);
-	if (end <= 0)
-		return fd_dmabuf_info(fd, size, exporter);
-	*size = (uint64_t)end;
-	return 0;
-}
-
 int fd_identify(int fd, struct fd_id *id)
 {
 	struct stat st;
@@ -116,10 +106,7 @@ int fd_identify(int fd, struct fd_id *id)
 /* Of the file system of all dma-bufs; 0: none was seen yet. */
 static _Atomic dev_t dmabuf_dev;
 
-/*
- * dma-bufs have no file type, whatever else is in a file system of that number has one. A file that
- * was only opened by O_PATH is the same file here: who wants to use it finds out by its size.
- */
+/* dma-bufs have no file type, whatever else is in a file system of that number has one. */
 static bool is_dmabuf(int fd, const struct stat *st)
 {
 	bool typeless = (st->st_mode & S_IFMT) == 0;
@@ -133,14 +120,21 @@ static bool is_dmabuf(int fd, const struct stat *st)
 	return true;
 }
 
-int fd_identify_dmabuf(int fd, struct fd_id *id, bool *dmabuf)
+int fd_identify_dmabuf(int fd, struct fd_id *id, bool *dmabuf, uint64_t *size)
 {
 	struct stat st;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	*id = (struct fd_id){.dev = st.st_dev, .ino = st.st_ino};
 	*dmabuf = is_dmabuf(fd, &st);
+	*size = *dmabuf && st.st_size > 0 ? (uint64_t)st.st_size : 0;
 	return 0;
+}
+
+bool fd_is_path(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	return flags >= 0 && (flags & O_PATH);
 }
 
 /* Of a limit that cannot be read, as of none: no number is near it. */

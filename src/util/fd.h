@@ -35,9 +35,6 @@ int fd_kind(int fd, enum fd_kind *kind);
 #define FD_EXPORTER_LEN 32
 int fd_dmabuf_info(int fd, uint64_t *size, char exporter[FD_EXPORTER_LEN]);
 
-/* The size of what fd_kind() says is a dma-buf, by SEEK_END or else by /proc. */
-int fd_dmabuf_size(int fd, uint64_t *size);
-
 /* The identity of an open file: two fds of one dma-buf agree in it, whatever their numbers. */
 struct fd_id {
 	uint64_t dev, ino;
@@ -46,10 +43,17 @@ struct fd_id {
 int fd_identify(int fd, struct fd_id *id);
 
 /*
- * The same, and whether it is a dma-buf. One call nearly always: all dma-bufs are in one file system,
- * which the kernel mounts for itself, once and for good, so its number is remembered.
+ * The same, whether it is a dma-buf, and how large it then is; else 0. One call nearly always: all
+ * dma-bufs are in one file system, which the kernel mounts for itself, once and for good, so its
+ * number is remembered. The size has been in st_size since there is that file system (Linux 5.3),
+ * and never changes: what has no file type cannot be truncated.
+ *
+ * An fd that was opened by O_PATH is the same file here, though nothing can be done with it.
  */
-int fd_identify_dmabuf(int fd, struct fd_id *id, bool *is_dmabuf);
+int fd_identify_dmabuf(int fd, struct fd_id *id, bool *is_dmabuf, uint64_t *size);
+
+/* Whether @fd was opened by O_PATH, which answers EBADF to whoever wants to use it. */
+bool fd_is_path(int fd);
 
 static inline bool fd_id_equal(const struct fd_id *a, const struct fd_id *b)
 {

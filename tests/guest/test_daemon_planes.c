@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
+#include <fcntl.h>
 #include <presentation-time-client-protocol.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -212,6 +214,62 @@ TEST(refused_by_the_plane_is_composed)
 	ck_assert_uint_eq(picture_pixel(&screen, 10, 10) & 0xffffff, 0xffffff);
 	picture_finish(&screen);
 	picture_finish(&picture);
+	end(&s);
+}
+
+/* The same dma-buf, and no other wl_buffer of it, by an fd that is good for nothing. */
+static void name_by_path(struct client *client, struct picture *picture)
+{
+	char path[32];
+	wl_buffer_destroy(picture->buffer);
+	ck_assert(client_sync(client));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", picture->fd);
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	struct zwp_linux_buffer_params_v1 *params =
+		zwp_linux_dmabuf_v1_create_params(client->dmabuf);
+	zwp_linux_buffer_params_v1_add(params, fd, 0, 0, picture->stride, 0, 0);
+	picture->buffer = zwp_linux_buffer_params_v1_create_immed(
+		params, (int32_t)picture->width, (int32_t)picture->height, picture->format, 0);
+	zwp_linux_buffer_params_v1_destroy(params);
+	close(fd);
+}
+
+static const char by_path[] = "at its first use, a file opened by O_PATH";
+
+/* An import takes its word for it. Whoever shows it finds out, and nobody else has to bear it. */
+TEST(opened_by_its_path)
+{
+	struct scenario s;
+	struct client other;
+	struct window window;
+	struct picture good, bad, screen;
+	begin(&s);
+	picture_init(&s.client, &good, PICTURE_DMABUF, s.width, s.height, DRM_FORMAT_XRGB8888);
+	picture_draw(&good, 1);
+	window_show(&s.window, &good);
+	client_connect(&other, &s.daemon);
+	window_init(&window, &other);
+	picture_init(&other, &bad, PICTURE_DMABUF, 64, 64, DRM_FORMAT_XRGB8888);
+	name_by_path(&other, &bad);
+	ck_assert(client_sync(&other));
+	ck_assert(!daemon_said(&s.daemon, by_path));
+	window_show(&window, &bad);
+	ck_assert(daemon_said(&s.daemon, by_path));
+	/* the others are shown as before, and its own kind is taken as before */
+	window_show(&s.window, &good);
+	capture_output(&s.client, &screen);
+	ck_assert_uint_eq(picture_pixel(&screen, s.width - 1, s.height - 1),
+		picture_pixel(&good, s.width - 1, s.height - 1));
+	picture_finish(&screen);
+	picture_finish(&bad);
+	picture_init(&other, &bad, PICTURE_DMABUF, 64, 64, DRM_FORMAT_XRGB8888);
+	window_show(&window, &bad);
+	ck_assert(is_direct(&window));
+	picture_finish(&bad);
+	window_finish(&window);
+	client_disconnect(&other);
+	picture_finish(&good);
 	end(&s);
 }
 

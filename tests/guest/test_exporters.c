@@ -127,13 +127,18 @@ static void check_exporter(const char *name, uint32_t format, int one_fd, uint32
 	for (uint32_t i = 0; i < n_memory; i++) {
 		const struct waybuf_memory *memory = &layout->memory[i];
 		enum fd_kind kind;
-		uint64_t real_size;
+		struct fd_id id;
+		bool is_dmabuf;
+		uint64_t real_size, told_size;
 		char text[64];
 		ck_assert_int_eq(memory->kind, WAYBUF_MEMORY_DMABUF);
 		ck_assert_int_eq(fd_kind(memory->fd, &kind), 0);
 		ck_assert_int_eq(kind, FD_DMABUF);
 		ck_assert_int_eq(fd_size(memory->fd, &real_size), 0);
 		ck_assert_uint_eq(real_size, memory->size);
+		ck_assert_int_eq(fd_identify_dmabuf(memory->fd, &id, &is_dmabuf, &told_size), 0);
+		ck_assert(is_dmabuf);
+		ck_assert_uint_eq(told_size, memory->size);
 		ck_assert_int_eq(fcntl(memory->fd, F_GETFD), FD_CLOEXEC);
 		fdinfo(memory->fd, "name:", text, sizeof(text));
 		ck_assert_str_eq(text, "test test-0");

@@ -170,13 +170,26 @@ TEST(what_is_no_dmabuf_is_identified)
 {
 	struct fd_id id, other;
 	bool is_dmabuf = true;
+	uint64_t size = 1;
 	int fd = memfd_create("no dma-buf", MFD_CLOEXEC);
-	ck_assert_int_eq(fd_identify_dmabuf(fd, &id, &is_dmabuf), 0);
+	ck_assert_int_eq(ftruncate(fd, 4096), 0);
+	ck_assert_int_eq(fd_identify_dmabuf(fd, &id, &is_dmabuf, &size), 0);
 	ck_assert(!is_dmabuf);
+	ck_assert_uint_eq(size, 0);
 	ck_assert_int_eq(fd_identify(fd, &other), 0);
 	ck_assert(fd_id_equal(&id, &other));
 	fd_close(&fd);
-	ck_assert_int_eq(fd_identify_dmabuf(-1, &id, &is_dmabuf), -EBADF);
+	ck_assert_int_eq(fd_identify_dmabuf(-1, &id, &is_dmabuf, &size), -EBADF);
+}
+
+TEST(fd_is_path_tells_what_was_opened_by_its_path)
+{
+	int path = open("/", O_PATH | O_CLOEXEC), fd = open("/", O_RDONLY | O_CLOEXEC);
+	ck_assert(fd_is_path(path));
+	ck_assert(!fd_is_path(fd));
+	close(path);
+	close(fd);
+	ck_assert(!fd_is_path(-1));
 }
 
 TEST(log_filters_and_keeps_errno)
