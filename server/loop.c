@@ -15,6 +15,7 @@
 struct event_loop {
 	struct waybuf_loop base;
 	struct wl_event_loop *host;
+	struct waybuf_list idles; // event_source.link
 };
 
 struct event_source {
@@ -23,6 +24,7 @@ struct event_source {
 	waybuf_fd_func_t fd_func;
 	waybuf_timer_func_t timer_func;
 	void *data;
+	struct waybuf_list link; // event_loop.idles
 };
 
 static struct event_loop *event_loop(struct waybuf_loop *base)
@@ -82,6 +84,7 @@ static struct event_source *source_create(struct waybuf_loop *loop, void *data, 
 	}
 	source->base.loop = loop;
 	source->data = data;
+	waybuf_list_init(&source->link);
 	errno = 0;
 	return source;
 }
@@ -112,8 +115,10 @@ static struct waybuf_source *loop_add_timer(
 /* libwayland removes its source after the call, and ours is not needed for that. */
 static void dispatch_idle(void *data)
 {
-	const struct event_source source = *(struct event_source *)data;
-	free(data);
+	struct event_source *idle = data;
+	const struct event_source source = *idle;
+	waybuf_list_remove(&idle->link);
+	free(idle);
 	source.timer_func(source.data);
 }
 
@@ -125,6 +130,8 @@ static struct waybuf_source *loop_add_idle(
 		return NULL;
 	source->timer_func = func;
 	source->source = wl_event_loop_add_idle(event_loop(loop)->host, dispatch_idle, source);
+	if (source->source)
+		waybuf_list_append(&event_loop(loop)->idles, &source->link);
 	return source_finish(source, error);
 }
 
@@ -140,12 +147,21 @@ static void loop_remove(struct waybuf_source *base)
 {
 	struct event_source *source = event_source(base);
 	wl_event_source_remove(source->source);
+	waybuf_list_remove(&source->link);
 	free(source);
 }
 
-static void loop_destroy(struct waybuf_loop *loop)
+/* A host that goes in the middle of a turn: what was left for its end has fds to close. */
+static void loop_destroy(struct waybuf_loop *base)
 {
-	free(event_loop(loop));
+	struct event_loop *loop = event_loop(base);
+	while (!waybuf_list_empty(&loop->idles)) {
+		struct event_source *idle =
+			waybuf_list_first(&loop->idles, struct event_source, link);
+		wl_event_source_remove(idle->source);
+		dispatch_idle(idle);
+	}
+	free(loop);
 }
 
 static const struct waybuf_loop_ops loop_ops = {
@@ -164,6 +180,7 @@ int server_loop_create(struct wl_event_loop *host, struct waybuf_loop **out)
 		return -ENOMEM;
 	loop->base.ops = &loop_ops;
 	loop->host = host;
+	waybuf_list_init(&loop->idles);
 	*out = &loop->base;
 	return 0;
 }

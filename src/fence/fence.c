@@ -191,12 +191,10 @@ static void stop_watching(struct waybuf_fence *fence)
 
 /*
  * The waits are taken off one by one, because each function may cancel others. None can be added
- * meanwhile: the fence has settled.
+ * meanwhile: the fence has settled. The caller has a reference of its own.
  */
-static void tell_waits(struct waybuf_fence *fence)
+static void tell_each(struct waybuf_fence *fence)
 {
-	waybuf_fence_ref(fence);
-	stop_watching(fence);
 	while (!waybuf_list_empty(&fence->waits)) {
 		struct waybuf_fence_wait *wait =
 			waybuf_list_first(&fence->waits, struct waybuf_fence_wait, link);
@@ -206,7 +204,32 @@ static void tell_waits(struct waybuf_fence *fence)
 		func(wait, fence->status);
 		waybuf_fence_unref(fence);
 	}
+}
+
+static void tell_waits(struct waybuf_fence *fence)
+{
+	waybuf_fence_ref(fence);
+	stop_watching(fence);
+	tell_each(fence);
 	waybuf_fence_unref(fence);
+}
+
+static void handle_turn_over(void *data)
+{
+	struct waybuf_fence *fence = data;
+	stop_watching(fence);
+	waybuf_fence_unref(fence);
+}
+
+void waybuf_fence_announce(struct waybuf_fence *fence)
+{
+	int error;
+	waybuf_fence_ref(fence);
+	tell_each(fence);
+	/* behind whatever the waits have put there; the reference goes along */
+	if (fence->loop && waybuf_loop_add_idle(fence->loop, handle_turn_over, fence, &error))
+		return;
+	handle_turn_over(fence);
 }
 
 void waybuf_fence_settle(struct waybuf_fence *fence, int status, uint64_t ns)

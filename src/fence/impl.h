@@ -21,7 +21,8 @@ struct waybuf_fence_ops {
 	 */
 	int (*poll)(struct waybuf_fence *fence, uint64_t *ns);
 	/*
-	 * Watches, so that waybuf_fence_check() will be called from @loop when the fence settles.
+	 * Watches, so that waybuf_fence_check() will be called from @loop when the fence settles,
+	 * or waybuf_fence_announce().
 	 * Called with the first wait. 0; or 1 if it turns out that the fence has settled, or a
 	 * negative errno if it cannot be watched, both with nothing left behind. After 0 nothing
 	 * may fail that would leave the fence unwatched. NULL: nothing to do.
@@ -65,6 +66,14 @@ void waybuf_fence_settle(struct waybuf_fence *fence, int status, uint64_t ns);
 
 /* What a watch calls: asks the fence, and runs the waits if it has settled. */
 void waybuf_fence_check(struct waybuf_fence *fence);
+
+/*
+ * For the watch of a fence that has settled. Runs the waits, and lets go of the watch, and of the
+ * fence if nobody else has it, when the loop's turn is over: whoever was told may have a frame to
+ * show, which is not to wait until fds are closed. The watch may be called again until then. A loop
+ * without such an end has it at once.
+ */
+void waybuf_fence_announce(struct waybuf_fence *fence);
 
 /* What is known without asking anybody: no syscall. */
 static inline int waybuf_fence_known_status(const struct waybuf_fence *fence)

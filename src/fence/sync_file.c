@@ -144,7 +144,7 @@ static void readable(int fd, uint32_t mask, void *data)
 {
 	struct waybuf_fence *base = data;
 	if (waybuf_fence_status(base)) {
-		waybuf_fence_check(base);
+		waybuf_fence_announce(base);
 		return;
 	}
 	int status = container_status(fd);

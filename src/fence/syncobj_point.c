@@ -93,21 +93,34 @@ static int point_poll(struct waybuf_fence *base, uint64_t *ns)
 	return status;
 }
 
+static uint64_t count_events(struct point_fence *fence)
+{
+	uint64_t events = 0;
+	if (read(fence->eventfd, &events, sizeof(events)) == sizeof(events))
+		fence->events += events;
+	return fence->events;
+}
+
 /*
+ * The point is asked before its eventfd is read: a frame may wait for the answer, and once that is
+ * the end nobody has to read any more.
+ *
  * After both events the point has signalled. If it cannot be seen that it has (no memory, or a
- * client that adds points out of order has put others in its place), nobody knows how it ended.
+ * client that adds points out of order has put others in its place), nobody knows how it ended. Both
+ * may have come since it was asked, so it is asked again.
  */
 static void eventfd_readable(int fd, uint32_t mask, void *data)
 {
 	struct waybuf_fence *base = data;
-	struct point_fence *fence = point_fence(base);
-	uint64_t events = 0;
-	if (read(fd, &events, sizeof(events)) == sizeof(events))
-		fence->events += events;
-	if (waybuf_fence_status(base))
-		waybuf_fence_check(base);
-	else if (fence->events >= 2)
-		waybuf_fence_settle(base, -EIO, clock_now_ns());
+	if (!waybuf_fence_status(base)) {
+		if (count_events(point_fence(base)) < 2)
+			return;
+		if (!waybuf_fence_status(base)) {
+			waybuf_fence_settle(base, -EIO, clock_now_ns());
+			return;
+		}
+	}
+	waybuf_fence_announce(base);
 }
 
 static int register_eventfd(struct point_fence *fence)

@@ -26,8 +26,9 @@ struct waybuf_loop_ops {
 	struct waybuf_source *(*add_timer)(
 		struct waybuf_loop *loop, waybuf_timer_func_t func, void *data, int *error);
 	/*
-	 * calls @func once, when what is being dispatched is done and before anything is waited for;
-	 * the source is gone by then. NULL: this loop has no such thing
+	 * calls @func once, when what is being dispatched is done and before anything is waited for,
+	 * or when the loop is destroyed; in the order in which they were added, the host's own among
+	 * them. The source is gone by then. NULL: this loop has no such thing
 	 */
 	struct waybuf_source *(*add_idle)(
 		struct waybuf_loop *loop, waybuf_timer_func_t func, void *data, int *error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,9 +25,12 @@
  *
  *	submitted	the point has work on it when the frame is committed, as clients of GPUs do
  *	unsubmitted	nobody has submitted to it yet, and then it is signalled by the CPU
+ *
+ * How many system calls are in between is counted for itself, in a last turn.
  */
 #define SAMPLES 100
 #define TURNS 3
+#define TRACED 20
 
 enum kind { SUBMITTED, UNSUBMITTED, KINDS };
 
@@ -51,6 +55,7 @@ struct world {
 	pid_t bare;
 	int event_fd;
 	struct series ours[KINDS], floor[KINDS];
+	double calls[KINDS], floor_calls[KINDS];
 };
 
 static void check(const char *what, int ret)
@@ -145,6 +150,28 @@ static void show(struct world *w, enum kind kind, unsigned i)
 		note(&w->ours[kind], w->stamp, signalled);
 }
 
+/* On average between the wait for an event and the commit that it leads to. */
+static double count_calls(struct world *w, pid_t pid, enum kind kind,
+	void (*once)(struct world *, enum kind, unsigned))
+{
+	const struct bench_server server = {.pid = pid};
+	struct bench_trace *trace = bench_trace_start(&server);
+	uint64_t calls, begun = 0, commits = bench_trace_commits(trace, &begun);
+	for (unsigned i = 0; i < TRACED; i++)
+		once(w, kind, SAMPLES);
+	commits = bench_trace_commits(trace, &calls) - commits;
+	bench_trace_stop(trace);
+	return (double)(calls - begun) / (double)commits;
+}
+
+static void count_ours(struct world *w)
+{
+	server_start(w);
+	for (enum kind kind = 0; kind < KINDS; kind++)
+		w->calls[kind] = count_calls(w, w->server.pid, kind, show);
+	server_stop(w);
+}
+
 static void run_ours(struct world *w)
 {
 	server_start(w);
@@ -218,6 +245,14 @@ static void run_floor(struct world *w, struct waybuf_syncobj_device *device)
 	bare_stop(w);
 }
 
+static void count_floor(struct world *w, struct waybuf_syncobj_device *device)
+{
+	bare_start(w, device);
+	for (enum kind kind = 0; kind < KINDS; kind++)
+		w->floor_calls[kind] = count_calls(w, w->bare, kind, flip);
+	bare_stop(w);
+}
+
 /* ---- figures ------------------------------------------------------------------------------- */
 
 static void print(struct world *w, enum kind kind, double part, const char *name, double most)
@@ -225,6 +260,11 @@ static void print(struct world *w, enum kind kind, double part, const char *name
 	struct series *ours = &w->ours[kind], *floor = &w->floor[kind];
 	bench_print_ratio(name, bench_quantile(ours->us, ours->n, part), "us",
 		bench_quantile(floor->us, floor->n, part), most);
+}
+
+static void print_calls(const struct world *w, enum kind kind, const char *name)
+{
+	bench_print_value(name, w->calls[kind], "calls", w->floor_calls[kind], NAN);
 }
 
 int main(void)
@@ -243,11 +283,15 @@ int main(void)
 		run_ours(&w);
 		run_floor(&w, device);
 	}
+	count_ours(&w);
+	count_floor(&w, device);
 	unlink(w.stamp_path);
 	waybuf_syncobj_device_unref(device);
 	print(&w, SUBMITTED, 0.5, "gate_latency", 1.3);
 	print(&w, SUBMITTED, 0.99, "gate_latency_p99", 1.5);
+	print_calls(&w, SUBMITTED, "gate_latency_syscalls");
 	print(&w, UNSUBMITTED, 0.5, "gate_latency_unsubmitted", 1.3);
 	print(&w, UNSUBMITTED, 0.99, "gate_latency_unsubmitted_p99", 1.5);
+	print_calls(&w, UNSUBMITTED, "gate_latency_unsubmitted_syscalls");
 	return 0;
 }

@@ -44,6 +44,11 @@ struct bench_trace *bench_trace_start(const struct bench_server *server);
 uint64_t bench_trace_count(const struct bench_trace *trace);
 /* The same of one call: SYS_*. */
 uint64_t bench_trace_number(const struct bench_trace *trace, unsigned number);
+/*
+ * Atomic commits so far, and in *@before the calls that came before them in their turns of the event
+ * loop, all together: what an event has to wait for. Without those that read the clock.
+ */
+uint64_t bench_trace_commits(const struct bench_trace *trace, uint64_t *before);
 void bench_trace_stop(struct bench_trace *trace);
 
 /*

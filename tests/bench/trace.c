@@ -9,8 +9,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xf86drm.h>
 
 #include "bench.h"
 #include "server.h"
@@ -28,7 +30,23 @@ struct bench_trace {
 	atomic_int ready; /* 1, or the negative errno of the attempt */
 	atomic_uint_fast64_t total;
 	atomic_uint_fast64_t counts[MAX_NUMBERS];
+	/* atomic commits, and what they came after in their turns of the loop */
+	atomic_uint_fast64_t commits, before_commits;
+	unsigned since_wait; /* the tracer's: calls of this turn */
 };
+
+/* The clock is read without a call where there is a vDSO, which the guest has not. */
+static void note_turn(struct bench_trace *trace, const struct __ptrace_syscall_info *info)
+{
+	if (info->entry.nr == SYS_epoll_wait || info->entry.nr == SYS_epoll_pwait) {
+		trace->since_wait = 0;
+	} else if (info->entry.nr == SYS_ioctl && info->entry.args[1] == DRM_IOCTL_MODE_ATOMIC) {
+		atomic_fetch_add(&trace->before_commits, trace->since_wait);
+		atomic_fetch_add(&trace->commits, 1);
+	} else if (info->entry.nr != SYS_clock_gettime) {
+		trace->since_wait++;
+	}
+}
 
 static void count(struct bench_trace *trace, pid_t pid)
 {
@@ -38,6 +56,7 @@ static void count(struct bench_trace *trace, pid_t pid)
 		return;
 	if (info.entry.nr < MAX_NUMBERS)
 		atomic_fetch_add(&trace->counts[info.entry.nr], 1);
+	note_turn(trace, &info);
 	atomic_fetch_add(&trace->total, 1);
 }
 
@@ -132,6 +151,12 @@ uint64_t bench_trace_count(const struct bench_trace *trace)
 uint64_t bench_trace_number(const struct bench_trace *trace, unsigned number)
 {
 	return number < MAX_NUMBERS ? atomic_load(&trace->counts[number]) : 0;
+}
+
+uint64_t bench_trace_commits(const struct bench_trace *trace, uint64_t *before)
+{
+	*before = atomic_load(&trace->before_commits);
+	return atomic_load(&trace->commits);
 }
 
 void bench_trace_stop(struct bench_trace *trace)

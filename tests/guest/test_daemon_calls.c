@@ -106,5 +106,46 @@ TEST(points_that_have_signalled_cost_next_to_nothing)
 	end(&s);
 }
 
+/*
+ * A frame that waits for a point on which there is no work yet, which then is signalled. On a machine
+ * that is so busy that a second has passed by then it is given up, and a flip may be as late.
+ */
+static void show_late(struct scenario *s, uint64_t point)
+{
+	struct window *window = &s->window;
+	int presented = window->presented;
+	set_points(s, point, point % 2, point);
+	window_commit(window, &s->pictures[point % 2]);
+	ck_assert(client_sync(&s->client));
+	ck_assert_int_eq(waybuf_syncobj_signal(s->points.acquire, point), 0);
+	client_wait(&s->client, &window->presented, presented + 1, 2000);
+}
+
+/* How it ended is asked before, and what it leaves behind is closed after the commit. */
+TEST(frame_that_is_late_does_not_wait_for_fds)
+{
+	struct scenario s;
+	begin(&s);
+	const struct bench_server server = {.pid = s.daemon.pid};
+	for (uint64_t point = 1; point <= 4; point++)
+		show_late(&s, point);
+	int fds = count_fds(&s.daemon);
+	struct bench_trace *trace = bench_trace_start(&server);
+	uint64_t calls, begun, commits = bench_trace_commits(trace, &begun);
+	for (uint64_t point = 5; point < 5 + FRAMES; point++)
+		show_late(&s, point);
+	commits = bench_trace_commits(trace, &calls) - commits;
+	bench_trace_stop(trace);
+	printf("# %u commits, each after %.2f calls; %d frames were given up\n", (unsigned)commits,
+		(double)(calls - begun) / (double)commits, s.window.discarded);
+	fflush(stdout);
+	ck_assert_uint_ge(commits, FRAMES / 2);
+	/* two questions, and now and then a client that is heard in the same turn */
+	ck_assert_uint_lt(calls - begun, 4 * commits);
+	/* a flip may be under way, and no more */
+	ck_assert_int_le(count_fds(&s.daemon), fds + 3);
+	end(&s);
+}
+
 TEST_TIMEOUT(120)
 TEST_MAIN("daemon-calls")
