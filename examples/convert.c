@@ -6,28 +6,7 @@
 
 #include <libswscale/swscale.h>
 
-/* Files say how their colours are coded; where one does not, its size tells (BT.709 from HD on). */
-static int colour_space(const AVFrame *frame)
-{
-	if (frame->colorspace != AVCOL_SPC_UNSPECIFIED)
-		return (int)frame->colorspace;
-	return frame->height >= 720 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
-}
-
-static bool is_full(const AVFrame *frame)
-{
-	return frame->color_range == AVCOL_RANGE_JPEG;
-}
-
-const char *convert_colours(const AVFrame *frame)
-{
-	int space = colour_space(frame);
-	if (is_full(frame))
-		return "full range";
-	if (space == AVCOL_SPC_SMPTE170M || space == AVCOL_SPC_BT470BG)
-		return NULL;
-	return space == AVCOL_SPC_BT709 ? "BT.709" : "not BT.601";
-}
+#include "colours.h"
 
 /* The largest rectangle of the frame's shape; even, because chroma comes in pairs. */
 static void place(
@@ -52,8 +31,8 @@ static void place(
 
 static void set_colours(struct converter *converter, const AVFrame *frame)
 {
-	int space = colour_space(frame);
-	bool full = is_full(frame);
+	int space = colours_space(frame);
+	bool full = colours_full(frame);
 	sws_setColorspaceDetails(converter->scaler, sws_getCoefficients(space), full,
 		sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
 }

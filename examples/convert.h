@@ -24,10 +24,4 @@ bool convert_frame(struct converter *converter, struct waybuf_client *client, co
 	struct waybuf_client_buffer *buffer);
 void converter_finish(struct converter *converter);
 
-/*
- * Whether a frame's colours are those that every display shows if it is told nothing: BT.601 in its
- * limited range. Otherwise what they are, static.
- */
-const char *convert_colours(const AVFrame *frame);
-
 #endif

@@ -26,6 +26,7 @@
 #include <waybuf/client.h>
 #include <waybuf/ffmpeg.h>
 
+#include "colours.h"
 #include "convert.h"
 #include "decoder.h"
 #include "number.h"
@@ -45,6 +46,7 @@ struct player {
 	struct waybuf_client_pool *pool;
 	struct converter converter;
 	struct window window;
+	struct colours colours;
 	struct decoder *decoder;
 	AVFrame *frame;
 
@@ -119,10 +121,8 @@ static const char *why_not_direct(struct player *player)
 	if ((window->width && frame->width > window->width) ||
 		(window->height && frame->height > window->height))
 		return "it is larger than the window";
-	if (convert_colours(frame))
-		return convert_colours(frame);
 	if (waybuf_ffmpeg_get_client_buffer(player->ffmpeg, frame))
-		return NULL;
+		return colours_refusal(&player->colours, frame);
 	const char *why = waybuf_ffmpeg_why(player->ffmpeg);
 	return why[0] ? why : "it is in memory of FFmpeg";
 }
@@ -146,6 +146,7 @@ static bool show_direct(struct player *player, int64_t due_ms)
 	if (!may_go_on(player))
 		return true;
 	window_request_frame(&player->window);
+	colours_tell(&player->colours, player->window.surface, player->frame);
 	if (waybuf_ffmpeg_present(player->ffmpeg, player->frame, player->window.surface) < 0)
 		return report_client_error(player);
 	player->direct++;
@@ -184,6 +185,7 @@ static bool show_converted(struct player *player, int64_t due_ms)
 	if (!may_go_on(player))
 		return waybuf_client_buffer_release(buffer) == 0;
 	window_request_frame(&player->window);
+	colours_tell(&player->colours, player->window.surface, NULL);
 	if (waybuf_client_buffer_present(buffer, player->window.surface) < 0)
 		return report_client_error(player);
 	player->shown++;
@@ -397,7 +399,8 @@ static bool run(struct player *player)
 	struct wl_display *display = waybuf_client_get_display(player->client);
 	if (!window_init(&player->window, display, player->path))
 		return false;
-	bool ok = run_in_window(player);
+	bool ok = colours_init(&player->colours, &player->window) && run_in_window(player);
+	colours_finish(&player->colours);
 	/* The surface first: it shows buffers of the pools. Then who refers to their memory. */
 	window_finish(&player->window);
 	av_frame_unref(player->frame);

@@ -427,22 +427,28 @@ TEST(player_limits)
 /* A picture that stands still for five seconds, encoded without loss; FFmpeg's own RGB of it. */
 #define STILL_WIDTH 640
 #define STILL_HEIGHT 360
-static const char *encode_still(const char *encoder, const char *format, const char *option)
+static const char *encode_coloured(const char *encoder, const char *format, const char *option,
+	const char *matrix, const char *range)
 {
 	static char video[128], rgb[128], input[64];
 	snprintf(video, sizeof(video), "%s", folder_path("still.mkv"));
 	snprintf(rgb, sizeof(rgb), "%s", folder_path("still.rgb"));
 	snprintf(input, sizeof(input), "testsrc2=s=%dx%d:r=10:d=0.1", STILL_WIDTH, STILL_HEIGHT);
 	RUN("/usr/bin/ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", input, "-vf",
-		"loop=-1:1,setpts=N/10/TB", "-t", "5", "-pix_fmt", format, "-colorspace",
-		"smpte170m", "-color_range", "tv", "-c:v", encoder, "-preset", "ultrafast", option,
-		"0", "-bf", "2", video);
+		"loop=-1:1,setpts=N/10/TB", "-t", "5", "-pix_fmt", format, "-colorspace", matrix,
+		"-color_range", range, "-c:v", encoder, "-preset", "ultrafast", option, "0", "-bf",
+		"2", video);
 	check_status(0);
 	RUN("/usr/bin/ffmpeg", "-v", "error", "-y", "-i", video, "-frames:v", "1", "-sws_flags",
 		"neighbor+accurate_rnd+full_chroma_int+full_chroma_inp", "-pix_fmt", "rgb24", "-f",
 		"rawvideo", rgb);
 	check_status(0);
 	return video;
+}
+
+static const char *encode_still(const char *encoder, const char *format, const char *option)
+{
+	return encode_coloured(encoder, format, option, "smpte170m", "tv");
 }
 
 /* The screenshot against that, with the picture in the middle; true if all is there. */
@@ -484,6 +490,38 @@ TEST(player_decodes_into_buffers)
 	check_says("frames-converted 0\nbytes-copied 0\n");
 	check_says("YU12 LINEAR");
 	check_says(", composed 0, not shown 0\n");
+	daemon_stop(&server);
+}
+
+/* The display is told of colours that are not those of BT.601 in limited range. */
+static void shows_colours(const char *matrix, const char *range)
+{
+	struct program player = START(
+		PLAYER, "--progress", encode_coloured("libx264", "yuv420p", "-qp", matrix, range));
+	program_expect(&player, "time 1", 20);
+	check_still();
+	program_signal(&player, SIGTERM);
+	program_wait(&player, 30, &result);
+	check_status(0);
+	check_says("frames-converted 0\nbytes-copied 0\n");
+	check_says(", composed 0, not shown 0\n");
+}
+
+TEST(player_shows_limited_range)
+{
+	static const char *const matrices[] = {"bt709", "bt2020nc", "smpte170m"};
+	daemon_start(&server);
+	for (size_t i = 0; i < sizeof(matrices) / sizeof(matrices[0]); i++)
+		shows_colours(matrices[i], "tv");
+	daemon_stop(&server);
+}
+
+TEST(player_shows_full_range)
+{
+	static const char *const matrices[] = {"bt709", "bt2020nc", "smpte170m"};
+	daemon_start(&server);
+	for (size_t i = 0; i < sizeof(matrices) / sizeof(matrices[0]); i++)
+		shows_colours(matrices[i], "pc");
 	daemon_stop(&server);
 }
 
