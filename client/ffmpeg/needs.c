@@ -4,10 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include <drm_fourcc.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 #include <waybuf/ffmpeg.h>
+
+#include "util/fourcc.h"
 
 /*
  * Bytes beyond each plane: the scalar and vector code of FFmpeg reads and writes whole vectors, of up
@@ -15,10 +16,7 @@
  */
 #define BEYOND 128
 
-/*
- * FFmpeg's 10 bits of three planes have their samples in the low bits, which no display controller
- * takes; those of P010 and P210 are in the high ones.
- */
+/* FFmpeg's three planes of more than 8 bits have their samples in the low bits, P010 in the high ones. */
 static const struct {
 	enum AVPixelFormat pixel_format;
 	uint32_t format;
@@ -33,6 +31,12 @@ static const struct {
 	{AV_PIX_FMT_NV16, DRM_FORMAT_NV16},
 	{AV_PIX_FMT_P010LE, DRM_FORMAT_P010},
 	{AV_PIX_FMT_P210LE, DRM_FORMAT_P210},
+	{AV_PIX_FMT_YUV420P10LE, DRM_FORMAT_S010},
+	{AV_PIX_FMT_YUV422P10LE, DRM_FORMAT_S210},
+	{AV_PIX_FMT_YUV444P10LE, DRM_FORMAT_S410},
+	{AV_PIX_FMT_YUV420P12LE, DRM_FORMAT_S012},
+	{AV_PIX_FMT_YUV422P12LE, DRM_FORMAT_S212},
+	{AV_PIX_FMT_YUV444P12LE, DRM_FORMAT_S412},
 };
 
 uint32_t waybuf_ffmpeg_drm_format(int pixel_format)

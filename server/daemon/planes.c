@@ -13,25 +13,11 @@
 #include "surface.h"
 #include "util/log.h"
 
-static int constraints(void *data, uint64_t access, struct waybuf_constraints **out)
-{
-	struct output *output = data;
-	const uint64_t possible = WAYBUF_ACCESS_READ | WAYBUF_ACCESS_SCANOUT | WAYBUF_ACCESS_SAMPLE;
-	if (access & ~possible)
-		return -EOPNOTSUPP;
-	return waybuf_kms_plane_constraints(output->kms, output->plane, out);
-}
-
 static int import_test(void *data, const struct waybuf_layout *layout)
 {
 	struct output *output = data;
 	return waybuf_kms_probe(output->kms, output->plane, output->crtc, layout, NULL, NULL);
 }
-
-const struct waybuf_server_device_ops planes_device_ops = {
-	.constraints = constraints,
-	.import_test = import_test,
-};
 
 /* As composition reads it. A page: whoever maps that maps the rest, too. */
 static int cpu_test(void *data, const struct waybuf_layout *layout)
@@ -47,6 +33,72 @@ static int cpu_test(void *data, const struct waybuf_layout *layout)
 	}
 	return 0;
 }
+
+/* ---- what display attachments ask for ------------------------------------------------------- */
+
+/* What the wrong format costs: more than any choice of memory. */
+#define COST_OF_COMPOSITION 100
+
+static bool plane_has(const struct output *output, uint32_t format)
+{
+	const struct waybuf_kms_formats *formats = &output->plane->formats;
+	for (size_t i = 0; i < formats->n; i++)
+		if (formats->pairs[i].format == format)
+			return true;
+	return false;
+}
+
+/* Formats that composition reads; those of the plane are left to the plane. */
+static int add_composed(const struct output *output, struct waybuf_constraints_builder *builder)
+{
+	uint32_t composed[RENDER_FORMATS], direct[RENDER_FORMATS];
+	const uint64_t linear = DRM_FORMAT_MOD_LINEAR;
+	size_t n_composed = 0, n_direct = 0;
+	for (size_t i = 0; render_format(i); i++) {
+		if (plane_has(output, render_format(i)))
+			direct[n_direct++] = render_format(i);
+		else
+			composed[n_composed++] = render_format(i);
+	}
+	if (n_composed == 0 || n_direct == 0)
+		return 0;
+	int ret = waybuf_constraints_builder_set(builder, composed, n_composed, &linear, 1);
+	/* who has the choice takes what the display shows by itself */
+	waybuf_constraints_builder_strength(builder, WAYBUF_PREFER, COST_OF_COMPOSITION);
+	return ret < 0 ? ret : waybuf_constraints_builder_set(builder, direct, n_direct, NULL, 0);
+}
+
+static int constraints(void *data, uint64_t access, struct waybuf_constraints **out)
+{
+	const struct output *output = data;
+	const uint64_t possible = WAYBUF_ACCESS_READ | WAYBUF_ACCESS_SCANOUT | WAYBUF_ACCESS_SAMPLE;
+	if (access & ~possible)
+		return -EOPNOTSUPP;
+	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
+	if (!builder)
+		return -ENOMEM;
+	int ret = waybuf_kms_plane_records(output->kms, output->plane, builder);
+	if (ret == 0)
+		ret = add_composed(output, builder);
+	if (ret == 0)
+		ret = waybuf_constraints_builder_finish(builder, out);
+	waybuf_constraints_builder_destroy(builder);
+	return ret;
+}
+
+static int display_test(void *data, const struct waybuf_layout *layout)
+{
+	struct output *output = data;
+	return plane_has(output, layout->format) ? import_test(output, layout)
+						 : cpu_test(output->daemon, layout);
+}
+
+const struct waybuf_server_device_ops planes_device_ops = {
+	.constraints = constraints,
+	.import_test = display_test,
+};
+
+/* ---- linux-dmabuf ---------------------------------------------------------------------------- */
 
 /*
  * At the creation of a wl_buffer. What composition can read is taken without asking the device,

@@ -48,7 +48,7 @@ struct render_job {
 int render_start(struct waybuf_worker *worker, struct render_job *job);
 
 /* The formats of that kind, 0 after the last one. */
-#define RENDER_FORMATS 40
+#define RENDER_FORMATS 48
 uint32_t render_format(size_t index);
 
 /* Whether frames of a DRM_FORMAT_* can be composed, if they are linear. */

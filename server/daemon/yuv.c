@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <stddef.h>
 
-#include <drm_fourcc.h>
-
 #include "core/format.h"
+#include "util/fourcc.h"
 #include "yuv.h"
 
 /* Where the two kinds of chroma are: in planes 1 and 2, or beside each other in plane 1. */
@@ -14,23 +13,34 @@ static const struct known {
 	enum order order;
 	/* bytes from one sample to the next; of 16 bits the low byte comes first */
 	uint8_t sample_bytes;
-	uint8_t bits; /* of a sample, the upper ones */
+	uint8_t bits; /* of a sample, the upper ones, or with @low the lower ones */
+	bool low;
 } table[YUV_FORMATS] = {
-	{DRM_FORMAT_NV12, PAIRS_UV, 1, 8},
-	{DRM_FORMAT_NV21, PAIRS_VU, 1, 8},
-	{DRM_FORMAT_NV16, PAIRS_UV, 1, 8},
-	{DRM_FORMAT_NV61, PAIRS_VU, 1, 8},
-	{DRM_FORMAT_NV24, PAIRS_UV, 1, 8},
-	{DRM_FORMAT_NV42, PAIRS_VU, 1, 8},
-	{DRM_FORMAT_P010, PAIRS_UV, 2, 10},
-	{DRM_FORMAT_P012, PAIRS_UV, 2, 12},
-	{DRM_FORMAT_P016, PAIRS_UV, 2, 16},
-	{DRM_FORMAT_YUV420, PLANES_UV, 1, 8},
-	{DRM_FORMAT_YVU420, PLANES_VU, 1, 8},
-	{DRM_FORMAT_YUV422, PLANES_UV, 1, 8},
-	{DRM_FORMAT_YVU422, PLANES_VU, 1, 8},
-	{DRM_FORMAT_YUV444, PLANES_UV, 1, 8},
-	{DRM_FORMAT_YVU444, PLANES_VU, 1, 8},
+	{DRM_FORMAT_NV12, PAIRS_UV, 1, 8, false},
+	{DRM_FORMAT_NV21, PAIRS_VU, 1, 8, false},
+	{DRM_FORMAT_NV16, PAIRS_UV, 1, 8, false},
+	{DRM_FORMAT_NV61, PAIRS_VU, 1, 8, false},
+	{DRM_FORMAT_NV24, PAIRS_UV, 1, 8, false},
+	{DRM_FORMAT_NV42, PAIRS_VU, 1, 8, false},
+	{DRM_FORMAT_P010, PAIRS_UV, 2, 10, false},
+	{DRM_FORMAT_P012, PAIRS_UV, 2, 12, false},
+	{DRM_FORMAT_P016, PAIRS_UV, 2, 16, false},
+	{DRM_FORMAT_P210, PAIRS_UV, 2, 10, false},
+	{DRM_FORMAT_YUV420, PLANES_UV, 1, 8, false},
+	{DRM_FORMAT_YVU420, PLANES_VU, 1, 8, false},
+	{DRM_FORMAT_YUV422, PLANES_UV, 1, 8, false},
+	{DRM_FORMAT_YVU422, PLANES_VU, 1, 8, false},
+	{DRM_FORMAT_YUV444, PLANES_UV, 1, 8, false},
+	{DRM_FORMAT_YVU444, PLANES_VU, 1, 8, false},
+	{DRM_FORMAT_S010, PLANES_UV, 2, 10, true},
+	{DRM_FORMAT_S210, PLANES_UV, 2, 10, true},
+	{DRM_FORMAT_S410, PLANES_UV, 2, 10, true},
+	{DRM_FORMAT_S012, PLANES_UV, 2, 12, true},
+	{DRM_FORMAT_S212, PLANES_UV, 2, 12, true},
+	{DRM_FORMAT_S412, PLANES_UV, 2, 12, true},
+	{DRM_FORMAT_S016, PLANES_UV, 2, 16, true},
+	{DRM_FORMAT_S216, PLANES_UV, 2, 16, true},
+	{DRM_FORMAT_S416, PLANES_UV, 2, 16, true},
 };
 
 static const struct known *find(uint32_t format)
@@ -102,7 +112,9 @@ static int32_t sample(const struct known *known, const uint8_t *at)
 {
 	if (known->sample_bytes == 1)
 		return *at;
-	return (at[1] << 8 | at[0]) >> (16 - known->bits);
+	int32_t word = at[1] << 8 | at[0];
+	/* what a client leaves above a low sample is not ours to believe: sums must not overflow */
+	return known->low ? word & ((1 << known->bits) - 1) : word >> (16 - known->bits);
 }
 
 static void convert_row(const struct known *known, const struct waybuf_format *info,

@@ -24,7 +24,7 @@ struct yuv_plane {
 };
 
 /* Formats that yuv_convert() knows; 0 after the last one. */
-#define YUV_FORMATS 15
+#define YUV_FORMATS 25
 uint32_t yuv_format(size_t index);
 /* Whether yuv_convert() knows a DRM_FORMAT_*: planar and semi-planar, 8 and 16 bits a sample. */
 bool yuv_readable(uint32_t format);

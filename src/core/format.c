@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/format.h"
 
-#include <drm_fourcc.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "util/checked.h"
+#include "util/fourcc.h"
 
 #define FORMAT(name, planes, hsub, vsub, yuv, alpha, bytes0, bytes1, pixels0, pixels1) \
 	{ \
@@ -53,6 +53,15 @@ static const struct waybuf_format formats[] = {
 	YUV_PLANAR(YVU422, 2, 1, 1),
 	YUV_PLANAR(YUV444, 1, 1, 1),
 	YUV_PLANAR(YVU444, 1, 1, 1),
+	YUV_PLANAR(S010, 2, 2, 2),
+	YUV_PLANAR(S210, 2, 1, 2),
+	YUV_PLANAR(S410, 1, 1, 2),
+	YUV_PLANAR(S012, 2, 2, 2),
+	YUV_PLANAR(S212, 2, 1, 2),
+	YUV_PLANAR(S412, 1, 1, 2),
+	YUV_PLANAR(S016, 2, 2, 2),
+	YUV_PLANAR(S216, 2, 1, 2),
+	YUV_PLANAR(S416, 1, 1, 2),
 	PACKED(RGBX8888, 4, 1, false),
 	PACKED(RGBA8888, 4, 1, true),
 	PACKED(BGRX8888, 4, 1, false),

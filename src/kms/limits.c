@@ -108,15 +108,21 @@ static void add_common(struct waybuf_kms_device *device, const struct waybuf_kms
 	waybuf_constraints_builder_near_dev(builder, device->rdev);
 }
 
+int waybuf_kms_plane_records(struct waybuf_kms_device *device, const struct waybuf_kms_plane *plane,
+	struct waybuf_constraints_builder *builder)
+{
+	add_common(device, plane, builder);
+	/* the builder remembers its first failure, and tells it at the end */
+	return add_formats(&plane->formats, builder);
+}
+
 int waybuf_kms_plane_constraints(struct waybuf_kms_device *device,
 	const struct waybuf_kms_plane *plane, struct waybuf_constraints **out)
 {
 	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
 	if (!builder)
 		return -ENOMEM;
-	add_common(device, plane, builder);
-	/* the builder remembers its first failure, and tells it at the end */
-	int error = add_formats(&plane->formats, builder);
+	int error = waybuf_kms_plane_records(device, plane, builder);
 	if (!error)
 		error = waybuf_constraints_builder_finish(builder, out);
 	waybuf_constraints_builder_destroy(builder);

@@ -20,6 +20,10 @@
 struct waybuf_constraints;
 int waybuf_kms_plane_constraints(struct waybuf_kms_device *device,
 	const struct waybuf_kms_plane *plane, struct waybuf_constraints **out);
+/* The records of that, for a set that has alternatives of its own: added to @builder, with its errors. */
+struct waybuf_constraints_builder;
+int waybuf_kms_plane_records(struct waybuf_kms_device *device, const struct waybuf_kms_plane *plane,
+	struct waybuf_constraints_builder *builder);
 
 /*
  * Whether @plane on @crtc takes memory like @layout, from the exporter that it names: AddFB2 and a

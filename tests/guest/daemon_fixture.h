@@ -80,7 +80,7 @@ struct picture {
 
 enum picture_memory { PICTURE_SHM, PICTURE_DMABUF };
 
-/* NV12 and P010 for dma-bufs, and formats of four bytes. Skips without a dma-heap. */
+/* NV12, P010 and S010 for dma-bufs, and formats of four bytes. Skips without a dma-heap. */
 void picture_init(struct client *client, struct picture *picture, enum picture_memory memory,
 	uint32_t width, uint32_t height, uint32_t format);
 void picture_finish(struct picture *picture);

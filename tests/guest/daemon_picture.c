@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <drm_fourcc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include "ext-image-copy-capture-v1-client-protocol.h"
 #include "kms_fixture.h"
 #include "linux-dmabuf-v1-client-protocol.h"
+#include "util/fourcc.h"
 
 static void handle_release(void *data, struct wl_buffer *buffer)
 {
@@ -32,10 +32,20 @@ static void make_shm(struct client *client, struct picture *picture)
 	wl_shm_pool_destroy(pool);
 }
 
-/* 4:2:0 in two planes. */
+/* 4:2:0 in two planes, or in three. */
 static bool is_video(uint32_t format)
 {
-	return format == DRM_FORMAT_NV12 || format == DRM_FORMAT_P010;
+	return format == DRM_FORMAT_NV12 || format == DRM_FORMAT_P010 || format == DRM_FORMAT_S010;
+}
+
+static void add_chroma(struct zwp_linux_buffer_params_v1 *params, const struct picture *picture)
+{
+	const uint32_t planes = picture->format == DRM_FORMAT_S010 ? 2 : 1;
+	const uint32_t stride = picture->stride / planes;
+	for (uint32_t i = 0; i < planes; i++)
+		zwp_linux_buffer_params_v1_add(params, picture->fd, 1 + i,
+			picture->stride * picture->height + i * stride * (picture->height / 2),
+			stride, 0, 0);
 }
 
 static void make_heap(struct client *client, struct picture *picture)
@@ -45,8 +55,7 @@ static void make_heap(struct client *client, struct picture *picture)
 		zwp_linux_dmabuf_v1_create_params(client->dmabuf);
 	zwp_linux_buffer_params_v1_add(params, picture->fd, 0, 0, picture->stride, 0, 0);
 	if (is_video(picture->format))
-		zwp_linux_buffer_params_v1_add(params, picture->fd, 1,
-			picture->stride * picture->height, picture->stride, 0, 0);
+		add_chroma(params, picture);
 	picture->buffer = zwp_linux_buffer_params_v1_create_immed(
 		params, (int32_t)picture->width, (int32_t)picture->height, picture->format, 0);
 	zwp_linux_buffer_params_v1_destroy(params);

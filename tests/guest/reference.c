@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <drm_fourcc.h>
-
 #include "reference.h"
+#include "util/fourcc.h"
 
 static uint32_t slope(uint32_t value)
 {
@@ -43,25 +42,31 @@ static double between(double value, double least, double most)
 	return value < least ? least : value > most ? most : value;
 }
 
-static double word(const struct picture *picture, size_t offset, bool wide)
+static double word(const struct picture *picture, size_t offset)
 {
 	const uint8_t *at = picture->pixels + offset;
-	/* the upper ten of sixteen bits, of which four codes are one of eight */
-	return wide ? ((unsigned)at[1] << 8 | at[0]) / 64 : at[0];
+	if (picture->format == DRM_FORMAT_NV12)
+		return at[0];
+	/* ten of sixteen bits, of which four codes are one of eight */
+	unsigned value = (unsigned)at[1] << 8 | at[0];
+	return picture->format == DRM_FORMAT_P010 ? value / 64 : value;
 }
 
-/* NV12 or P010. */
+/* NV12, P010 or S010. */
 static void yuv(const struct reference_layer *layer, uint32_t x, uint32_t y, double out[4])
 {
 	const struct picture *p = layer->picture;
 	const struct reference_color *color = &layer->color;
-	const bool wide = p->format == DRM_FORMAT_P010;
+	const bool wide = p->format != DRM_FORMAT_NV12, planar = p->format == DRM_FORMAT_S010;
 	const size_t bytes = wide ? 2 : 1;
 	const double one = wide ? 4 : 1, most = wide ? 1023 : 255;
 	const double kr = color->kr > 0 ? color->kr : 0.299, kb = color->kr > 0 ? color->kb : 0.114;
-	const size_t chroma = (size_t)p->stride * (p->height + y / 2) + x / 2 * 2 * bytes;
-	double luma = word(p, (size_t)p->stride * y + x * bytes, wide);
-	double u = word(p, chroma, wide) - 128 * one, v = word(p, chroma + bytes, wide) - 128 * one;
+	const size_t pitch = planar ? p->stride / 2 : p->stride;
+	const size_t chroma =
+		(size_t)p->stride * p->height + pitch * (y / 2) + x / 2 * bytes * (planar ? 1 : 2);
+	const size_t other = chroma + (planar ? pitch * (p->height / 2) : bytes);
+	double luma = word(p, (size_t)p->stride * y + x * bytes);
+	double u = word(p, chroma) - 128 * one, v = word(p, other) - 128 * one;
 	luma = color->full ? luma / most : (luma - 16 * one) / (219 * one);
 	u /= color->full ? most : 224 * one;
 	v /= color->full ? most : 224 * one;
@@ -103,7 +108,7 @@ static void texel(const struct reference_layer *layer, double x, double y, doubl
 	uint32_t format = layer->picture->format;
 	content_size(layer, &width, &height);
 	reference_turn(layer->transform, width, height, &bx, &by);
-	if (format == DRM_FORMAT_NV12 || format == DRM_FORMAT_P010)
+	if (format == DRM_FORMAT_NV12 || format == DRM_FORMAT_P010 || format == DRM_FORMAT_S010)
 		yuv(layer, bx, by, out);
 	else
 		rgb(layer, bx, by, out);

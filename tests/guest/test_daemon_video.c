@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <drm_fourcc.h>
 #include <presentation-time-client-protocol.h>
 #include <signal.h>
 
@@ -8,6 +7,7 @@
 #include "daemon_fixture.h"
 #include "reference.h"
 #include "single-pixel-buffer-v1-client-protocol.h"
+#include "util/fourcc.h"
 #include "viewporter-client-protocol.h"
 
 /*
@@ -119,7 +119,8 @@ static void put(struct picture *picture, size_t index, uint32_t value)
 	if (picture->format == DRM_FORMAT_NV12)
 		picture->pixels[index] = (uint8_t)value;
 	else
-		((uint16_t *)(void *)picture->pixels)[index] = (uint16_t)(value << 6);
+		((uint16_t *)(void *)picture->pixels)[index] =
+			(uint16_t)(picture->format == DRM_FORMAT_P010 ? value << 6 : value);
 }
 
 static void draw(struct picture *picture)
@@ -129,10 +130,15 @@ static void draw(struct picture *picture)
 	for (uint32_t y = 0; y < height; y++)
 		for (uint32_t x = 0; x < width; x++)
 			put(picture, (size_t)y * width + x, code(x, y, 0, most));
+	const bool planar = picture->format == DRM_FORMAT_S010;
 	for (uint32_t y = 0; y < height / 2; y++)
-		for (uint32_t x = 0; x < width; x++)
-			put(picture, (size_t)(height + y) * width + x,
-				code(x / 2, y, 1 + x % 2, most));
+		for (uint32_t x = 0; x < width / 2; x++)
+			for (uint32_t c = 0; c < 2; c++) {
+				uint32_t at = planar ? (c * height / 2 + y) * (width / 2) + x
+						     : y * width + x * 2 + c;
+				put(picture, (size_t)height * width + at,
+					code(x, y, 1 + (int)c, most));
+			}
 }
 
 static const struct color {
@@ -202,7 +208,7 @@ static void show_colors(uint32_t format)
 	struct scene scene;
 	struct picture picture;
 	/* vkms takes the upper ten bits of sixteen for all of them, which is one code more at most */
-	const int by_plane = format == DRM_FORMAT_P010 ? 2 : 1;
+	const int by_plane = format == DRM_FORMAT_NV12 ? 1 : 2;
 	begin(&scene);
 	picture_init(&scene.client, &picture, PICTURE_DMABUF, 320, 256, format);
 	draw(&picture);
@@ -225,6 +231,12 @@ TEST(nv12)
 TEST(p010)
 {
 	show_colors(DRM_FORMAT_P010);
+}
+
+/* For composition where the planes have it not. */
+TEST(s010)
+{
+	show_colors(DRM_FORMAT_S010);
 }
 
 /* Colours that are not multiplied with alpha yet, as they are and faded. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <drm_fourcc.h>
 #include <libavcodec/avcodec.h>
 #include <waybuf/ffmpeg.h>
 
 #include "client_fixture.h"
+#include "util/fourcc.h"
 
 /*
  * libwaybuf-ffmpeg, with a codec that needs no data: it is asked for the alignment of its frames, and
@@ -60,8 +60,12 @@ TEST(formats)
 	ck_assert_uint_eq(waybuf_ffmpeg_drm_format(AV_PIX_FMT_YUV422P), DRM_FORMAT_YUV422);
 	ck_assert_uint_eq(waybuf_ffmpeg_drm_format(AV_PIX_FMT_P010LE), DRM_FORMAT_P010);
 	ck_assert_uint_eq(waybuf_ffmpeg_drm_format(AV_PIX_FMT_P210LE), DRM_FORMAT_P210);
-	/* the same size, and the samples at the other end */
-	ck_assert_uint_eq(waybuf_ffmpeg_drm_format(AV_PIX_FMT_YUV420P10LE), 0);
+	/* the samples are at the other end */
+	ck_assert_uint_eq(waybuf_ffmpeg_drm_format(AV_PIX_FMT_YUV420P10LE), DRM_FORMAT_S010);
+	ck_assert_uint_eq(waybuf_ffmpeg_drm_format(AV_PIX_FMT_YUV422P10LE), DRM_FORMAT_S210);
+	ck_assert_uint_eq(waybuf_ffmpeg_drm_format(AV_PIX_FMT_YUV444P12LE), DRM_FORMAT_S412);
+	/* green, blue and red */
+	ck_assert_uint_eq(waybuf_ffmpeg_drm_format(AV_PIX_FMT_GBRP), 0);
 	ck_assert_uint_eq(waybuf_ffmpeg_drm_format(-1), 0);
 }
 
@@ -117,7 +121,7 @@ TEST(frame_elsewhere_in_a_buffer)
 TEST(other_memory)
 {
 	start(2);
-	AVFrame *frame = get_frame(AV_PIX_FMT_YUV420P10LE);
+	AVFrame *frame = get_frame(AV_PIX_FMT_GBRP);
 	ck_assert_ptr_null(waybuf_ffmpeg_get_client_buffer(ffmpeg, frame));
 	ck_assert_int_eq(waybuf_ffmpeg_present(ffmpeg, frame, fixture.surface), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(waybuf_ffmpeg_why(ffmpeg), "pixel format"));

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness.h"
 
-#include <drm_fourcc.h>
-
 #include "core/format.h"
+#include "util/fourcc.h"
 
 /* What vkms offers on a plane, from its plane format list. */
 static const uint32_t vkms_formats[] = {
@@ -76,6 +75,11 @@ TEST(plane_sizes)
 		{DRM_FORMAT_NV16, 5, 3, 2, {5, 6}, {3, 3}},
 		{DRM_FORMAT_NV24, 5, 3, 2, {5, 10}, {3, 3}},
 		{DRM_FORMAT_P010, 1920, 1080, 2, {3840, 3840}, {1080, 540}},
+		{DRM_FORMAT_S010, 1921, 1081, 3, {3842, 1922, 1922}, {1081, 541, 541}},
+		{DRM_FORMAT_S210, 6, 3, 3, {12, 6, 6}, {3, 3, 3}},
+		{DRM_FORMAT_S410, 6, 3, 3, {12, 12, 12}, {3, 3, 3}},
+		{DRM_FORMAT_S012, 5, 3, 3, {10, 6, 6}, {3, 2, 2}},
+		{DRM_FORMAT_S416, 5, 3, 3, {10, 10, 10}, {3, 3, 3}},
 		{DRM_FORMAT_YUV420, 1921, 1081, 3, {1921, 961, 961}, {1081, 541, 541}},
 		{DRM_FORMAT_YVU422, 6, 3, 3, {6, 3, 3}, {3, 3, 3}},
 		{DRM_FORMAT_YUV444, 6, 3, 3, {6, 6, 6}, {3, 3, 3}},
