@@ -80,6 +80,9 @@ case $(find "$work/root" -path '*/systemd/user/waybufd.*' | wc -l) in
 esac
 check 'the client library' with_library waybuf-client client.h \
 	'(waybuf_client_destroy(0), 0)' "$@"
+if [ -n "$(find "$work/root" -name waybuf-egl.pc)" ]; then
+	check 'the EGL library' with_library waybuf-egl egl.h '(waybuf_egl_destroy(0), 0)' "$@"
+fi
 check 'the server library' with_library waybuf-server-0.1 server.h \
 	'(waybuf_server_destroy(0), 0)' "$@"
 check 'the protocol is found' has_protocol waybuf-server-0.1
