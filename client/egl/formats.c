@@ -119,6 +119,9 @@ static int build(struct waybuf_egl *egl, uint64_t access, struct entry *entries,
 	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
 	if (!builder)
 		return egl_fail(egl, -ENOMEM, "constraints: out of memory");
+	/* blending and partial drawing read; and a server shows nothing of who may not */
+	if (access & WAYBUF_ACCESS_RENDER)
+		access |= WAYBUF_ACCESS_READ;
 	waybuf_constraints_builder_access(builder, access);
 	if (egl->software && access & WAYBUF_ACCESS_RENDER)
 		add_blocks(builder);

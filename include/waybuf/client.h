@@ -187,7 +187,10 @@ struct waybuf_client_pool_options {
 	 * writes linear DRM_FORMAT_XRGB8888
 	 */
 	struct waybuf_constraints *constraints;
-	/** the buffers are for surfaces: also ask for what the compositor and its display need */
+	/**
+	 * the buffers are for surfaces: also ask for what the compositor and its display need. The
+	 * constraints must then have an ACCESS that reads: what a program may not see it cannot show
+	 */
 	bool display;
 };
 

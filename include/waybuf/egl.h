@@ -87,8 +87,9 @@ WAYBUF_EXPORT const char *waybuf_egl_error(const struct waybuf_egl *egl);
  * What the display can import, as constraints of a pool or swapchain, so that the memory is chosen
  * with the renderer in mind: pairs of format and modifier, without those that can only be sampled if
  * @access has WAYBUF_ACCESS_RENDER; the device that it should be near; dma-bufs rather than other
- * memory; and how Mesa's software renderer wants its rows. @access is of WAYBUF_ACCESS_READ, _WRITE, _SAMPLE and _RENDER. @formats are the DRM_FORMAT_*
- * that the program can draw, borrowed for the call; none (0): all that the display has.
+ * memory; and how Mesa's software renderer wants its rows. @access is of WAYBUF_ACCESS_READ, _WRITE,
+ * _SAMPLE and _RENDER; the last brings the first. @formats are the DRM_FORMAT_* that the program can
+ * draw, borrowed for the call; none (0): all that the display has.
  *
  * Without WAYBUF_EGL_MODIFIERS nothing is known, and it is each of @formats as DRM_FORMAT_MOD_LINEAR
  * or with a layout of the driver's own.

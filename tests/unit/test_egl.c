@@ -141,7 +141,7 @@ TEST(constraints_of_a_renderer)
 	fake_egl_init();
 	start();
 	char *text = constraints(WAYBUF_ACCESS_RENDER, NULL, 0);
-	ck_assert_msg(strstr(text, "must access render"), "%s", text);
+	ck_assert_msg(strstr(text, "must access read render"), "%s", text);
 	ck_assert_msg(strstr(text, "XR24"), "%s", text);
 	ck_assert_msg(strstr(text, "udmabuf"), "%s", text);
 	ck_assert_msg(strstr(text, "near"), "%s", text);

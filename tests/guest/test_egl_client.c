@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "programs.h"
+
+/*
+ * examples/egl-client on waybufd and a real display controller, with Mesa's software renderer. What
+ * is on the screen comes back through the writeback connector.
+ */
+static struct program server;
+static struct result result;
+
+#define RUN(...) program_run((const char *const[]){__VA_ARGS__, NULL}, 60, &result)
+#define START(...) program_start((const char *const[]){__VA_ARGS__, NULL})
+
+/* The colours of the front of the cube, seen from the front, and of what is behind it. */
+enum { FRONT = 0x3399ff, BEHIND = 0x182030 };
+
+static void check_status(int expected)
+{
+	ck_assert_msg(result.status == expected, "status %d: %s", result.status, result.out);
+}
+
+static void check_says(const char *text)
+{
+	ck_assert_msg(strstr(result.out, text), "no \"%s\": %s", text, result.out);
+}
+
+/* ---- the screen ---------------------------------------------------------------------------- */
+
+static uint8_t *pixels;
+static uint32_t width, height;
+
+static void take_screenshot(void)
+{
+	RUN(WAYBUFCTL, "screenshot", folder_path("shot.png"));
+	check_status(0);
+	free(pixels);
+	pixels = read_png(folder_path("shot.png"), &width, &height);
+}
+
+/* At so many hundredths of its width and height. */
+static uint32_t pixel(uint32_t x, uint32_t y)
+{
+	const uint8_t *at = pixels + ((size_t)(y * height / 100) * width + x * width / 100) * 3;
+	return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
+}
+
+static void check_front(void)
+{
+	take_screenshot();
+	ck_assert_msg(pixel(50, 50) == FRONT, "%06x", pixel(50, 50));
+	/* both edges: 3.0 / 5 of the height */
+	ck_assert_msg(pixel(50, 22) == FRONT, "%06x", pixel(50, 22));
+	ck_assert_msg(pixel(50, 78) == FRONT, "%06x", pixel(50, 78));
+	ck_assert_msg(pixel(50, 18) == BEHIND, "%06x", pixel(50, 18));
+	ck_assert_msg(pixel(50, 82) == BEHIND, "%06x", pixel(50, 82));
+	ck_assert_msg(pixel(1, 1) == BEHIND, "%06x", pixel(1, 1));
+	ck_assert_msg(pixel(99, 99) == BEHIND, "%06x", pixel(99, 99));
+}
+
+/* Ends it, and keeps what it has said. */
+static void stop(struct program *client)
+{
+	program_signal(client, SIGTERM);
+	program_wait(client, 20, &result);
+	check_status(0);
+}
+
+static void finish(void)
+{
+	free(pixels);
+	pixels = NULL;
+	daemon_stop(&server);
+}
+
+/* ---- what is shown ------------------------------------------------------------------------- */
+
+TEST(on_a_plane)
+{
+	daemon_start(&server);
+	struct program client = START(EGL_CLIENT, "--angle", "0");
+	program_expect(&server, "scanned out directly", 40);
+	check_front();
+	stop(&client);
+	check_says("drawn to by ");
+	finish();
+}
+
+/* Two turns that show three faces: what is above is above, and what is left is left. */
+TEST(the_right_way_up)
+{
+	daemon_start(&server);
+	struct program client = START(EGL_CLIENT, "--angle", "40");
+	program_expect(&server, "scanned out directly", 40);
+	take_screenshot();
+	uint32_t top = pixel(50, 30), left = pixel(35, 50), right = pixel(62, 50);
+	/* the sides by the 0.25 + 0.75 cos of how far they are turned away */
+	ck_assert_msg(top == 0x39721c || top == 0x39711c, "%06x", top);
+	ck_assert_msg((left >> 16) > (left >> 8 & 0xff), "%06x", left);
+	ck_assert_msg((right & 0xff) > (right >> 8 & 0xff), "%06x", right);
+	stop(&client);
+	finish();
+}
+
+TEST(frames_go_on)
+{
+	daemon_start(&server);
+	RUN(EGL_CLIENT, "--frames", "20");
+	check_status(0);
+	daemon_stop(&server);
+}
+
+/* ---- with less ----------------------------------------------------------------------------- */
+
+/* The memory came over the socket, and Mesa's renderer needs no node: it is scanned out as it is. */
+TEST(without_device_nodes)
+{
+	daemon_start(&server);
+	struct program client = START("/bin/sh", "-c",
+		"exec unshare -m sh -c 'mount -t tmpfs none /dev && ! ls /dev/dri /dev/udmabuf 2>&1 &&"
+		" exec " EGL_CLIENT " --angle 0'");
+	program_expect(&server, "scanned out directly", 40);
+	check_front();
+	stop(&client);
+	check_says("drawn to by ");
+	/* sync_files of a software renderer come from /dev/udmabuf */
+	check_says("the program waits");
+	finish();
+}
+
+TEST(by_copies)
+{
+	daemon_start(&server);
+	struct program client = START(EGL_CLIENT, "--angle", "0", "--copy");
+	program_expect(&server, "scanned out directly", 40);
+	check_front();
+	stop(&client);
+	check_says("copied to after they were drawn");
+	finish();
+}
+
+/* Memory that is no dma-buf, which only the CPU can write: the program goes on with copies. */
+TEST(where_nothing_can_be_imported)
+{
+	setenv("WAYBUF_EXPORTERS", "memfd", 1);
+	RUN(WAYBUFD, "--headless", "--", EGL_CLIENT, "--frames", "3");
+	check_status(0);
+	check_says("the buffers cannot be drawn into: image: the memory is no dma-buf");
+	check_says("copied to after they were drawn");
+}
+
+/* ---- fences -------------------------------------------------------------------------------- */
+
+TEST(fences_as_files)
+{
+	daemon_start(&server);
+	RUN(EGL_CLIENT, "--frames", "4");
+	check_status(0);
+	check_says("sync_files of EGL, as files through the allocator");
+	daemon_stop(&server);
+}
+
+TEST(fences_as_points)
+{
+	daemon_start(&server);
+	RUN(EGL_CLIENT, "--frames", "4", "--device", "/dev/dri/card0");
+	check_status(0);
+	check_says("sync_files of EGL, as timeline points");
+	daemon_stop(&server);
+}
+
+/* ---- mistakes ------------------------------------------------------------------------------ */
+
+TEST(mistakes)
+{
+	RUN(EGL_CLIENT, "--frames", "x");
+	check_status(2);
+	RUN(EGL_CLIENT, "--colour");
+	check_status(2);
+	setenv("WAYLAND_DISPLAY", "/nonexistent/display", 1);
+	RUN(EGL_CLIENT);
+	check_status(1);
+	check_says("egl-client: ");
+}
+
+TEST_TIMEOUT(120)
+TEST_MAIN("egl-client")
