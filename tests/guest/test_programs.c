@@ -206,6 +206,74 @@ TEST(trace_of_a_client)
 	daemon_stop(&server);
 }
 
+/* What fence-demo says of a frame, in milliseconds; -1: no fence, or never on the screen. */
+static void read_row(unsigned frame, double *fence, double *screen)
+{
+	char start[16], first[32], second[32];
+	snprintf(start, sizeof(start), "\n%5u ", frame);
+	const char *row = strstr(result.out, start);
+	ck_assert_msg(row, "no row %u: %s", frame, result.out);
+	ck_assert_int_eq(sscanf(row + strlen(start), "%31s %31s", first, second), 2);
+	*fence = strcmp(first, "-") == 0 ? -1 : atof(first);
+	*screen = strcmp(second, "never") == 0 ? -1 : atof(second);
+}
+
+/* The longest wait in the trace, in milliseconds. */
+static double longest_wait(void)
+{
+	double longest = 0;
+	RUN(WAYBUFCTL, "trace", "--seconds", "3", "-o", folder_path("trace.json"));
+	check_status(0);
+	struct json_object *trace = json_object_from_file(folder_path("trace.json"));
+	struct json_object *events = json_object_object_get(trace, "traceEvents");
+	for (size_t i = 0; i < json_object_array_length(events); i++) {
+		struct json_object *event = json_object_array_get_idx(events, i);
+		double ms = json_object_get_double(json_object_object_get(event, "dur")) / 1000;
+		longest = ms > longest ? ms : longest;
+	}
+	json_object_put(trace);
+	return longest;
+}
+
+/* The frame is on the screen when its fence has signalled, and the trace has the wait. */
+TEST(fence_demo)
+{
+	double fence, screen;
+	if (access("/sys/kernel/debug/sync/sw_sync", R_OK | W_OK) < 0)
+		SKIP("no sw_sync");
+	daemon_start(&server);
+	struct program demo =
+		START(FENCE_DEMO, "--frames", "1000", "--every", "2", "--late", "300");
+	program_expect(&demo, "\n    0 ", 20);
+	double longest = longest_wait();
+	program_signal(&demo, SIGTERM);
+	program_wait(&demo, 10, &result);
+	check_status(0);
+	read_row(0, &fence, &screen);
+	ck_assert(fence < 0 && screen > 0);
+	read_row(1, &fence, &screen);
+	ck_assert_msg(fence >= 300 && screen >= 300, "%s", result.out);
+	ck_assert_msg(longest > 250, "%.1f ms", longest);
+	daemon_stop(&server);
+}
+
+/* Nobody waits for ever. */
+TEST(fence_demo_too_late)
+{
+	double fence, screen;
+	if (access("/sys/kernel/debug/sync/sw_sync", R_OK | W_OK) < 0)
+		SKIP("no sw_sync");
+	daemon_start(&server);
+	RUN(FENCE_DEMO, "--frames", "2", "--every", "2", "--late", "3000");
+	check_status(0);
+	read_row(1, &fence, &screen);
+	ck_assert_msg(fence >= 3000 && screen < 0, "%s", result.out);
+	program_expect(&server, "its fence did not signal within a second", 10);
+	RUN(FENCE_DEMO, "--every", "0");
+	check_status(2);
+	daemon_stop(&server);
+}
+
 TEST(screenshot_mistakes)
 {
 	daemon_start(&server);
