@@ -390,8 +390,10 @@ static bool run_client(struct app *app)
 	if (!window_init(&app->window, display, "egl-client"))
 		return false;
 	bool ok = make_program(app) && start_chain(app) && run(app);
-	if (!ok)
-		fprintf(stderr, "egl-client: %s\n", waybuf_client_error(app->client));
+	const char *why = waybuf_client_error(app->client);
+	/* "": something else has failed, and has said so */
+	if (!ok && *why)
+		fprintf(stderr, "egl-client: %s\n", why);
 	/* The surface first: it shows buffers of the chain, which has an object on it, too. */
 	if (app->chain)
 		close_chain(app);

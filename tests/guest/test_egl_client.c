@@ -6,8 +6,8 @@
 #include "programs.h"
 
 /*
- * examples/egl-client on waybufd and a real display controller, with Mesa's software renderer. What
- * is on the screen comes back through the writeback connector.
+ * examples/egl-client and examples/vulkan-client on waybufd and a real display controller, with Mesa's
+ * software renderers. What is on the screen comes back through the writeback connector.
  */
 static struct program server;
 static struct result result;
@@ -171,6 +171,68 @@ TEST(fences_as_points)
 	check_says("sync_files of EGL, as timeline points");
 	daemon_stop(&server);
 }
+
+/* ---- Vulkan -------------------------------------------------------------------------------- */
+
+#ifdef VULKAN_CLIENT
+/* Squares in the middle of 8 x 6 fields, half as wide as these. */
+static void check_squares(void)
+{
+	take_screenshot();
+	ck_assert_msg(pixel(6, 8) == FRONT, "%06x", pixel(6, 8));
+	ck_assert_msg(pixel(94, 92) == FRONT, "%06x", pixel(94, 92));
+	ck_assert_msg(pixel(56, 58) == FRONT, "%06x", pixel(56, 58));
+	ck_assert_msg(pixel(1, 1) == BEHIND, "%06x", pixel(1, 1));
+	ck_assert_msg(pixel(50, 50) == BEHIND, "%06x", pixel(50, 50));
+	ck_assert_msg(pixel(99, 99) == BEHIND, "%06x", pixel(99, 99));
+}
+
+TEST(vulkan_on_a_plane)
+{
+	daemon_start(&server);
+	struct program client = START(VULKAN_CLIENT, "--still");
+	program_expect(&server, "scanned out directly", 40);
+	check_squares();
+	stop(&client);
+	check_says("by way of its modifier");
+	check_says("sync_files of Vulkan, as files through the allocator");
+	finish();
+}
+
+/* Mesa's driver has neither modifiers nor sync_files without /dev/udmabuf. */
+TEST(vulkan_without_device_nodes)
+{
+	daemon_start(&server);
+	struct program client = START("/bin/sh", "-c",
+		"exec unshare -m sh -c 'mount -t tmpfs none /dev && ! ls /dev/dri /dev/udmabuf 2>&1 &&"
+		" exec " VULKAN_CLIENT " --still'");
+	program_expect(&server, "scanned out directly", 40);
+	check_squares();
+	stop(&client);
+	check_says("by way of the rows of a linear image");
+	check_says("the program waits");
+	finish();
+}
+
+TEST(vulkan_frames_go_on)
+{
+	daemon_start(&server);
+	RUN(VULKAN_CLIENT, "--frames", "20");
+	check_status(0);
+	RUN(VULKAN_CLIENT, "--frames", "x");
+	check_status(2);
+	daemon_stop(&server);
+}
+
+/* There is no other path: it says so, and ends. */
+TEST(vulkan_where_nothing_can_be_imported)
+{
+	setenv("WAYBUF_EXPORTERS", "memfd", 1);
+	RUN(WAYBUFD, "--headless", "--", VULKAN_CLIENT, "--frames", "3");
+	check_status(1);
+	check_says("the memory is not one dma-buf");
+}
+#endif
 
 /* ---- mistakes ------------------------------------------------------------------------------ */
 
