@@ -85,7 +85,8 @@ int waybuf_gpu_import_test(const struct waybuf_gpu *gpu, const struct waybuf_lay
 static int add_modifiers(struct waybuf_gpu *gpu, uint32_t format, size_t *max)
 {
 	EGLuint64KHR modifiers[64];
-	EGLBoolean external[64];
+	/* Mesa's llvmpipe fills the first only, of formats that are not external */
+	EGLBoolean external[64] = {0};
 	EGLint n = 0;
 	if (!gpu->egl.query_modifiers(gpu->display, (EGLint)format, 64, modifiers, external, &n))
 		return 0;
