@@ -20,6 +20,14 @@ static void add_scopes(struct waybuf_constraints_builder *builder, const struct 
 	}
 }
 
+static void add_blocks(struct waybuf_constraints_builder *builder)
+{
+	waybuf_constraints_builder_stride(
+		builder, WAYBUF_PLANE_ALL, GPU_SOFTWARE_ALIGN, 0, WAYBUF_NO_LIMIT);
+	waybuf_constraints_builder_offset(builder, WAYBUF_PLANE_ALL, GPU_SOFTWARE_ALIGN);
+	waybuf_constraints_builder_rows(builder, WAYBUF_PLANE_ALL, GPU_SOFTWARE_BLOCK, 0);
+}
+
 int waybuf_gpu_constraints(
 	const struct waybuf_gpu *gpu, uint64_t access, struct waybuf_constraints **out)
 {
@@ -32,6 +40,8 @@ int waybuf_gpu_constraints(
 	if (!builder)
 		return -ENOMEM;
 	waybuf_constraints_builder_add(builder, WAYBUF_FIELD_DMABUF, WAYBUF_PLANE_ALL, &yes, 1);
+	if (gpu->software && access & (WAYBUF_ACCESS_WRITE | WAYBUF_ACCESS_RENDER))
+		add_blocks(builder);
 	add_scopes(builder, gpu);
 	int error = waybuf_constraints_builder_finish(builder, out);
 	waybuf_constraints_builder_destroy(builder);

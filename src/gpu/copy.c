@@ -130,7 +130,7 @@ static int blit_image(const struct waybuf_gpu *gpu, const struct waybuf_layout *
 {
 	const struct waybuf_format *format = waybuf_format_get(from->format);
 	if (!format || from->format != to->format || from->width != to->width ||
-		from->height != to->height)
+		from->height != to->height || !gpu_takes_target(gpu, to))
 		return -EOPNOTSUPP;
 	if (format->n_planes > 1)
 		return blit_planes(gpu, format, from, to);

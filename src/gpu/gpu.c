@@ -92,6 +92,8 @@ static int create_context(struct waybuf_gpu *gpu)
 	const char *renderer = (const char *)glGetString(GL_RENDERER);
 	bool images = has(extensions, "GL_OES_EGL_image");
 	snprintf(gpu->name, sizeof(gpu->name), "%s", renderer ? renderer : "gpu");
+	gpu->software =
+		strncmp(gpu->name, "llvmpipe", 8) == 0 || strncmp(gpu->name, "softpipe", 8) == 0;
 	eglMakeCurrent(gpu->display, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT);
 	return images ? 0 : -EOPNOTSUPP;
 }

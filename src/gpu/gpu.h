@@ -44,7 +44,7 @@ int waybuf_gpu_import_test(const struct waybuf_gpu *gpu, const struct waybuf_lay
 
 /*
  * As the copy of struct waybuf_server_device_ops, on the worker of @manager, which is the same for all
- * copies. -ENOMEM, -EAGAIN, -ESHUTDOWN.
+ * copies. -EOPNOTSUPP: not into this one; -ENOMEM, -EAGAIN, -ESHUTDOWN.
  */
 int waybuf_gpu_start_copy(struct waybuf_gpu *gpu, struct waybuf_manager *manager,
 	const struct waybuf_layout *from, const struct waybuf_layout *to,

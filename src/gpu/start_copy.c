@@ -143,6 +143,9 @@ int waybuf_gpu_start_copy(struct waybuf_gpu *gpu, struct waybuf_manager *manager
 	const struct waybuf_layout *from, const struct waybuf_layout *to,
 	struct waybuf_fence **fence)
 {
+	/* now, so that somebody else is asked */
+	if (!gpu_takes_target(gpu, to))
+		return -EOPNOTSUPP;
 	struct gpu_copy *copy = calloc(1, sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;

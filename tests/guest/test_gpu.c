@@ -71,16 +71,22 @@ static struct waybuf_constraints *painter_set(uint32_t format, uint64_t stride)
 	return set;
 }
 
-static void picture_init(
-	struct fixture *f, struct picture *picture, uint32_t format, uint64_t stride, uint32_t seed)
+static void picture_init_size(struct fixture *f, struct picture *picture, uint32_t format,
+	uint64_t stride, uint32_t seed, uint32_t width, uint32_t height)
 {
-	picture->pool = fixture_pool(f, 96, 64, 1);
+	picture->pool = fixture_pool(f, width, height, 1);
 	party_attach(&picture->painter, picture->pool, f->account, "painter");
 	party_commit(&picture->painter, painter_set(format, stride));
 	ck_assert_msg(picture->painter.accepted == 1, "%s", picture->painter.conflicts);
 	seat_open(&picture->seat, &picture->painter, 0);
 	seat_grant(f, &picture->seat, WAYBUF_WRITE);
 	pattern_fill(&picture->seat.layout, seed);
+}
+
+static void picture_init(
+	struct fixture *f, struct picture *picture, uint32_t format, uint64_t stride, uint32_t seed)
+{
+	picture_init_size(f, picture, format, stride, seed, 96, 64);
 }
 
 static void picture_finish(struct picture *picture)
@@ -188,6 +194,43 @@ TEST(what_it_does_not_copy)
 	ck_assert(pattern_check(&to.seat.layout, 2));
 	picture_finish(&from);
 	picture_finish(&to);
+	fixture_finish(&f);
+	waybuf_gpu_destroy(gpu);
+}
+
+/*
+ * Rows of 388 bytes, and 61 of them: a renderer that writes whole blocks with aligned instructions
+ * ended the process. It may read them.
+ */
+TEST(rows_that_do_not_suit_the_renderer)
+{
+	struct fixture f;
+	struct picture odd, even;
+	struct waybuf_constraints *set;
+	int fence_fd = -1;
+	struct waybuf_gpu *gpu = open_gpu();
+	world_init(&f);
+	picture_init_size(&f, &odd, DRM_FORMAT_XRGB8888, 4, 1, 97, 61);
+	picture_init_size(&f, &even, DRM_FORMAT_XRGB8888, 64, 2, 97, 64);
+	ck_assert_uint_eq(odd.seat.layout.planes[0].stride, 388);
+	ck_assert_int_eq(
+		waybuf_gpu_copy(gpu, &odd.seat.layout, &odd.seat.layout, &fence_fd), -EOPNOTSUPP);
+	wait_for(fence_fd);
+	struct waybuf_fence *fence;
+	ck_assert_int_eq(
+		waybuf_gpu_start_copy(gpu, f.manager, &even.seat.layout, &odd.seat.layout, &fence),
+		-EOPNOTSUPP);
+	/* the upper rows of one with more of them */
+	struct waybuf_layout upper = even.seat.layout;
+	upper.height = 61;
+	fence_fd = -1;
+	ck_assert_int_eq(waybuf_gpu_copy(gpu, &odd.seat.layout, &upper, &fence_fd), 0);
+	wait_for(fence_fd);
+	ck_assert(pattern_check(&upper, 1));
+	ck_assert_int_eq(waybuf_gpu_constraints(gpu, WAYBUF_ACCESS_RENDER, &set), 0);
+	waybuf_constraints_unref(set);
+	picture_finish(&odd);
+	picture_finish(&even);
 	fixture_finish(&f);
 	waybuf_gpu_destroy(gpu);
 }
