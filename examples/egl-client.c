@@ -327,8 +327,11 @@ static void print_path(struct app *app, struct waybuf_client_buffer *buffer)
 		"on the dma-bufs", "as files through the allocator", "as timeline points"};
 	const struct waybuf_layout *layout = waybuf_client_buffer_get_layout(buffer);
 	bool files = waybuf_egl_get_features(app->egl) & WAYBUF_EGL_SYNC_FILES && !app->copies;
-	printf("%u x %u pixels in memory of %s, %s by %s\n", layout->width, layout->height,
-		layout->exporter, app->copies ? "copied to after they were drawn" : "drawn to",
+	printf("%u x %u pixels in memory of %s, by way of %s\n", layout->width, layout->height,
+		layout->exporter,
+		waybuf_client_path_name(
+			waybuf_client_pool_get_path(waybuf_client_swapchain_get_pool(app->chain))));
+	printf("%s by %s\n", app->copies ? "copied to after they were drawn" : "drawn to",
 		(const char *)glGetString(GL_RENDERER));
 	printf("fences: %s, %s\n", files ? "sync_files of EGL" : "the program waits",
 		ways[waybuf_client_swapchain_get_fences(app->chain)]);

@@ -99,9 +99,12 @@ static void print_path(struct app *app, const struct waybuf_client_buffer *buffe
 	static const char *const ways[] = {
 		"on the dma-bufs", "as files through the allocator", "as timeline points"};
 	const struct waybuf_layout *layout = waybuf_client_buffer_get_layout(buffer);
-	printf("%u x %u pixels in memory of %s, drawn to by %s, by way of %s\n", layout->width,
-		layout->height, layout->exporter, app->vk.name,
-		app->vk.has_modifiers ? "its modifier" : "the rows of a linear image");
+	printf("%u x %u pixels in memory of %s, by way of %s\n", layout->width, layout->height,
+		layout->exporter,
+		waybuf_client_path_name(
+			waybuf_client_pool_get_path(waybuf_client_swapchain_get_pool(app->chain))));
+	printf("drawn to by %s, which knows %s\n", app->vk.name,
+		app->vk.has_modifiers ? "the modifier" : "linear images with rows of its own");
 	printf("fences: %s, %s\n",
 		app->vk.has_sync_files ? "sync_files of Vulkan" : "the program waits",
 		ways[waybuf_client_swapchain_get_fences(app->chain)]);

@@ -294,6 +294,39 @@ TEST(weston_without_dmabuf)
 	stop_compositor();
 }
 
+/* ---- a renderer ------------------------------------------------------------------------------- */
+
+#ifdef EGL_CLIENT
+static void check_egl_client(const char *path, const char *how)
+{
+	pid_t client = START(EGL_CLIENT, "--frames", "5");
+	ck_assert(waits_for(path));
+	ck_assert(waits_for(how));
+	ck_assert_int_eq(finish_program(client), 0);
+}
+
+/* EGL draws into the memory of a service, and into the program's own. */
+TEST(weston_and_egl)
+{
+	start_compositor(&compositors[3]);
+	start_service();
+	check_egl_client("by way of the allocation service", "drawn to by ");
+	kill(service, SIGTERM);
+	ck_assert_int_eq(finish_program(service), 0);
+	next_client(&compositors[3]);
+	check_egl_client("by way of udmabuf", "drawn to by ");
+	stop_compositor();
+}
+
+/* Into shared memory it does not. */
+TEST(weston_without_dmabuf_and_egl)
+{
+	start_compositor(&compositors[4]);
+	check_egl_client("by way of wl_shm", "copied to after they were drawn by ");
+	stop_compositor();
+}
+#endif
+
 /* ---- explicit synchronisation ---------------------------------------------------------------- */
 
 static struct scenario *drawn;

@@ -194,7 +194,7 @@ TEST(vulkan_on_a_plane)
 	program_expect(&server, "scanned out directly", 40);
 	check_squares();
 	stop(&client);
-	check_says("by way of its modifier");
+	check_says("which knows the modifier");
 	check_says("sync_files of Vulkan, as files through the allocator");
 	finish();
 }
@@ -209,7 +209,7 @@ TEST(vulkan_without_device_nodes)
 	program_expect(&server, "scanned out directly", 40);
 	check_squares();
 	stop(&client);
-	check_says("by way of the rows of a linear image");
+	check_says("linear images with rows of its own");
 	check_says("the program waits");
 	finish();
 }
