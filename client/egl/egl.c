@@ -109,6 +109,16 @@ static void get_fence_functions(struct waybuf_egl *egl, const char *extensions)
 		egl->features |= WAYBUF_EGL_SYNC_FILES;
 }
 
+/* "swrast", or "kms_swrast" on the node of a display controller, whose device is not a software one. */
+static bool is_swrast(struct waybuf_egl *egl, const char *extensions)
+{
+	PFNEGLGETDISPLAYDRIVERNAMEPROC get_name;
+	if (!has(extensions, "EGL_MESA_query_driver") || !GET(get_name, "eglGetDisplayDriverName"))
+		return false;
+	const char *name = get_name(egl->display);
+	return name && strstr(name, "swrast");
+}
+
 /* Of EGL_EXT_device_query and what devices have in turn. */
 static void get_device(struct waybuf_egl *egl)
 {
@@ -147,6 +157,7 @@ int waybuf_egl_create(void *display, struct waybuf_egl **out)
 	get_texture_functions(egl);
 	get_fence_functions(egl, extensions);
 	get_device(egl);
+	egl->software |= is_swrast(egl, extensions);
 	*out = egl;
 	return 0;
 }

@@ -17,6 +17,7 @@
 
 bool egl_get_modifiers(struct waybuf_egl *egl, uint32_t format, struct egl_modifiers *out)
 {
+	/* llvmpipe leaves external as it was, of formats that are not */
 	*out = (struct egl_modifiers){.format = format};
 	if (!egl->egl.query_modifiers(egl->display, (EGLint)format, EGL_MAX_MODIFIERS,
 		    out->modifiers, out->external, &out->n))

@@ -98,6 +98,12 @@ static const char *query_device(EGLDeviceEXT device, EGLint name)
 	return fake_egl.node;
 }
 
+static char *get_driver_name(EGLDisplay display)
+{
+	JUDGE(has("EGL_MESA_query_driver"));
+	return (char *)(uintptr_t)fake_egl.driver;
+}
+
 static EGLBoolean query_formats(EGLDisplay display, EGLint max, EGLint *formats, EGLint *n)
 {
 	static const EGLint all[] = {DRM_FORMAT_XRGB8888, DRM_FORMAT_NV12, DRM_FORMAT_R8};
@@ -116,7 +122,9 @@ static EGLBoolean query_modifiers(EGLDisplay display, EGLint format, EGLint max,
 	JUDGE(has("EGL_EXT_image_dma_buf_import_modifiers") && max >= 2);
 	modifiers[0] = DRM_FORMAT_MOD_LINEAR;
 	modifiers[1] = I915_FORMAT_MOD_X_TILED;
-	external[0] = external[1] = format == DRM_FORMAT_NV12;
+	/* as Mesa's llvmpipe, which leaves the others as they were */
+	if (format == DRM_FORMAT_NV12)
+		external[0] = EGL_TRUE;
 	*n = format == DRM_FORMAT_XRGB8888 ? 2 : format == DRM_FORMAT_NV12 ? 1 : 0;
 	return *n > 0 || format == DRM_FORMAT_R8;
 }
@@ -278,6 +286,7 @@ static const struct {
 } functions[] = {
 	{"eglQueryDisplayAttribEXT", (function_t)query_display},
 	{"eglQueryDeviceStringEXT", (function_t)query_device},
+	{"eglGetDisplayDriverName", (function_t)get_driver_name},
 	{"eglQueryDmaBufFormatsEXT", (function_t)query_formats},
 	{"eglQueryDmaBufModifiersEXT", (function_t)query_modifiers},
 	{"eglCreateImageKHR", (function_t)create_image},

@@ -18,6 +18,7 @@ struct fake_egl {
 	/* of the display; NULL: it is not initialised */
 	const char *extensions;
 	const char *client_extensions, *device_extensions, *node;
+	const char *driver; /* of EGL_MESA_query_driver */
 	/* eglGetProcAddress() does not have it; NULL: it has all */
 	const char *missing;
 	/* what is current; EGL_NO_DISPLAY: nothing */

@@ -418,6 +418,24 @@ TEST(target_of_a_software_renderer)
 	finish();
 }
 
+/* On the node of a display controller its device is not a software one. */
+TEST(software_by_its_name)
+{
+	static const char *const drivers[] = {NULL, "iris", "swrast", "kms_swrast"};
+	for (size_t i = 0; i < 4; i++) {
+		fake_egl_init();
+		fake_egl.extensions = "EGL_EXT_image_dma_buf_import EGL_MESA_query_driver"
+				      " EGL_EXT_image_dma_buf_import_modifiers";
+		fake_egl.driver = drivers[i];
+		start();
+		char *text = constraints(WAYBUF_ACCESS_RENDER, NULL, 0);
+		bool asks = strstr(text, "stride multiple 64");
+		ck_assert_msg(asks == (i >= 2), "%s", text);
+		free(text);
+		finish();
+	}
+}
+
 static void refuse_target(uint32_t format, uint64_t access, int error, const char *why)
 {
 	const struct waybuf_layout layout = make_layout(format);
