@@ -41,7 +41,8 @@ struct app {
 
 /* ---- the picture --------------------------------------------------------------------------- */
 
-enum { COLUMNS = 8, ROWS = 6 };
+#define COLUMNS 8
+#define ROWS 6
 
 static VkClearValue colour(uint32_t rgb)
 {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <waybuf/egl.h>
 
+#include "fail_alloc.h"
 #include "fake/egl.h"
 #include "harness.h"
 
@@ -200,6 +201,33 @@ TEST(constraints_refused)
 	check_error("no EGL_EXT_image_dma_buf_import");
 	ck_assert_ptr_null(set);
 	finish();
+}
+
+static int live(void)
+{
+	struct waybuf_egl *other = NULL;
+	struct waybuf_constraints *set = NULL;
+	int ret = waybuf_egl_create(FAKE_DISPLAY, &other);
+	if (ret == 0)
+		ret = waybuf_egl_constraints(other, WAYBUF_ACCESS_RENDER, NULL, 0, &set);
+	waybuf_constraints_unref(set);
+	waybuf_egl_destroy(other);
+	return ret;
+}
+
+TEST(no_memory)
+{
+	bool happened = true;
+	unsigned n = 0;
+	fake_egl_init();
+	while (happened) {
+		fail_alloc_at(++n);
+		int ret = live();
+		happened = fail_alloc_happened();
+		fail_alloc_at(0);
+		ck_assert_int_eq(ret, happened ? -ENOMEM : 0);
+	}
+	ck_assert_uint_gt(n, 3);
 }
 
 /* ---- images -------------------------------------------------------------------------------- */
