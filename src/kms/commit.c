@@ -8,6 +8,7 @@
 
 #include "kms/pending.h"
 #include "util/fd.h"
+#include "util/log.h"
 
 /* An atomic request under way. The first failure sticks. */
 struct request {
@@ -259,11 +260,8 @@ static int check(struct waybuf_kms_state *state, const struct waybuf_kms_commit_
 	return 0;
 }
 
-/*
- * Nothing is known about the display, so all of it is set, also CRTCs that are off, and for those
- * the kernel refuses events. Captures come with the commit that follows.
- */
-static int commit_full(struct waybuf_kms_state *state, struct waybuf_kms_why *why)
+/* Also CRTCs that are off; for those the kernel refuses events. Captures are left out. */
+static int set_all(struct waybuf_kms_state *state, struct waybuf_kms_why *why)
 {
 	struct waybuf_kms_fb *captures[WAYBUF_KMS_MAX_CRTCS];
 	uint32_t n = state->device->res.n_crtcs;
@@ -280,6 +278,38 @@ static int commit_full(struct waybuf_kms_state *state, struct waybuf_kms_why *wh
 	if (error)
 		explain(state->device, error, why);
 	return error;
+}
+
+/* Whether what is marked in @state, and no modeset, makes it of the current one. */
+static bool is_step(const struct waybuf_kms_state *state)
+{
+	const struct waybuf_kms_state *current = state->device->current;
+	bool same = true;
+	for (uint32_t i = 0; i < state->device->res.n_crtcs; i++)
+		same &= state->crtcs[i].mode == current->crtcs[i].mode;
+	for (uint32_t i = 0; i < state->n_connectors; i++)
+		same &= state->connectors[i] == current->connectors[i];
+	for (uint32_t i = 0; i < state->device->res.n_planes; i++)
+		same &= state->planes[i].touched ||
+			state->planes[i].layer.fb == current->planes[i].layer.fb;
+	return same;
+}
+
+/*
+ * Nothing is known about the display, so all of it is set; what @state changes comes with a commit
+ * of its own, which has the events. That one may fail, and then nothing may have been touched: what
+ * is new must not be on the screen when its owner takes it back. So this sets what was shown before,
+ * unless there has to be a modeset, and then take_back() undoes it.
+ */
+static int commit_full(struct waybuf_kms_state *state, struct waybuf_kms_why *why)
+{
+	return set_all(is_step(state) ? state->device->current : state, why);
+}
+
+static void take_back(struct waybuf_kms_state *state)
+{
+	if (!is_step(state) && set_all(state->device->current, NULL) < 0)
+		waybuf_error("%s may show a commit that failed", state->device->driver);
 }
 
 /* The CRTCs that are on before or after: only those have events. */
@@ -390,9 +420,12 @@ int waybuf_kms_state_commit(struct waybuf_kms_state *state,
 		error = commit_full(state, why);
 		affected = lit(state, affected);
 	}
-	if (!error)
-		error = commit_affected(state, affected, options, result, why);
+	if (error)
+		return error;
+	error = commit_affected(state, affected, options, result, why);
 	if (!error)
 		device->known = true;
+	else if (full)
+		take_back(state);
 	return error;
 }

@@ -17,7 +17,8 @@
  *   without any ioctl, and nothing has been touched.
  * - The out-fence of a commit signals when what it shows is scanned out, which is when the device
  *   has finished reading what it displaced, captures excepted.
- * - The first commit sets the whole device, other CRTCs included, whatever was on it.
+ * - The first commit sets the whole device, other CRTCs included, whatever was on it. That is a
+ *   blocking commit before the one that was asked for; if this one fails, the screen is as it was.
  */
 
 struct waybuf_kms_flip {

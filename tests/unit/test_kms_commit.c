@@ -134,6 +134,52 @@ TEST(a_failed_first_commit_leaves_the_display_unknown)
 	world_close(&world);
 }
 
+/* What fails is not seen, or its owner would draw into what is on the screen. */
+TEST(a_commit_that_fails_shows_nothing_though_the_display_was_unknown)
+{
+	struct world world;
+	world_open(&world);
+	world_light(&world);
+	uint64_t shown = fake_drm_value(FAKE_PRIMARY, "FB_ID");
+	waybuf_kms_device_invalidate(world.device);
+	struct waybuf_kms_state *state = world_propose(&world);
+	struct waybuf_kms_fb *fb = world_fb(&world);
+	world_put(state, &world, world.primary, fb);
+	world_put(state, &world, world.overlay, fb);
+	/* all was set, and then the commit itself is refused */
+	fake_drm_fail(FAKE_COMMIT, 1, -EINVAL, false);
+	ck_assert_int_eq(world_commit(&world, state), -EINVAL);
+	ck_assert_uint_eq(fake_drm_value(FAKE_PRIMARY, "FB_ID"), shown);
+	ck_assert_uint_eq(fake_drm_value(FAKE_OVERLAY, "FB_ID"), 0);
+	state = world_propose(&world);
+	world_put(state, &world, world.primary, fb);
+	ck_assert_int_eq(world_commit(&world, state), 0);
+	ck_assert_uint_eq(fake_drm_value(FAKE_PRIMARY, "FB_ID"), fb->id);
+	waybuf_kms_fb_unref(fb);
+	world_close(&world);
+}
+
+TEST(a_modeset_that_fails_is_taken_back)
+{
+	struct world world;
+	world_open(&world);
+	world_light(&world);
+	uint64_t shown = fake_drm_value(FAKE_PRIMARY, "FB_ID");
+	waybuf_kms_device_invalidate(world.device);
+	struct waybuf_kms_state *state = world_propose(&world);
+	struct waybuf_kms_fb *fb = world_fb(&world);
+	ck_assert_int_eq(waybuf_kms_state_enable(state, world.connector, world.crtc,
+				 &world.connector->modes[0], NULL),
+		0);
+	world_put(state, &world, world.rich, fb);
+	waybuf_kms_fb_unref(fb);
+	fake_drm_fail(FAKE_COMMIT, 1, -EBUSY, false);
+	ck_assert_int_eq(world_commit(&world, state), -EBUSY);
+	ck_assert_uint_eq(fake_drm_value(FAKE_PRIMARY, "FB_ID"), shown);
+	ck_assert_uint_eq(fake_drm_value(FAKE_RICH, "FB_ID"), 0);
+	world_close(&world);
+}
+
 TEST(foreign_and_broken_events_are_ignored)
 {
 	struct world world;
