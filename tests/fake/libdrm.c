@@ -116,6 +116,8 @@ int fake_drm_open(void)
 	memcpy(fake.objects, blank, sizeof(blank));
 	JUDGE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0,
 		"no socket pair");
+	fake.width = 1024;
+	fake.height = 768;
 	fake.fd = fds[0];
 	fake.peer = fds[1];
 	find(FAKE_PRIMARY)->values[prop_index("type")] = DRM_PLANE_TYPE_PRIMARY;
@@ -142,6 +144,22 @@ void fake_drm_fail(enum fake_call call, int n, int error, bool forever)
 	fake.failures[call] = (struct failure){n, error, true, forever};
 }
 
+void fake_drm_mend(void)
+{
+	memset(fake.failures, 0, sizeof(fake.failures));
+}
+
+void fake_drm_set_mode(uint16_t width, uint16_t height)
+{
+	fake.width = width;
+	fake.height = height;
+}
+
+void fake_drm_plug(bool connected)
+{
+	fake.unplugged = !connected;
+}
+
 void fake_drm_send(const void *bytes, uint32_t size)
 {
 	JUDGE(write(fake.peer, bytes, size) == (ssize_t)size, "events do not go out");
@@ -162,6 +180,12 @@ void fake_drm_vblank(void)
 		.crtc_id = FAKE_CRTC,
 	};
 	fake_drm_send(&event, sizeof(event));
+}
+
+void fake_drm_lose_events(void)
+{
+	fake.sequence++;
+	fake.pending = false;
 }
 
 uint64_t fake_drm_value(uint32_t object, const char *property)
@@ -206,6 +230,11 @@ int fake_drm_open_framebuffers(void)
 {
 	int n = 0;
 	for (int i = 0; i < MAX; i++)
-		n += fake.fbs[i];
+		n += fake.fbs[i].open;
 	return n;
+}
+
+ino_t fake_drm_memory(uint64_t fb)
+{
+	return fb >= FIRST_FB && fb < FIRST_FB + MAX ? fake.fbs[fb - FIRST_FB].ino : 0;
 }

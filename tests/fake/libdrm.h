@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * A libdrm that is linked in front of the real one and judges: it refuses what the kernel refuses,
@@ -35,19 +36,37 @@ int fake_drm_open(void);
 void fake_drm_finish(void);
 
 /*
- * Where the fds of OUT_FENCE_PTR come from: @open, NULL for eventfds, which are no sync_files. Until
- * fake_drm_finish().
+ * Where the fds of OUT_FENCE_PTR come from: @open, with the object that has the property; NULL for
+ * eventfds, which are no sync_files. Until fake_drm_finish().
  */
-void fake_drm_out_fences(int (*open)(void));
+void fake_drm_out_fences(int (*open)(uint32_t object));
 
-/* Sends the flip events of the commits so far. */
+/*
+ * Told of commits, tests excluded: when the kernel would wait for the last one's flip before it goes
+ * on with a blocking one, and when it has taken one with these flags. Until fake_drm_finish().
+ */
+struct fake_drm_watcher {
+	void (*waits)(void);
+	void (*committed)(uint32_t flags);
+};
+void fake_drm_watch(const struct fake_drm_watcher *watcher);
+
+/* The display's preferred mode, when it is listed the next time. */
+void fake_drm_set_mode(uint16_t width, uint16_t height);
+/* Whether a display is connected: it is at first. */
+void fake_drm_plug(bool connected);
+
+/* Sends the flip events of the commits so far; those of which nothing is told are lost. */
 void fake_drm_vblank(void);
+void fake_drm_lose_events(void);
 /* Sends @size bytes as if they were events. */
 void fake_drm_send(const void *bytes, uint32_t size);
 
 /* The next @n calls succeed, and the one after fails with @error: once, or from then on. */
 enum fake_call { FAKE_PRIME, FAKE_ADDFB, FAKE_COMMIT, FAKE_CLOSEFB, FAKE_CALLS };
 void fake_drm_fail(enum fake_call call, int n, int error, bool forever);
+/* All calls succeed again. */
+void fake_drm_mend(void);
 
 /* The value of a property as the last commit left it. */
 uint64_t fake_drm_value(uint32_t object, const char *property);
@@ -58,6 +77,8 @@ int fake_drm_commits(void);
 int fake_drm_tests(void);
 int fake_drm_open_handles(void);
 int fake_drm_open_framebuffers(void);
+/* The inode of the memory behind what FB_ID names, which may be closed already; 0: no framebuffer. */
+ino_t fake_drm_memory(uint64_t fb);
 /* RMFB calls: none, as long as CLOSEFB works. */
 int fake_drm_removed(void);
 

@@ -44,7 +44,8 @@ static bool alive(const char *name, uint64_t value)
 	if (value == 0)
 		return true;
 	if (strstr(name, "FB_ID"))
-		return value >= FIRST_FB && value < FIRST_FB + MAX && fake.fbs[value - FIRST_FB];
+		return value >= FIRST_FB && value < FIRST_FB + MAX &&
+			fake.fbs[value - FIRST_FB].open;
 	if (strcmp(name, "MODE_ID") == 0 || strcmp(name, "GAMMA_LUT") == 0)
 		return value >= FIRST_BLOB && value < FIRST_BLOB + MAX &&
 			fake.blobs[value - FIRST_BLOB].open;
@@ -128,15 +129,33 @@ static void fill_fences(struct object objects[N_OBJECTS])
 			int *pointer = (int *)(uintptr_t)objects[i].values[j];
 			if (!strstr(properties[j].name, "OUT_FENCE_PTR") || !pointer)
 				continue;
-			*pointer = fake.open_fence ? fake.open_fence() : eventfd(0, EFD_CLOEXEC);
+			*pointer = fake.open_fence ? fake.open_fence(objects[i].id)
+						   : eventfd(0, EFD_CLOEXEC);
 			objects[i].values[j] = 0;
 		}
 	}
 }
 
-void fake_drm_out_fences(int (*open)(void))
+void fake_drm_out_fences(int (*open)(uint32_t object))
 {
 	fake.open_fence = open;
+}
+
+void fake_drm_watch(const struct fake_drm_watcher *watcher)
+{
+	fake.watcher = *watcher;
+}
+
+static void take(const struct object objects[N_OBJECTS], uint32_t flags, void *user_data)
+{
+	memcpy(fake.objects, objects, sizeof(fake.objects));
+	/* it holds for one commit */
+	find(FAKE_WRITEBACK)->values[prop_index("WRITEBACK_FB_ID")] = 0;
+	fake.commits++;
+	fake.pending |= (flags & DRM_MODE_PAGE_FLIP_EVENT) != 0;
+	fake.pending_data = user_data;
+	if (fake.watcher.committed)
+		fake.watcher.committed(flags);
 }
 
 int drmModeAtomicCommit(int fd, drmModeAtomicReqPtr req, uint32_t flags, void *user_data)
@@ -154,6 +173,8 @@ int drmModeAtomicCommit(int fd, drmModeAtomicReqPtr req, uint32_t flags, void *u
 	if (error)
 		return error;
 	judge_fences(next, flags);
+	if (!(flags & (DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_ATOMIC_TEST_ONLY)) && fake.watcher.waits)
+		fake.watcher.waits();
 	fake.last_flags = flags;
 	for (int i = 0; i < N_OBJECTS; i++)
 		memcpy(fake.objects[i].named, next[i].named, sizeof(next[i].named));
@@ -161,11 +182,7 @@ int drmModeAtomicCommit(int fd, drmModeAtomicReqPtr req, uint32_t flags, void *u
 		fake.tests++;
 		return 0;
 	}
-	fake.commits++;
 	fill_fences(next);
-	next[2].values[prop_index("WRITEBACK_FB_ID")] = 0; /* it holds for one commit */
-	memcpy(fake.objects, next, sizeof(next));
-	fake.pending |= (flags & DRM_MODE_PAGE_FLIP_EVENT) != 0;
-	fake.pending_data = user_data;
+	take(next, flags, user_data);
 	return 0;
 }

@@ -56,7 +56,10 @@ struct fake {
 	int fd, peer;
 	struct object objects[N_OBJECTS];
 	struct handle handles[MAX];
-	bool fbs[MAX];
+	struct {
+		bool open;
+		ino_t ino; /* of its first memory */
+	} fbs[MAX];
 	struct {
 		bool open;
 		void *data;
@@ -65,7 +68,10 @@ struct fake {
 	struct failure failures[FAKE_CALLS];
 	bool pending;
 	void *pending_data;
-	int (*open_fence)(void);
+	int (*open_fence)(uint32_t object);
+	struct fake_drm_watcher watcher;
+	uint16_t width, height; /* of the preferred mode */
+	bool unplugged;
 	uint32_t sequence, last_flags;
 	int commits, tests, removed;
 };

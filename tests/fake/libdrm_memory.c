@@ -84,9 +84,10 @@ int drmModeAddFB2WithModifiers(int fd, uint32_t width, uint32_t height, uint32_t
 		JUDGE(handles[i] || (!strides[i] && !offsets[i]), "plane %d has no handle", i);
 	}
 	for (uint32_t i = 0; i < MAX; i++) {
-		if (fake.fbs[i])
+		if (fake.fbs[i].open)
 			continue;
-		fake.fbs[i] = true;
+		fake.fbs[i].open = true;
+		fake.fbs[i].ino = fake.handles[handles[0]].ino;
 		*id = FIRST_FB + i;
 		return 0;
 	}
@@ -95,9 +96,9 @@ int drmModeAddFB2WithModifiers(int fd, uint32_t width, uint32_t height, uint32_t
 
 static int close_fb(uint32_t id)
 {
-	if (id < FIRST_FB || id >= FIRST_FB + MAX || !fake.fbs[id - FIRST_FB])
+	if (id < FIRST_FB || id >= FIRST_FB + MAX || !fake.fbs[id - FIRST_FB].open)
 		return -ENOENT;
-	fake.fbs[id - FIRST_FB] = false;
+	fake.fbs[id - FIRST_FB].open = false;
 	return 0;
 }
 
@@ -115,7 +116,7 @@ int drmModeRmFB(int fd, uint32_t id)
 
 drmModeFBPtr drmModeGetFB(int fd, uint32_t id)
 {
-	if (id < FIRST_FB || id >= FIRST_FB + MAX || !fake.fbs[id - FIRST_FB]) {
+	if (id < FIRST_FB || id >= FIRST_FB + MAX || !fake.fbs[id - FIRST_FB].open) {
 		errno = ENOENT;
 		return NULL;
 	}

@@ -145,13 +145,15 @@ drmModeConnectorPtr drmModeGetConnectorCurrent(int fd, uint32_t id)
 	connector->connector_type =
 		writeback ? DRM_MODE_CONNECTOR_WRITEBACK : DRM_MODE_CONNECTOR_HDMIA;
 	connector->connector_type_id = 1;
-	connector->connection = writeback ? DRM_MODE_UNKNOWNCONNECTION : DRM_MODE_CONNECTED;
+	connector->connection = writeback ? DRM_MODE_UNKNOWNCONNECTION
+		: fake.unplugged          ? DRM_MODE_DISCONNECTED
+					  : DRM_MODE_CONNECTED;
 	connector->count_encoders = 1;
 	connector->encoders = calloc(1, sizeof(uint32_t));
-	connector->count_modes = writeback ? 0 : 2;
+	connector->count_modes = writeback || fake.unplugged ? 0 : 2;
 	connector->modes = calloc(2, sizeof(drmModeModeInfo));
 	connector->modes[0] = make_mode(800, 600, 0);
-	connector->modes[1] = make_mode(1024, 768, DRM_MODE_TYPE_PREFERRED);
+	connector->modes[1] = make_mode(fake.width, fake.height, DRM_MODE_TYPE_PREFERRED);
 	return connector;
 }
 

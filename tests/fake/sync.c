@@ -309,6 +309,12 @@ int fake_dmabuf_count(int fd, bool write)
 	return (int)(write ? dmabuf->write.n : dmabuf->read.n);
 }
 
+bool fake_dmabuf_busy(int fd)
+{
+	const struct dmabuf *dmabuf = find_dmabuf(fd);
+	return !fake_leaves_settled(&dmabuf->read) || !fake_leaves_settled(&dmabuf->write);
+}
+
 static bool bad_access(uint32_t flags)
 {
 	return flags == 0 || (flags & ~(uint32_t)DMA_BUF_SYNC_RW);

@@ -53,5 +53,7 @@ int fake_dmabuf_open(void);
 void fake_dmabuf_add(int fd, bool write, int fence);
 /* How many fences import has put on it, with write or read usage. */
 int fake_dmabuf_count(int fd, bool write);
+/* Whether somebody who writes would have to wait for one. */
+bool fake_dmabuf_busy(int fd);
 
 #endif

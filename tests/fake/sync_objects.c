@@ -18,7 +18,7 @@
  * is over when it and all before it are, settled links are forgotten when a later one comes (their
  * errors with them), and point 0 means whatever is there.
  */
-enum { MAX_OBJECTS = 64, MAX_POINTS = 32, MAX_HANDLES = 256, MAX_WAITS = 128 };
+enum { MAX_OBJECTS = 256, MAX_POINTS = 32, MAX_HANDLES = 256, MAX_WAITS = 128 };
 
 static struct object {
 	ino_t ino; /* of its fd, a memfd, once exported */

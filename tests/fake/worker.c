@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "fake/worker.h"
 #include "util/fd.h"
 #include "util/worker.h"
 
@@ -15,7 +16,12 @@ struct waybuf_worker {
 	struct waybuf_source *source;
 	int event_fd;
 	struct waybuf_list queued; // waybuf_job.link
+	uint64_t owed; /* jobs that came while all were held */
+	struct waybuf_list link; // workers
 };
+
+static struct waybuf_list workers = {&workers, &workers}; // waybuf_worker.link
+static bool held;
 
 static struct waybuf_job *take(struct waybuf_worker *worker)
 {
@@ -57,6 +63,7 @@ int waybuf_worker_create(struct waybuf_loop *loop, struct waybuf_worker **out)
 		loop, worker->event_fd, WAYBUF_LOOP_READABLE, handle_queued, worker, &error);
 	if (!worker->source)
 		goto err_event_fd;
+	waybuf_list_append(&workers, &worker->link);
 	*out = worker;
 	return 0;
 
@@ -76,6 +83,7 @@ void waybuf_worker_destroy(struct waybuf_worker *worker)
 		job->run(job);
 		job->done(job);
 	}
+	waybuf_list_remove(&worker->link);
 	waybuf_source_remove(worker->source);
 	fd_close(&worker->event_fd);
 	free(worker);
@@ -84,5 +92,19 @@ void waybuf_worker_destroy(struct waybuf_worker *worker)
 int waybuf_worker_submit(struct waybuf_worker *worker, struct waybuf_job *job)
 {
 	waybuf_list_append(&worker->queued, &job->link);
+	worker->owed += held;
+	if (held)
+		return 0;
 	return eventfd_write(worker->event_fd, 1) < 0 ? -EAGAIN : 0;
+}
+
+void fake_worker_hold(bool hold)
+{
+	struct waybuf_worker *worker;
+	held = hold;
+	waybuf_list_for_each(worker, &workers, link) {
+		if (!held && worker->owed > 0)
+			eventfd_write(worker->event_fd, worker->owed);
+		worker->owed = held ? worker->owed : 0;
+	}
 }

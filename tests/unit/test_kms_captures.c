@@ -36,7 +36,7 @@ TEST(a_capture_that_cannot_be_watched_ends_with_an_error)
 
 static int capture_fence;
 
-static int open_fence(void)
+static int open_fence(uint32_t object)
 {
 	capture_fence = fake_fence();
 	return fake_sync_file(&capture_fence, 1);
@@ -45,9 +45,9 @@ static int open_fence(void)
 static struct rlimit all_fds;
 
 /* The last fd that there is. */
-static int open_last_fence(void)
+static int open_last_fence(uint32_t object)
 {
-	int fd = open_fence();
+	int fd = open_fence(object);
 	getrlimit(RLIMIT_NOFILE, &all_fds);
 	const struct rlimit none = {0, all_fds.rlim_max};
 	setrlimit(RLIMIT_NOFILE, &none);
