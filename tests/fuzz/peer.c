@@ -175,7 +175,7 @@ void peer_say_done(struct peer *peer, uint32_t callback)
 	forget(peer, callback);
 }
 
-void peer_say(struct peer *peer, struct fuzz_input *input)
+bool peer_say(struct peer *peer, struct fuzz_input *input)
 {
 	struct message message;
 	/* the newest is 0, as in pick_of() */
@@ -187,15 +187,16 @@ void peer_say(struct peer *peer, struct fuzz_input *input)
 		peer->is_server ? interface->events : interface->methods;
 	uint8_t how = fuzz_u8(input);
 	if (n == 0)
-		return;
+		return false;
 	int opcode = how % n;
 	if (interface == &wl_registry_interface && !peer->is_server) {
 		say_bind(peer, input);
-		return;
+		return true;
 	}
 	message_begin(&message, object.id, (uint32_t)(how == 255 ? n : opcode));
 	message_arguments(&message, peer, &signatures[opcode], object.version, input);
 	message_send(&message, peer);
+	return strchr(signatures[opcode].signature, 'n');
 }
 
 /* ---- hearing ------------------------------------------------------------------------------- */

@@ -76,8 +76,8 @@ void peer_init(struct peer *peer, int fd, bool is_server, struct lore *lore,
 	const struct wl_interface *const *known);
 /* Closes the connection. */
 void peer_finish(struct peer *peer);
-/* One message that the input chooses. */
-void peer_say(struct peer *peer, struct fuzz_input *input);
+/* One message that the input chooses. True: it may make an object. */
+bool peer_say(struct peer *peer, struct fuzz_input *input);
 /* Bytes as they are, with a number of fds. */
 void peer_say_bytes(struct peer *peer, const void *bytes, size_t size, unsigned n_fds);
 /* Reads what has come. False: the connection is over. */
