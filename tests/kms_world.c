@@ -24,12 +24,11 @@ static void on_captured(
 
 const struct waybuf_kms_listener world_listener = {on_flipped, on_captured};
 
-void world_open(struct world *world)
+static void open_device(struct world *world, int fd)
 {
 	struct waybuf_kms_why why = {0};
 	*world = (struct world){0};
-	int error = waybuf_kms_device_create(
-		fake_drm_open(), "fake", WAYBUF_KMS_MASTER, &world->device, &why);
+	int error = waybuf_kms_device_create(fd, "fake", WAYBUF_KMS_MASTER, &world->device, &why);
 	ck_assert_msg(error == 0, "%s", why.text);
 	ck_assert_int_eq(waybuf_loop_create_epoll(&world->loop), 0);
 	ck_assert_int_eq(waybuf_kms_device_watch(world->device, world->loop), 0);
@@ -39,6 +38,18 @@ void world_open(struct world *world)
 	world->primary = world->device->res.planes[0];
 	world->overlay = world->device->res.planes[1];
 	world->rich = world->device->res.planes[2];
+}
+
+void world_open(struct world *world)
+{
+	open_device(world, fake_drm_open());
+}
+
+void world_open_two(struct world *world)
+{
+	int fd = fake_drm_open();
+	fake_drm_add_crtc();
+	open_device(world, fd);
 }
 
 void world_close(struct world *world)

@@ -24,6 +24,8 @@ struct world {
 extern const struct waybuf_kms_listener world_listener;
 
 void world_open(struct world *world);
+/* The same, with the second CRTC. */
+void world_open_two(struct world *world);
 /* Aborts if handles, framebuffers or blobs are left. */
 void world_close(struct world *world);
 

@@ -48,7 +48,17 @@ static const struct object blank[N_OBJECTS] = {
 	{FAKE_PRIMARY, DRM_MODE_OBJECT_PLANE, {PLANE_NAMES}},
 	{FAKE_OVERLAY, DRM_MODE_OBJECT_PLANE, {PLANE_NAMES}},
 	{FAKE_RICH, DRM_MODE_OBJECT_PLANE, {PLANE_NAMES, "zpos", "alpha"}},
+	{FAKE_SECOND_CRTC, DRM_MODE_OBJECT_CRTC, {"ACTIVE", "MODE_ID", "OUT_FENCE_PTR"}},
+	{FAKE_SECOND_CONNECTOR, DRM_MODE_OBJECT_CONNECTOR, {"CRTC_ID", "DPMS"}},
+	{FAKE_SECOND_PRIMARY, DRM_MODE_OBJECT_PLANE, {PLANE_NAMES}},
 };
+
+uint32_t crtc_object(int crtc, int object)
+{
+	static const uint32_t ids[FAKE_CRTCS][2] = {
+		{FAKE_CRTC, FAKE_CONNECTOR}, {FAKE_SECOND_CRTC, FAKE_SECOND_CONNECTOR}};
+	return ids[crtc][object];
+}
 
 int prop_index(const char *name)
 {
@@ -121,10 +131,16 @@ int fake_drm_open(void)
 	fake.fd = fds[0];
 	fake.peer = fds[1];
 	find(FAKE_PRIMARY)->values[prop_index("type")] = DRM_PLANE_TYPE_PRIMARY;
+	find(FAKE_SECOND_PRIMARY)->values[prop_index("type")] = DRM_PLANE_TYPE_PRIMARY;
 	find(FAKE_RICH)->values[prop_index("zpos")] = 2;
 	find(FAKE_WRITEBACK)->values[prop_index("WRITEBACK_PIXEL_FORMATS")] =
 		new_blob(formats, sizeof(formats));
 	return fake.fd;
+}
+
+void fake_drm_add_crtc(void)
+{
+	fake.second = true;
 }
 
 void fake_drm_finish(void)
@@ -165,27 +181,28 @@ void fake_drm_send(const void *bytes, uint32_t size)
 	JUDGE(write(fake.peer, bytes, size) == (ssize_t)size, "events do not go out");
 }
 
-void fake_drm_vblank(void)
+void fake_drm_vblank_of(int crtc, bool tell)
 {
+	bool pending = fake.pending[crtc];
 	fake.sequence++;
-	if (!fake.pending)
+	fake.pending[crtc] = false;
+	if (!pending || !tell)
 		return;
-	fake.pending = false;
 	struct drm_event_vblank event = {
 		.base = {DRM_EVENT_FLIP_COMPLETE, sizeof(event)},
-		.user_data = (uintptr_t)fake.pending_data,
+		.user_data = (uintptr_t)fake.pending_data[crtc],
 		.tv_sec = 5,
 		.tv_usec = fake.sequence,
 		.sequence = fake.sequence,
-		.crtc_id = FAKE_CRTC,
+		.crtc_id = crtc_object(crtc, 0),
 	};
 	fake_drm_send(&event, sizeof(event));
 }
 
-void fake_drm_lose_events(void)
+void fake_drm_vblank(void)
 {
-	fake.sequence++;
-	fake.pending = false;
+	for (int i = 0; i < 1 + fake.second; i++)
+		fake_drm_vblank_of(i, true);
 }
 
 uint64_t fake_drm_value(uint32_t object, const char *property)

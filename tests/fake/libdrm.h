@@ -11,7 +11,8 @@
  * and aborts the test at what the kernel lets pass but no program should do.
  *
  * The device is one CRTC, three planes (a primary, a plain overlay and one with zpos and alpha), a
- * display of two modes and a writeback connector. Its judgements:
+ * display of two modes and a writeback connector; on request another CRTC with a primary plane and a
+ * display, to which the overlays can go as well. Its judgements:
  *
  * - GEM handles are as the kernel has them: one per dma-buf, not counted. Closing one that is not
  *   open aborts.
@@ -28,10 +29,17 @@ enum {
 	FAKE_PRIMARY = 130,
 	FAKE_OVERLAY = 131,
 	FAKE_RICH = 132, /* the one with zpos and alpha */
+	/* on request */
+	FAKE_SECOND_CRTC = 101,
+	FAKE_SECOND_CONNECTOR = 122,
+	FAKE_SECOND_PRIMARY = 133,
 };
+enum { FAKE_CRTCS = 2 };
 
 /* A fresh device: the fd for waybuf_kms_device_create(). */
 int fake_drm_open(void);
+/* Before the device is created: with the second CRTC. */
+void fake_drm_add_crtc(void);
 /* Aborts if handles, framebuffers or blobs are left, after the device was destroyed. */
 void fake_drm_finish(void);
 
@@ -42,12 +50,13 @@ void fake_drm_finish(void);
 void fake_drm_out_fences(int (*open)(uint32_t object));
 
 /*
- * Told of commits, tests excluded: when the kernel would wait for the last one's flip before it goes
- * on with a blocking one, and when it has taken one with these flags. Until fake_drm_finish().
+ * Told of commits, tests excluded: when the kernel would wait for the last flips before it goes on
+ * with a blocking one, and when it has taken one with these flags, of these CRTCs, a bit each. Until
+ * fake_drm_finish().
  */
 struct fake_drm_watcher {
-	void (*waits)(void);
-	void (*committed)(uint32_t flags);
+	void (*waits)(uint32_t crtcs);
+	void (*committed)(uint32_t flags, uint32_t crtcs);
 };
 void fake_drm_watch(const struct fake_drm_watcher *watcher);
 
@@ -56,9 +65,10 @@ void fake_drm_set_mode(uint16_t width, uint16_t height);
 /* Whether a display is connected: it is at first. */
 void fake_drm_plug(bool connected);
 
-/* Sends the flip events of the commits so far; those of which nothing is told are lost. */
+/* Sends the flip events of the commits so far. */
 void fake_drm_vblank(void);
-void fake_drm_lose_events(void);
+/* The same for one CRTC, by its bit; what is not told (@tell false) is lost. */
+void fake_drm_vblank_of(int crtc, bool tell);
 /* Sends @size bytes as if they were events. */
 void fake_drm_send(const void *bytes, uint32_t size);
 

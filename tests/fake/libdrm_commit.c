@@ -49,7 +49,8 @@ static bool alive(const char *name, uint64_t value)
 	if (strcmp(name, "MODE_ID") == 0 || strcmp(name, "GAMMA_LUT") == 0)
 		return value >= FIRST_BLOB && value < FIRST_BLOB + MAX &&
 			fake.blobs[value - FIRST_BLOB].open;
-	return strcmp(name, "CRTC_ID") != 0 || value == FAKE_CRTC;
+	return strcmp(name, "CRTC_ID") != 0 || value == FAKE_CRTC ||
+		(fake.second && value == FAKE_SECOND_CRTC);
 }
 
 static int apply(drmModeAtomicReqPtr req, struct object objects[N_OBJECTS])
@@ -81,13 +82,42 @@ static bool is_signalled(int fence)
 	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents == POLLIN;
 }
 
-static void judge_fences(const struct object objects[N_OBJECTS], uint32_t flags)
+static struct object *get(struct object objects[N_OBJECTS], uint32_t id)
 {
+	return &objects[find(id) - fake.objects];
+}
+
+static int crtc_of(const struct object *plane)
+{
+	return value_of(plane, "CRTC_ID") == FAKE_SECOND_CRTC;
+}
+
+/* The CRTCs that the commit names, or whose planes it does, before or after; a bit each. */
+static uint32_t crtcs_of(struct object objects[N_OBJECTS])
+{
+	uint32_t mask = 0;
+	for (int i = 0; i < FAKE_CRTCS; i++)
+		if (get(objects, crtc_object(i, 0))->named[prop_index("ACTIVE")])
+			mask |= UINT32_C(1) << i;
+	for (int i = 0; i < N_OBJECTS; i++) {
+		const struct object *plane = &objects[i], *before = &fake.objects[i];
+		if (plane->type != DRM_MODE_OBJECT_PLANE || !plane->named[prop_index("FB_ID")])
+			continue;
+		mask |= value_of(before, "CRTC_ID") ? UINT32_C(1) << crtc_of(before) : 0;
+		mask |= value_of(plane, "CRTC_ID") ? UINT32_C(1) << crtc_of(plane) : 0;
+	}
+	return mask;
+}
+
+static void judge_fences(struct object objects[N_OBJECTS], uint32_t flags)
+{
+	uint32_t crtcs = crtcs_of(objects);
 	if (flags & DRM_MODE_ATOMIC_TEST_ONLY)
 		return;
 	for (int i = 0; i < N_OBJECTS; i++) {
 		const struct object *plane = &objects[i];
-		if (plane->type != DRM_MODE_OBJECT_PLANE || value_of(plane, "FB_ID") == 0)
+		if (plane->type != DRM_MODE_OBJECT_PLANE || value_of(plane, "FB_ID") == 0 ||
+			(crtcs && !(crtcs >> crtc_of(plane) & 1)))
 			continue;
 		int fence = (int)value_of(plane, "IN_FENCE_FD");
 		JUDGE(plane->named[prop_index("IN_FENCE_FD")] && fence > 0,
@@ -96,30 +126,49 @@ static void judge_fences(const struct object objects[N_OBJECTS], uint32_t flags)
 	}
 }
 
-static int judge(const struct object now[N_OBJECTS], uint32_t flags)
+static bool changes(struct object now[N_OBJECTS], uint32_t object, const char *name)
 {
-	const struct object *crtc = &now[0], *before = &fake.objects[0];
-	bool active = value_of(crtc, "ACTIVE"), was_active = value_of(before, "ACTIVE");
-	bool modeset = active != was_active ||
-		value_of(crtc, "MODE_ID") != value_of(before, "MODE_ID") ||
-		value_of(&now[1], "CRTC_ID") != value_of(&fake.objects[1], "CRTC_ID") ||
-		value_of(&now[2], "CRTC_ID") != value_of(&fake.objects[2], "CRTC_ID");
-	if (modeset && !(flags & DRM_MODE_ATOMIC_ALLOW_MODESET))
+	return value_of(get(now, object), name) != value_of(find(object), name);
+}
+
+static int judge_crtc(struct object now[N_OBJECTS], int i, uint32_t flags)
+{
+	const uint32_t id = crtc_object(i, 0), connector = crtc_object(i, 1);
+	const struct object *crtc = get(now, id);
+	bool active = value_of(crtc, "ACTIVE"), was_active = value_of(find(id), "ACTIVE");
+	bool named = crtcs_of(now) >> i & 1;
+	if ((changes(now, id, "ACTIVE") || changes(now, id, "MODE_ID") ||
+		    changes(now, connector, "CRTC_ID")) &&
+		!(flags & DRM_MODE_ATOMIC_ALLOW_MODESET))
 		return -EINVAL;
-	if (active && (!value_of(crtc, "MODE_ID") || !value_of(&now[1], "CRTC_ID")))
+	if (active && (!value_of(crtc, "MODE_ID") || !value_of(get(now, connector), "CRTC_ID")))
 		return -EINVAL;
-	if (flags & DRM_MODE_PAGE_FLIP_EVENT &&
-		(!crtc->named[prop_index("ACTIVE")] || (!active && !was_active)))
+	if (flags & DRM_MODE_PAGE_FLIP_EVENT && named && !active && !was_active)
 		return -EINVAL;
-	for (int i = 3; i < N_OBJECTS; i++) {
-		bool fb = value_of(&now[i], "FB_ID");
-		if (fb != (value_of(&now[i], "CRTC_ID") != 0) || (fb && !active))
-			return -EINVAL;
-	}
-	if (fake.pending && !(flags & DRM_MODE_ATOMIC_TEST_ONLY) &&
+	if (fake.pending[i] && named && !(flags & DRM_MODE_ATOMIC_TEST_ONLY) &&
 		flags & DRM_MODE_ATOMIC_NONBLOCK)
 		return -EBUSY;
 	return 0;
+}
+
+static int judge(struct object now[N_OBJECTS], uint32_t flags)
+{
+	int error = 0;
+	if (changes(now, FAKE_WRITEBACK, "CRTC_ID") && !(flags & DRM_MODE_ATOMIC_ALLOW_MODESET))
+		return -EINVAL;
+	if (flags & DRM_MODE_PAGE_FLIP_EVENT && !crtcs_of(now))
+		return -EINVAL;
+	for (int i = 0; i < FAKE_CRTCS && !error; i++)
+		error = judge_crtc(now, i, flags);
+	for (int i = 0; i < N_OBJECTS && !error; i++) {
+		if (now[i].type != DRM_MODE_OBJECT_PLANE)
+			continue;
+		bool fb = value_of(&now[i], "FB_ID");
+		bool active = value_of(get(now, crtc_object(crtc_of(&now[i]), 0)), "ACTIVE");
+		if (fb != (value_of(&now[i], "CRTC_ID") != 0) || (fb && !active))
+			error = -EINVAL;
+	}
+	return error;
 }
 
 static void fill_fences(struct object objects[N_OBJECTS])
@@ -146,16 +195,21 @@ void fake_drm_watch(const struct fake_drm_watcher *watcher)
 	fake.watcher = *watcher;
 }
 
-static void take(const struct object objects[N_OBJECTS], uint32_t flags, void *user_data)
+static void take(struct object objects[N_OBJECTS], uint32_t flags, void *user_data)
 {
+	uint32_t crtcs = crtcs_of(objects);
 	memcpy(fake.objects, objects, sizeof(fake.objects));
 	/* it holds for one commit */
 	find(FAKE_WRITEBACK)->values[prop_index("WRITEBACK_FB_ID")] = 0;
 	fake.commits++;
-	fake.pending |= (flags & DRM_MODE_PAGE_FLIP_EVENT) != 0;
-	fake.pending_data = user_data;
+	for (int i = 0; i < FAKE_CRTCS; i++) {
+		if (!(crtcs >> i & 1) || !(flags & DRM_MODE_PAGE_FLIP_EVENT))
+			continue;
+		fake.pending[i] = true;
+		fake.pending_data[i] = user_data;
+	}
 	if (fake.watcher.committed)
-		fake.watcher.committed(flags);
+		fake.watcher.committed(flags, crtcs);
 }
 
 int drmModeAtomicCommit(int fd, drmModeAtomicReqPtr req, uint32_t flags, void *user_data)
@@ -174,7 +228,7 @@ int drmModeAtomicCommit(int fd, drmModeAtomicReqPtr req, uint32_t flags, void *u
 		return error;
 	judge_fences(next, flags);
 	if (!(flags & (DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_ATOMIC_TEST_ONLY)) && fake.watcher.waits)
-		fake.watcher.waits();
+		fake.watcher.waits(crtcs_of(next));
 	fake.last_flags = flags;
 	for (int i = 0; i < N_OBJECTS; i++)
 		memcpy(fake.objects[i].named, next[i].named, sizeof(next[i].named));

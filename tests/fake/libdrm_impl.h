@@ -23,7 +23,8 @@
 enum {
 	MAX = 64,
 	N_PROPS = 22,
-	N_OBJECTS = 6,
+	N_OBJECTS = 9,
+	N_FIRST_OBJECTS = 6, /* those that are always there */
 	FIRST_PROP = 200,
 	FIRST_FB = 1000,
 	FIRST_BLOB = 2000
@@ -66,8 +67,9 @@ struct fake {
 		uint32_t size;
 	} blobs[MAX];
 	struct failure failures[FAKE_CALLS];
-	bool pending;
-	void *pending_data;
+	bool second; /* CRTC */
+	bool pending[FAKE_CRTCS];
+	void *pending_data[FAKE_CRTCS];
 	int (*open_fence)(uint32_t object);
 	struct fake_drm_watcher watcher;
 	uint16_t width, height; /* of the preferred mode */
@@ -81,6 +83,8 @@ extern const struct property properties[N_PROPS];
 
 int prop_index(const char *name);
 struct object *find(uint32_t id);
+/* The CRTCs and the displays on them, by index; @object 0 or 1 of these. */
+uint32_t crtc_object(int crtc, int object);
 uint64_t value_of(const struct object *object, const char *name);
 bool has(const struct object *object, int index);
 /* 0, or the error that was asked for. */

@@ -68,7 +68,7 @@ static uint32_t *list(uint32_t type, int *n)
 {
 	uint32_t *ids = calloc(N_OBJECTS, sizeof(*ids));
 	*n = 0;
-	for (int i = 0; i < N_OBJECTS; i++) {
+	for (int i = 0; i < (fake.second ? N_OBJECTS : N_FIRST_OBJECTS); i++) {
 		if (fake.objects[i].type == type)
 			ids[(*n)++] = fake.objects[i].id;
 	}
@@ -113,7 +113,9 @@ drmModePlanePtr drmModeGetPlane(int fd, uint32_t id)
 {
 	drmModePlanePtr plane = calloc(1, sizeof(*plane));
 	plane->plane_id = id;
-	plane->possible_crtcs = 1;
+	plane->possible_crtcs = id == FAKE_SECOND_PRIMARY ? 2
+		: id == FAKE_PRIMARY || !fake.second      ? 1
+							  : 3;
 	plane->count_formats = 2;
 	plane->formats = calloc(2, sizeof(uint32_t));
 	plane->formats[0] = DRM_FORMAT_XRGB8888;
@@ -144,12 +146,13 @@ drmModeConnectorPtr drmModeGetConnectorCurrent(int fd, uint32_t id)
 	connector->connector_id = id;
 	connector->connector_type =
 		writeback ? DRM_MODE_CONNECTOR_WRITEBACK : DRM_MODE_CONNECTOR_HDMIA;
-	connector->connector_type_id = 1;
+	connector->connector_type_id = id == FAKE_SECOND_CONNECTOR ? 2 : 1;
 	connector->connection = writeback ? DRM_MODE_UNKNOWNCONNECTION
 		: fake.unplugged          ? DRM_MODE_DISCONNECTED
 					  : DRM_MODE_CONNECTED;
 	connector->count_encoders = 1;
 	connector->encoders = calloc(1, sizeof(uint32_t));
+	connector->encoders[0] = id;
 	connector->count_modes = writeback || fake.unplugged ? 0 : 2;
 	connector->modes = calloc(2, sizeof(drmModeModeInfo));
 	connector->modes[0] = make_mode(800, 600, 0);
@@ -174,7 +177,7 @@ void drmModeFreeConnector(drmModeConnectorPtr connector)
 drmModeEncoderPtr drmModeGetEncoder(int fd, uint32_t id)
 {
 	drmModeEncoderPtr encoder = calloc(1, sizeof(*encoder));
-	encoder->possible_crtcs = 1;
+	encoder->possible_crtcs = id == FAKE_SECOND_CONNECTOR ? 2 : 1;
 	return encoder;
 }
 

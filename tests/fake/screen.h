@@ -24,11 +24,12 @@ bool fake_screen_shows(ino_t memory);
 bool fake_screen_reads(ino_t memory);
 /* Whether it will do so after that flip, as what was committed last says. */
 bool fake_screen_keeps(ino_t memory);
-/* Whether there is a flip to come. */
+/* Whether there is a flip to come on @crtc, or on any of them. */
+bool fake_screen_flips(int crtc);
 bool fake_screen_flipping(void);
 
-/* The vblank. The event of the flip, if there is one, comes or (@tell false) is lost. */
-void fake_screen_flip(bool tell);
+/* The vblank of @crtc. The event of the flip, if there is one, comes or (@tell false) is lost. */
+void fake_screen_flip(int crtc, bool tell);
 /* The oldest capture is over, with @status as fake_fence_settle() has it. False: there is none. */
 bool fake_screen_end_capture(int status);
 /* The device is gone: it reads nothing any more, and its fences end in an error. */

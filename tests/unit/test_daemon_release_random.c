@@ -361,7 +361,7 @@ static void do_flip(void)
 		return;
 	/* until a later one comes that is waited for */
 	run.silent = !tell || !waybuf_kms_flip_pending(run.world.daemon.output->crtc);
-	fake_screen_flip(tell);
+	fake_screen_flip(0, tell);
 }
 
 static void do_capture(void)
@@ -508,7 +508,7 @@ static void settle_all(void)
 	while (fake_screen_end_capture(1))
 		;
 	if (fake_screen_flipping())
-		fake_screen_flip(run.world.serving);
+		fake_screen_flip(0, run.world.serving);
 }
 
 static void finish_records(void)
