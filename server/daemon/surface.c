@@ -17,6 +17,7 @@
 #include "subsurface.h"
 #include "surface_state.h"
 #include "util/log.h"
+#include "xdg.h"
 
 void surface_log(struct surface *surface, const char *what, ...)
 {
@@ -208,7 +209,7 @@ static void handle_commit(struct wl_client *client, struct wl_resource *resource
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
 	struct waybuf_syncobj_points points;
-	if (surface->role && surface->role->precommit && !surface->role->precommit(surface))
+	if (surface->xdg && !xdg_surface_may_commit(surface->xdg))
 		return;
 	if (waybuf_syncobj_surface_commit(resource, surface->pending_buffer, &points) < 0)
 		return;

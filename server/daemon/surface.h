@@ -15,6 +15,7 @@ struct daemon;
 struct subsurface;
 struct surface;
 struct surface_commit;
+struct xdg_surface;
 
 /*
  * wl_surface.
@@ -101,8 +102,6 @@ struct surface_state {
 /* What a role adds. All may be NULL. */
 struct surface_role {
 	const char *name;
-	/* wl_surface.commit; false: a protocol error was posted, and there is no commit */
-	bool (*precommit)(struct surface *surface);
 	/* each commit, before any of it can become current */
 	void (*committed)(struct surface *surface);
 	/* the current state has changed */
@@ -121,6 +120,7 @@ struct surface {
 	/* once given, a surface keeps its role; the object of it comes and goes (NULL) */
 	const struct surface_role *role;
 	void *role_object;
+	struct xdg_surface *xdg; /* made for it, with a role or without; NULL: none is there */
 
 	struct subsurface *subsurface; /* it is one now; NULL: it is none */
 	struct wl_list children; // subsurface.link, in no order

@@ -24,8 +24,9 @@ struct xdg_role {
 	void (*configure)(struct xdg_surface *xdg);
 	/* the surface has got its first frame, or has lost its last */
 	void (*mapped)(struct xdg_surface *xdg, bool mapped);
-	/* as in surface_role; both may be NULL */
+	/* wl_surface.commit; false: a protocol error was posted, and there is no commit. May be NULL */
 	bool (*precommit)(struct xdg_surface *xdg);
+	/* as in surface_role; may be NULL */
 	void (*applied)(struct xdg_surface *xdg);
 };
 
@@ -66,6 +67,8 @@ struct wl_global *xdg_shell_create(struct daemon *daemon);
 /* xdg_surface.c */
 void xdg_surface_create(struct wl_client *client, struct xdg_wm_base *wm_base, uint32_t id,
 	struct wl_resource *surface);
+/* wl_surface.commit; false: a protocol error was posted. */
+bool xdg_surface_may_commit(struct xdg_surface *xdg);
 /* Sends the role's configure and the surface's, with a new serial. */
 void xdg_surface_configure(struct xdg_surface *xdg);
 /*

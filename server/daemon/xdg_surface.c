@@ -31,12 +31,10 @@ static void set_mapped(struct xdg_surface *xdg, bool mapped)
 		reset(xdg);
 }
 
-static bool precommit(struct surface *surface)
+/* Before it is a toplevel or a popup there can have been no configure. */
+bool xdg_surface_may_commit(struct xdg_surface *xdg)
 {
-	struct xdg_surface *xdg = surface->role_object;
-	if (!xdg)
-		return true;
-	if (surface->pending_buffer && !xdg->acked) {
+	if (xdg->surface->pending_buffer && !xdg->acked) {
 		wl_resource_post_error(xdg->resource, XDG_SURFACE_ERROR_UNCONFIGURED_BUFFER,
 			"a buffer before the first configure was acknowledged");
 		return false;
@@ -69,6 +67,7 @@ static void handle_surface_destroyed(struct wl_listener *listener, void *data)
 {
 	struct xdg_surface *xdg = wl_container_of(listener, xdg, surface_destroyed);
 	wl_list_remove(&xdg->surface_destroyed.link);
+	xdg->surface->xdg = NULL;
 	xdg->surface = NULL;
 	set_mapped(xdg, false);
 }
@@ -76,13 +75,11 @@ static void handle_surface_destroyed(struct wl_listener *listener, void *data)
 /* One role for both kinds: a surface that was a toplevel may not become a popup. */
 static const struct surface_role toplevel_surface_role = {
 	.name = "xdg_toplevel",
-	.precommit = precommit,
 	.committed = committed,
 	.applied = applied,
 };
 static const struct surface_role popup_surface_role = {
 	.name = "xdg_popup",
-	.precommit = precommit,
 	.committed = committed,
 	.applied = applied,
 };
@@ -246,8 +243,10 @@ static void xdg_surface_destroyed(struct wl_resource *resource)
 	if (xdg->role_resource)
 		wl_resource_set_user_data(xdg->role_resource, NULL);
 	xdg_surface_drop_role(xdg);
-	if (xdg->surface)
+	if (xdg->surface) {
+		xdg->surface->xdg = NULL;
 		wl_list_remove(&xdg->surface_destroyed.link);
+	}
 	wl_array_release(&xdg->serials);
 	wl_list_remove(&xdg->link);
 	xdg_wm_base_unref(xdg->wm_base);
@@ -269,7 +268,7 @@ static bool has_too_many(const struct xdg_wm_base *wm_base, const struct wl_clie
 /* False: an error was posted. */
 static bool check_surface(struct xdg_wm_base *wm_base, const struct surface *surface)
 {
-	if (wl_resource_get_destroy_listener(surface->resource, handle_surface_destroyed) ||
+	if (surface->xdg ||
 		(surface->role && surface->role != &toplevel_surface_role &&
 			surface->role != &popup_surface_role)) {
 		wl_resource_post_error(wm_base->resource, XDG_WM_BASE_ERROR_ROLE,
@@ -302,6 +301,7 @@ void xdg_surface_create(struct wl_client *client, struct xdg_wm_base *wm_base, u
 	xdg->wm_base = wm_base;
 	wm_base->refs++;
 	xdg->surface = surface;
+	surface->xdg = xdg;
 	xdg->surface_destroyed.notify = handle_surface_destroyed;
 	wl_resource_add_destroy_listener(surface_resource, &xdg->surface_destroyed);
 	wl_array_init(&xdg->serials);

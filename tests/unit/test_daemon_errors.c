@@ -289,6 +289,22 @@ static void buffer_before_ack(struct toys *toys)
 	wl_surface_commit(toys->surface);
 }
 
+static void buffer_without_a_role(struct toys *toys)
+{
+	toys->xdg_surface = xdg_wm_base_get_xdg_surface(toys->client.wm_base, toys->surface);
+	wl_surface_attach(toys->surface, toys->buffer, 0, 0);
+	wl_surface_commit(toys->surface);
+}
+
+/* The role's object has gone, and with it all that was configured. */
+static void buffer_after_the_role(struct toys *toys)
+{
+	make_toplevel(toys);
+	xdg_toplevel_destroy(toys->toplevel);
+	wl_surface_attach(toys->surface, toys->buffer, 0, 0);
+	wl_surface_commit(toys->surface);
+}
+
 static void ack_of_nothing(struct toys *toys)
 {
 	make_toplevel(toys);
@@ -422,6 +438,8 @@ static const struct mistake {
 	MISTAKE(positioner_gravity_unknown, xdg_positioner, XDG_POSITIONER_ERROR_INVALID_INPUT),
 	MISTAKE(toplevel_twice, xdg_surface, XDG_SURFACE_ERROR_ALREADY_CONSTRUCTED),
 	MISTAKE(buffer_before_ack, xdg_surface, XDG_SURFACE_ERROR_UNCONFIGURED_BUFFER),
+	MISTAKE(buffer_without_a_role, xdg_surface, XDG_SURFACE_ERROR_UNCONFIGURED_BUFFER),
+	MISTAKE(buffer_after_the_role, xdg_surface, XDG_SURFACE_ERROR_UNCONFIGURED_BUFFER),
 	MISTAKE(ack_of_nothing, xdg_surface, XDG_SURFACE_ERROR_INVALID_SERIAL),
 	MISTAKE(ack_before_construction, xdg_surface, XDG_SURFACE_ERROR_NOT_CONSTRUCTED),
 	MISTAKE(geometry_empty, xdg_surface, XDG_SURFACE_ERROR_INVALID_SIZE),
