@@ -4,7 +4,7 @@
 #include <xdg-shell-server-protocol.h>
 
 #include "daemon.h"
-#include "input/popup_grab.h"
+#include "input/seat.h"
 #include "output.h"
 #include "subsurface.h"
 #include "xdg.h"
@@ -122,6 +122,8 @@ void xdg_popup_dismiss(struct xdg_popup *popup)
 		return;
 	popup->dismissed = true;
 	unlink_popup(popup);
+	if (popup->xdg->surface)
+		subsurface_set_mapped(popup->xdg->surface, false);
 	xdg_popup_send_popup_done(popup->xdg->role_resource);
 }
 
@@ -188,7 +190,7 @@ static const char *grab_mistake(const struct xdg_popup *popup)
 	return NULL;
 }
 
-/* A grab that is denied is a popup that is dismissed. */
+/* A grab that is denied, because the user did nothing that asks for it, is a popup dismissed. */
 static void handle_grab(struct wl_client *client, struct wl_resource *resource,
 	struct wl_resource *seat, uint32_t serial)
 {
@@ -198,7 +200,7 @@ static void handle_grab(struct wl_client *client, struct wl_resource *resource,
 		wl_resource_post_error(resource, XDG_POPUP_ERROR_INVALID_GRAB, "%s", mistake);
 		return;
 	}
-	popup->grabs = popup_grab_allowed(popup->xdg->wm_base->daemon->seat, client);
+	popup->grabs = seat_had_action(wl_resource_get_user_data(seat), client, serial);
 	if (!popup->grabs)
 		xdg_popup_dismiss(popup);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "daemon_fixture.h"
+#include "doings.h"
 #include "input_devices.h"
 #include "xdg-shell-client-protocol.h"
 
@@ -18,7 +19,7 @@ struct menu {
 	struct xdg_surface *xdg_surface;
 	struct xdg_popup *popup;
 	struct picture picture;
-	int configured, repositioned, dismissed;
+	int configured, repositioned, dismissed, entered, left;
 	uint32_t token;
 	int32_t x, y, width, height;
 };
@@ -61,6 +62,31 @@ static const struct xdg_popup_listener popup_listener = {
 	.repositioned = handle_repositioned,
 };
 
+static void handle_surface_enter(void *data, struct wl_surface *surface, struct wl_output *output)
+{
+	struct menu *menu = data;
+	menu->entered++;
+}
+
+static void handle_surface_leave(void *data, struct wl_surface *surface, struct wl_output *output)
+{
+	struct menu *menu = data;
+	menu->left++;
+}
+
+static void handle_preferred_scale(void *data, struct wl_surface *surface, int32_t scale) {}
+
+static void handle_preferred_transform(void *data, struct wl_surface *surface, uint32_t transform)
+{
+}
+
+static const struct wl_surface_listener surface_listener = {
+	.enter = handle_surface_enter,
+	.leave = handle_surface_leave,
+	.preferred_buffer_scale = handle_preferred_scale,
+	.preferred_buffer_transform = handle_preferred_transform,
+};
+
 /* Below and to the right of @x, @y of its parent. */
 static struct xdg_positioner *make_positioner(struct client *client, int32_t x, int32_t y)
 {
@@ -79,6 +105,7 @@ static void menu_init(
 	*menu = (struct menu){.client = client};
 	struct xdg_positioner *positioner = make_positioner(client, x, y);
 	menu->surface = wl_compositor_create_surface(client->compositor);
+	wl_surface_add_listener(menu->surface, &surface_listener, menu);
 	menu->xdg_surface = xdg_wm_base_get_xdg_surface(client->wm_base, menu->surface);
 	xdg_surface_add_listener(menu->xdg_surface, &xdg_surface_listener, menu);
 	menu->popup = xdg_surface_get_popup(menu->xdg_surface, parent, positioner);
@@ -119,6 +146,7 @@ static void menu_show(struct menu *menu)
 struct scenery {
 	struct daemon daemon;
 	struct client client;
+	struct doings doings;
 	struct window window;
 	struct picture picture;
 	int32_t left, top; /* of the window */
@@ -128,6 +156,7 @@ static void scenery_init(struct scenery *scenery)
 {
 	daemon_start(&scenery->daemon, NULL);
 	client_connect(&scenery->client, &scenery->daemon);
+	doings_init(&scenery->doings, &scenery->client);
 	window_init(&scenery->window, &scenery->client);
 	picture_init(&scenery->client, &scenery->picture, PICTURE_SHM, WINDOW, WINDOW,
 		DRM_FORMAT_XRGB8888);
@@ -141,6 +170,7 @@ static void scenery_finish(struct scenery *scenery)
 {
 	picture_finish(&scenery->picture);
 	window_finish(&scenery->window);
+	doings_finish(&scenery->doings);
 	client_disconnect(&scenery->client);
 	ck_assert_int_eq(daemon_stop(&scenery->daemon, SIGTERM), 0);
 }
@@ -235,9 +265,30 @@ TEST(parent_is_unmapped)
 	wl_surface_commit(scenery.window.surface);
 	ck_assert(client_wait(&scenery.client, &menu.dismissed, 1, PATIENCE_MS));
 	ck_assert_int_eq(submenu.dismissed, 1);
+	ck_assert_int_eq(menu.entered + submenu.entered, 2);
+	ck_assert_int_eq(menu.left + submenu.left, 2);
 	menu_finish(&submenu);
 	menu_finish(&menu);
 	scenery_finish(&scenery);
+}
+
+static void click(struct input_device *mouse)
+{
+	input_device_send(mouse, EV_KEY, BTN_LEFT, 1);
+	input_device_sync(mouse);
+	input_device_send(mouse, EV_KEY, BTN_LEFT, 0);
+	input_device_sync(mouse);
+}
+
+/* What the user does last, with a serial that asks for grabs. */
+static void press(struct scenery *scenery, struct input_device *device, uint16_t code)
+{
+	int before = scenery->doings.count;
+	input_device_send(device, EV_KEY, code, 1);
+	input_device_sync(device);
+	input_device_send(device, EV_KEY, code, 0);
+	input_device_sync(device);
+	ck_assert(client_wait(&scenery->client, &scenery->doings.count, before + 2, PATIENCE_MS));
 }
 
 /* Nobody has pointed, touched or typed, so nobody can have asked for it. */
@@ -257,14 +308,6 @@ TEST(grab_that_nobody_asked_for)
 	scenery_finish(&scenery);
 }
 
-static void click(struct input_device *mouse)
-{
-	input_device_send(mouse, EV_KEY, BTN_LEFT, 1);
-	input_device_sync(mouse);
-	input_device_send(mouse, EV_KEY, BTN_LEFT, 0);
-	input_device_sync(mouse);
-}
-
 TEST(click_outside)
 {
 	struct scenery scenery;
@@ -274,12 +317,13 @@ TEST(click_outside)
 	scenery_init(&scenery);
 	if (!scenery.client.seat)
 		SKIP("waybufd is built without input");
-	/* the pointer is in the middle of the window, so its grabs are granted */
+	/* the pointer is in the middle of the window */
+	press(&scenery, &mouse, BTN_LEFT);
 	menu_init(&menu, &scenery.client, scenery.window.xdg_surface, 30, 40);
-	xdg_popup_grab(menu.popup, scenery.client.seat, 1);
+	xdg_popup_grab(menu.popup, scenery.client.seat, scenery.doings.serial);
 	menu_show(&menu);
 	menu_init(&submenu, &scenery.client, menu.xdg_surface, 10, 10);
-	xdg_popup_grab(submenu.popup, scenery.client.seat, 1);
+	xdg_popup_grab(submenu.popup, scenery.client.seat, scenery.doings.serial);
 	menu_show(&submenu);
 	/* on a window of the same client: for that to decide */
 	click(&mouse);
@@ -293,6 +337,7 @@ TEST(click_outside)
 	click(&mouse);
 	ck_assert(client_wait(&scenery.client, &menu.dismissed, 1, PATIENCE_MS));
 	ck_assert_int_eq(submenu.dismissed, 1);
+	ck_assert_int_eq(menu.left + submenu.left, 2);
 	menu_finish(&submenu);
 	menu_finish(&menu);
 	scenery_finish(&scenery);
@@ -381,13 +426,13 @@ TEST(grab_of_a_window_that_is_hidden)
 	scenery_init(&scenery);
 	if (!scenery.client.seat)
 		SKIP("waybufd is built without input");
-	/* the window has the keyboard, so its grabs are granted */
+	press(&scenery, &keyboard, KEY_A);
 	menu_init(&menu, &scenery.client, scenery.window.xdg_surface, 30, 40);
-	xdg_popup_grab(menu.popup, scenery.client.seat, 1);
+	xdg_popup_grab(menu.popup, scenery.client.seat, scenery.doings.serial);
 	menu_show(&menu);
 	window_init(&never_shown, &scenery.client);
 	menu_init(&behind, &scenery.client, never_shown.xdg_surface, 30, 40);
-	xdg_popup_grab(behind.popup, scenery.client.seat, 1);
+	xdg_popup_grab(behind.popup, scenery.client.seat, scenery.doings.serial);
 	ck_assert(client_sync(&scenery.client));
 	ck_assert_int_eq(menu.dismissed + behind.dismissed, 0);
 	typist_init(&typist, &scenery.daemon);
@@ -426,20 +471,52 @@ TEST(grab_after_a_tap)
 	if (!scenery.client.seat)
 		SKIP("waybufd is built without input");
 	tap(&screen);
-	usleep(100000);
+	ck_assert(client_wait(&scenery.client, &scenery.doings.count, 2, PATIENCE_MS));
+	uint32_t first = scenery.doings.serial;
 	menu_init(&menu, &scenery.client, scenery.window.xdg_surface, 30, 40);
-	xdg_popup_grab(menu.popup, scenery.client.seat, 1);
+	xdg_popup_grab(menu.popup, scenery.client.seat, first);
 	ck_assert(client_sync(&scenery.client));
 	ck_assert_int_eq(menu.dismissed, 0);
 	menu_finish(&menu);
-	sleep(2);
+	for (int i = 0; i < 10; i++) {
+		tap(&screen);
+		ck_assert(client_wait(
+			&scenery.client, &scenery.doings.count, 4 + 2 * i, PATIENCE_MS));
+	}
 	menu_init(&late, &scenery.client, scenery.window.xdg_surface, 30, 40);
-	xdg_popup_grab(late.popup, scenery.client.seat, 1);
+	xdg_popup_grab(late.popup, scenery.client.seat, first);
 	ck_assert(client_sync(&scenery.client));
 	ck_assert_int_eq(late.dismissed, 1);
 	menu_finish(&late);
 	scenery_finish(&scenery);
 	input_device_finish(&screen);
+}
+
+/* What the user did to one client is nothing that another one can ask with. */
+TEST(grab_with_the_serial_of_another)
+{
+	struct scenery scenery;
+	struct menu menu, strange;
+	struct typist typist;
+	struct input_device keyboard;
+	input_device_init(&keyboard, INPUT_KEYBOARD);
+	scenery_init(&scenery);
+	if (!scenery.client.seat)
+		SKIP("waybufd is built without input");
+	press(&scenery, &keyboard, KEY_A);
+	typist_init(&typist, &scenery.daemon);
+	menu_init(&menu, &scenery.client, scenery.window.xdg_surface, 30, 40);
+	xdg_popup_grab(menu.popup, scenery.client.seat, scenery.doings.serial);
+	ck_assert(client_sync(&scenery.client));
+	ck_assert_int_eq(menu.dismissed, 0);
+	menu_finish(&menu);
+	menu_init(&strange, &typist.client, typist.window.xdg_surface, 1, 1);
+	xdg_popup_grab(strange.popup, typist.client.seat, scenery.doings.serial);
+	ck_assert(client_wait(&typist.client, &strange.dismissed, 1, PATIENCE_MS));
+	menu_finish(&strange);
+	typist_finish(&typist);
+	scenery_finish(&scenery);
+	input_device_finish(&keyboard);
 }
 
 /* ---- mistakes ------------------------------------------------------------------------------ */
@@ -550,9 +627,11 @@ TEST(popups_without_end)
 	xdg_positioner_destroy(positioner);
 	picture_finish(&scenery.picture);
 	window_finish(&scenery.window);
+	doings_finish(&scenery.doings);
 	client_disconnect(&scenery.client);
 	/* others go on */
 	client_connect(&scenery.client, &scenery.daemon);
+	doings_init(&scenery.doings, &scenery.client);
 	window_init(&scenery.window, &scenery.client);
 	menu_init(&menu, &scenery.client, scenery.window.xdg_surface, 1, 1);
 	ck_assert(client_sync(&scenery.client));

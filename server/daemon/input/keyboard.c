@@ -71,7 +71,7 @@ void seat_key(struct seat *seat, uint32_t ms, uint32_t key, bool pressed)
 	if (!note_key(seat, key, pressed))
 		return;
 	bool modifiers = keymap_key(&seat->keymap, key, pressed);
-	uint32_t serial = seat_serial(seat);
+	uint32_t serial = seat_action_serial(seat, seat->keyboard);
 	wl_resource_for_each(resource, &seat->keyboards) {
 		if (!seat_is_for(resource, seat->keyboard))
 			continue;

@@ -3,7 +3,6 @@
 
 #include "cursor.h"
 #include "input.h"
-#include "popup_grab.h"
 #include "seat.h"
 
 /* Built without libinput and libxkbcommon: there is no seat. */
@@ -19,7 +18,7 @@ void seat_scene_changed(struct seat *seat) {}
 
 void seat_surface_gone(struct seat *seat, const struct surface *surface) {}
 
-bool popup_grab_allowed(const struct seat *seat, const struct wl_client *client)
+bool seat_had_action(const struct seat *seat, const struct wl_client *client, uint32_t serial)
 {
 	return false;
 }

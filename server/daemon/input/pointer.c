@@ -151,7 +151,7 @@ void seat_button(struct seat *seat, uint32_t ms, uint32_t button, bool pressed)
 	struct wl_resource *resource;
 	if (!note_button(seat, pressed))
 		return;
-	uint32_t serial = seat_serial(seat);
+	uint32_t serial = seat_action_serial(seat, seat->pointer.surface);
 	wl_resource_for_each(resource, &seat->pointers)
 		if (seat_is_for(resource, seat->pointer.surface))
 			wl_pointer_send_button(resource, serial, ms, button,

@@ -3,10 +3,6 @@
 #include "../daemon.h"
 #include "../xdg_popup.h"
 #include "seat.h"
-#include "util/clock.h"
-
-/* A tap opens its menu when the finger has been lifted, and the client takes a moment for it. */
-#define TAP_MS 1000
 
 /* One of a window that is hidden, or not there, waits until that is on top. */
 static struct xdg_popup *find_owner(const struct daemon *daemon)
@@ -23,22 +19,6 @@ static struct xdg_popup *find_owner(const struct daemon *daemon)
 static bool is_of(const struct surface *surface, const struct wl_client *client)
 {
 	return surface && wl_resource_get_client(surface->resource) == client;
-}
-
-static bool has_touched(const struct seat_finger *finger, const struct wl_client *client)
-{
-	return is_of(finger->target.surface, client) &&
-		(finger->down || clock_now_ms() - finger->lifted_ms < TAP_MS);
-}
-
-bool popup_grab_allowed(const struct seat *seat, const struct wl_client *client)
-{
-	if (!seat)
-		return false;
-	for (int i = 0; i < SEAT_MOST_FINGERS; i++)
-		if (has_touched(&seat->fingers[i], client))
-			return true;
-	return is_of(seat->pointer.surface, client) || is_of(seat->keyboard, client);
 }
 
 struct surface *popup_grab_owner(const struct daemon *daemon)

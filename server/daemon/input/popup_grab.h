@@ -5,15 +5,7 @@
 #include <stdbool.h>
 
 struct daemon;
-struct seat;
 struct surface;
-struct wl_client;
-
-/*
- * Whether the user has just done something with @client, who may ask for a grab then: it is pointed
- * at, touched or just was, or has the keyboard. @seat may be NULL: nobody could have.
- */
-bool popup_grab_allowed(const struct seat *seat, const struct wl_client *client);
 
 /* The popup that has the keyboard, which is one of the window on top; NULL: none. */
 struct surface *popup_grab_owner(const struct daemon *daemon);

@@ -23,6 +23,23 @@ uint32_t seat_serial(const struct seat *seat)
 	return wl_display_next_serial(seat->daemon->display);
 }
 
+uint32_t seat_action_serial(struct seat *seat, const struct surface *surface)
+{
+	uint32_t serial = seat_serial(seat);
+	if (surface)
+		seat->actions[seat->n_actions++ % SEAT_ACTIONS] =
+			(struct seat_action){serial, wl_resource_get_client(surface->resource)};
+	return serial;
+}
+
+bool seat_had_action(const struct seat *seat, const struct wl_client *client, uint32_t serial)
+{
+	for (unsigned i = 0; i < SEAT_ACTIONS; i++)
+		if (seat->actions[i].client == client && seat->actions[i].serial == serial)
+			return true;
+	return false;
+}
+
 /* ---- where things are ---------------------------------------------------------------------- */
 
 /* The newest picture: what is on the screen, or will be at the next flip. */

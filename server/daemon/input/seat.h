@@ -22,7 +22,7 @@ struct daemon;
 struct seat;
 struct surface;
 
-enum { SEAT_MOST_KEYS = 64, SEAT_MOST_FINGERS = 16 };
+enum { SEAT_MOST_KEYS = 64, SEAT_MOST_FINGERS = 16, SEAT_ACTIONS = 16 };
 
 /* A surface that events go to, and where its 0,0 is. */
 struct seat_target {
@@ -30,9 +30,14 @@ struct seat_target {
 	int32_t x, y;
 };
 
+/* What the user has done to a client: a button, a key or a finger went down or up. */
+struct seat_action {
+	uint32_t serial; /* what the client was told of it with */
+	const struct wl_client *client; /* only compared: it may be gone */
+};
+
 struct seat_finger {
 	bool down;
-	uint64_t lifted_ms; /* when it was, if it is not */
 	int32_t id;
 	struct seat_target target;
 };
@@ -51,6 +56,8 @@ struct seat {
 	struct wl_list pointers, keyboards, touches, data_devices;
 	struct clipboard_source *selection; /* NULL: nothing was copied */
 	struct wl_event_source *idle; /* the target of the pointer is looked for */
+	struct seat_action actions[SEAT_ACTIONS]; /* the last ones, in a ring */
+	unsigned n_actions;
 
 	double x, y;
 	struct seat_target pointer;
@@ -112,6 +119,10 @@ void seat_surface_gone(struct seat *seat, const struct surface *surface);
 /* ---- between the files of the seat ---- */
 
 uint32_t seat_serial(const struct seat *seat);
+/* A serial for what the user has done to @surface (NULL: nobody's), and will be known by it for a while. */
+uint32_t seat_action_serial(struct seat *seat, const struct surface *surface);
+/* Whether @serial is of something that the user did to @client, and not long ago. */
+bool seat_had_action(const struct seat *seat, const struct wl_client *client, uint32_t serial);
 /* From parts of the display's size, 0 to 1, to where clients see that point of the output. */
 void seat_place(const struct seat *seat, double *x, double *y);
 /* Whether @resource is of the client that @surface (NULL: nobody's) is of. */

@@ -5,7 +5,6 @@
 #include "../output.h"
 #include "popup_grab.h"
 #include "seat.h"
-#include "util/clock.h"
 
 static struct wl_client *client_of(const struct seat_target *target)
 {
@@ -50,7 +49,7 @@ void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 	if (!owe_frame(seat, &finger->target))
 		return;
 	struct wl_resource *resource;
-	uint32_t serial = seat_serial(seat);
+	uint32_t serial = seat_action_serial(seat, finger->target.surface);
 	wl_resource_for_each(resource, &seat->touches)
 		if (seat_is_for(resource, finger->target.surface))
 			wl_touch_send_down(resource, serial, ms, finger->target.surface->resource,
@@ -79,11 +78,10 @@ void seat_touch_up(struct seat *seat, uint32_t ms, int32_t id)
 	if (!finger)
 		return;
 	finger->down = false;
-	finger->lifted_ms = clock_now_ms();
 	if (!owe_frame(seat, &finger->target))
 		return;
 	struct wl_resource *resource;
-	uint32_t serial = seat_serial(seat);
+	uint32_t serial = seat_action_serial(seat, finger->target.surface);
 	wl_resource_for_each(resource, &seat->touches)
 		if (seat_is_for(resource, finger->target.surface))
 			wl_touch_send_up(resource, serial, ms, id);
