@@ -15,6 +15,8 @@ static void handle_enter(void *data, struct wl_pointer *pointer, uint32_t serial
 	struct doings *doings = data;
 	doings->pointed_at = surface;
 	doings->entered = serial;
+	doings->x = wl_fixed_to_double(x);
+	doings->y = wl_fixed_to_double(y);
 }
 
 static void handle_leave(
@@ -27,6 +29,10 @@ static void handle_leave(
 static void handle_motion(
 	void *data, struct wl_pointer *pointer, uint32_t ms, wl_fixed_t x, wl_fixed_t y)
 {
+	struct doings *doings = data;
+	doings->x = wl_fixed_to_double(x);
+	doings->y = wl_fixed_to_double(y);
+	doings->moved++;
 }
 
 static void handle_button(void *data, struct wl_pointer *pointer, uint32_t serial, uint32_t ms,

@@ -12,6 +12,8 @@ struct doings {
 	struct wl_touch *touch;
 	struct wl_surface *pointed_at; /* NULL: none of its surfaces */
 	uint32_t entered; /* the serial of that */
+	double x, y; /* where on it, told last */
+	int moved; /* times */
 	int count; /* buttons, keys and fingers that went down or up */
 	uint32_t serial; /* of the last of these */
 };

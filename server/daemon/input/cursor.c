@@ -4,6 +4,7 @@
 #include "../output.h"
 #include "../subsurface.h"
 #include "seat.h"
+#include "theme.h"
 
 /* A cursor with its subsurfaces is mapped while it is shown and has content. */
 static void applied(struct surface *surface)
@@ -22,7 +23,12 @@ bool cursor_give_role(struct surface *surface)
 	return surface_set_role(surface, &cursor_role, NULL);
 }
 
-void cursor_set(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y)
+bool cursor_is_one(const struct surface *surface)
+{
+	return surface->role == &cursor_role;
+}
+
+void cursor_show(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y)
 {
 	struct surface *before = seat->cursor;
 	seat->cursor = surface;
@@ -36,9 +42,30 @@ void cursor_set(struct seat *seat, struct surface *surface, int32_t hotspot_x, i
 		output_damage(seat->daemon->output);
 }
 
-void cursor_hide(struct seat *seat)
+void cursor_set(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y)
 {
-	cursor_set(seat, NULL, 0, 0);
+	theme_show(seat->theme, NULL);
+	cursor_show(seat, surface, hotspot_x, hotspot_y);
+}
+
+void cursor_set_names(struct seat *seat, const char *const *names)
+{
+	if (!seat->devices.pointers) {
+		cursor_set(seat, NULL, 0, 0);
+		return;
+	}
+	if (!seat->theme && !seat->theme_tried)
+		seat->theme = theme_create(seat);
+	seat->theme_tried = true;
+	theme_show(seat->theme, names);
+	if (!seat->theme)
+		cursor_show(seat, NULL, 0, 0);
+}
+
+void cursor_set_default(struct seat *seat)
+{
+	static const char *const names[] = {"default", "left_ptr", NULL};
+	cursor_set_names(seat, names);
 }
 
 void cursor_moved(struct seat *seat)

@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * What is drawn where the pointer is: a surface of the client that is pointed at, or nothing. It is
- * the topmost layer of the scene, and planes are looked for as for all others.
+ * What is drawn where the pointer is: a surface of the client that is pointed at, a cursor of the
+ * theme (theme.h), by that client's wish or because it has said nothing yet, or nothing. It is the
+ * topmost layer of the scene, and planes are looked for as for all others.
  */
 
 struct seat;
@@ -15,10 +16,16 @@ struct surface;
 
 /* False: it has another role. */
 bool cursor_give_role(struct surface *surface);
+/* Whether it was given that, and so is nothing that is pointed at. */
+bool cursor_is_one(const struct surface *surface);
 
-/* @surface may be NULL: none is shown. */
+/* A client's, instead of the theme's. @surface may be NULL: none is shown. */
 void cursor_set(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y);
-void cursor_hide(struct seat *seat);
+/* The theme's, as theme_show(). None, where there is no pointer. */
+void cursor_set_names(struct seat *seat, const char *const *names);
+void cursor_set_default(struct seat *seat);
+/* For theme.c: what it had to show is there. */
+void cursor_show(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y);
 void cursor_moved(struct seat *seat);
 void cursor_forget(struct seat *seat, const struct surface *surface);
 

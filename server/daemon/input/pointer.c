@@ -51,7 +51,7 @@ static void focus(struct seat *seat, const struct seat_target *target)
 	leave(seat);
 	seat->pointer = *target;
 	seat->pointer_serial = seat_serial(seat);
-	cursor_hide(seat);
+	cursor_set_default(seat);
 	wl_resource_for_each(resource, &seat->pointers)
 		if (seat_is_for(resource, target->surface))
 			send_enter(seat, resource);
@@ -83,7 +83,7 @@ void pointer_forget(struct seat *seat, const struct surface *surface)
 	seat->pointer.surface = NULL;
 	seat->swallowed += seat->buttons;
 	seat->buttons = 0;
-	cursor_hide(seat);
+	cursor_set_default(seat);
 	seat_scene_changed(seat);
 }
 
@@ -204,6 +204,11 @@ void seat_pointer_frame(struct seat *seat)
 
 /* ---- wl_pointer ---------------------------------------------------------------------------- */
 
+bool pointer_may_set_cursor(const struct seat *seat, struct wl_resource *resource, uint32_t serial)
+{
+	return seat_is_for(resource, seat->pointer.surface) && serial == seat->pointer_serial;
+}
+
 static void handle_set_cursor(struct wl_client *client, struct wl_resource *resource,
 	uint32_t serial, struct wl_resource *surface_resource, int32_t x, int32_t y)
 {
@@ -215,7 +220,7 @@ static void handle_set_cursor(struct wl_client *client, struct wl_resource *reso
 		return;
 	}
 	/* who is not pointed at any more has lost a race, and made no mistake */
-	if (seat_is_for(resource, seat->pointer.surface) && serial == seat->pointer_serial)
+	if (pointer_may_set_cursor(seat, resource, serial))
 		cursor_set(seat, surface, x, y);
 }
 

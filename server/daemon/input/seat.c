@@ -12,8 +12,11 @@
 #include "../subsurface.h"
 #include "../xdg_popup.h"
 #include "clipboard.h"
+#include "cursor.h"
+#include "cursor_shape.h"
 #include "popup_grab.h"
 #include "seat.h"
+#include "theme.h"
 
 /* Version 8: wheels of high resolution. */
 #define SEAT_VERSION 8
@@ -56,11 +59,12 @@ static const struct surface *root_of(const struct surface *surface)
 	return surface;
 }
 
-static bool takes_input(const struct seat *seat, const struct scene_layer *layer, int x, int y)
+/* A cursor is in the picture for a moment longer than it is shown. */
+static bool takes_input(const struct scene_layer *layer, int x, int y)
 {
 	const struct geometry_box *box = &layer->upright;
-	if (!layer->surface || root_of(layer->surface) == seat->cursor || x < box->x ||
-		y < box->y || x - box->x >= box->width || y - box->y >= box->height)
+	if (!layer->surface || cursor_is_one(root_of(layer->surface)) || x < box->x || y < box->y ||
+		x - box->x >= box->width || y - box->y >= box->height)
 		return false;
 	const struct surface_state *now = &layer->surface->current;
 	return now->input_everywhere ||
@@ -98,7 +102,7 @@ struct seat_target seat_find(const struct seat *seat, double x, double y)
 	const struct scene *scene = scene_of(seat);
 	for (uint32_t i = 0; scene && i < scene->n_layers; i++) {
 		const struct scene_layer *layer = &scene->layers[i];
-		if (takes_input(seat, layer, (int)x, (int)y))
+		if (takes_input(layer, (int)x, (int)y))
 			return (struct seat_target){layer->surface, (int32_t)layer->upright.x,
 				(int32_t)layer->upright.y};
 	}
@@ -216,6 +220,9 @@ void seat_set_devices(struct seat *seat, const struct seat_devices *devices)
 	if (capabilities(seat) == before)
 		return;
 	leave_gone(seat);
+	/* where nobody is pointed at it would stay as it is */
+	if (!seat->pointer.surface)
+		cursor_set_default(seat);
 	struct wl_resource *resource;
 	wl_resource_for_each(resource, &seat->resources)
 		wl_seat_send_capabilities(resource, capabilities(seat));
@@ -310,7 +317,8 @@ struct seat *seat_create(struct daemon *daemon)
 	seat->global = wl_global_create(
 		daemon->display, &wl_seat_interface, SEAT_VERSION, seat, bind_seat);
 	seat->clipboard = clipboard_create_global(seat);
-	if (!seat->global || !seat->clipboard)
+	seat->shapes = cursor_shape_create_global(seat);
+	if (!seat->global || !seat->clipboard || !seat->shapes)
 		return failed(seat, -ENOMEM), NULL;
 	return seat;
 }
@@ -321,10 +329,13 @@ void seat_destroy(struct seat *seat)
 		return;
 	if (seat->idle)
 		wl_event_source_remove(seat->idle);
+	if (seat->shapes)
+		wl_global_destroy(seat->shapes);
 	if (seat->clipboard)
 		wl_global_destroy(seat->clipboard);
 	if (seat->global)
 		wl_global_destroy(seat->global);
+	theme_destroy(seat->theme);
 	keymap_finish(&seat->keymap);
 	free(seat);
 }

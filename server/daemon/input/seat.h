@@ -21,6 +21,7 @@ struct clipboard_source;
 struct daemon;
 struct seat;
 struct surface;
+struct theme;
 
 enum { SEAT_MOST_KEYS = 64, SEAT_MOST_FINGERS = 16, SEAT_ACTIONS = 16 };
 
@@ -49,7 +50,7 @@ struct seat_devices {
 
 struct seat {
 	struct daemon *daemon;
-	struct wl_global *global, *clipboard;
+	struct wl_global *global, *clipboard, *shapes;
 	struct seat_devices devices;
 	uint32_t ever; /* enum wl_seat_capability: what was there at some time */
 	struct wl_list resources; // wl_seat, and so on, by wl_resource_get_link()
@@ -75,6 +76,8 @@ struct seat {
 
 	struct surface *cursor; /* NULL: none is shown */
 	int32_t hotspot_x, hotspot_y;
+	struct theme *theme; /* NULL: not asked for yet, or not to be had */
+	bool theme_tried;
 };
 
 /* NULL: said why on stderr. */
@@ -140,6 +143,8 @@ void seat_picked(struct seat *seat, struct surface *surface);
 void pointer_create(struct wl_client *client, struct seat *seat, uint32_t version, uint32_t id);
 void keyboard_create(struct wl_client *client, struct seat *seat, uint32_t version, uint32_t id);
 void touch_create(struct wl_client *client, struct seat *seat, uint32_t version, uint32_t id);
+/* Whether @serial is of the enter with which the client of @resource is pointed at. */
+bool pointer_may_set_cursor(const struct seat *seat, struct wl_resource *resource, uint32_t serial);
 /* Finds out what the pointer is over, unless a button is held. */
 void pointer_refocus(struct seat *seat);
 void keyboard_focus(struct seat *seat, struct surface *surface);
