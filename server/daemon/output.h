@@ -124,6 +124,8 @@ void output_destroy(struct output *output);
 
 /* The wl_output global. */
 struct wl_global *output_global_create(struct output *output);
+/* Tells a new surface's client how to draw for the output. */
+void output_send_preferred(const struct output *output, struct surface *surface);
 /* Tells the surface's client that it is on the output, or no longer. */
 void output_send_enter(struct output *output, struct surface *surface, bool enter);
 

@@ -289,6 +289,7 @@ static void handle_create_surface(
 	wl_list_insert(&daemon->surfaces, &surface->link);
 	wl_resource_set_implementation(
 		surface->resource, &surface_impl, surface, surface_destroyed);
+	output_send_preferred(daemon->output, surface);
 }
 
 static void handle_create_region(

@@ -73,16 +73,23 @@ struct wl_global *output_global_create(struct output *output)
 		output->daemon->display, &wl_output_interface, 4, output, bind_output);
 }
 
+/*
+ * Before the first buffer is drawn, as there is one output only. Normal and 1 are what they are
+ * before anybody says anything, but not for everybody.
+ */
+void output_send_preferred(const struct output *output, struct surface *surface)
+{
+	if (wl_resource_get_version(surface->resource) <
+		WL_SURFACE_PREFERRED_BUFFER_SCALE_SINCE_VERSION)
+		return;
+	wl_surface_send_preferred_buffer_scale(surface->resource, 1);
+	wl_surface_send_preferred_buffer_transform(surface->resource, (uint32_t)output->transform);
+}
+
 void output_send_enter(struct output *output, struct surface *surface, bool enter)
 {
 	struct wl_client *client = wl_resource_get_client(surface->resource);
 	struct wl_resource *resource;
-	/* normal is what it is before anybody says anything */
-	if (enter && output->transform != WL_OUTPUT_TRANSFORM_NORMAL &&
-		wl_resource_get_version(surface->resource) >=
-			WL_SURFACE_PREFERRED_BUFFER_TRANSFORM_SINCE_VERSION)
-		wl_surface_send_preferred_buffer_transform(
-			surface->resource, (uint32_t)output->transform);
 	wl_resource_for_each(resource, &output->resources) {
 		if (wl_resource_get_client(resource) != client)
 			continue;

@@ -133,7 +133,7 @@ TEST(seen_upright)
 
 struct told {
 	int32_t x, y, width, height;
-	int names, done, entered, preferred;
+	int names, done, entered, preferred, scale;
 };
 
 static void handle_position(void *data, struct zxdg_output_v1 *output, int32_t x, int32_t y)
@@ -175,7 +175,10 @@ static void handle_enter(void *data, struct wl_surface *surface, struct wl_outpu
 
 static void handle_leave(void *data, struct wl_surface *surface, struct wl_output *output) {}
 
-static void handle_scale(void *data, struct wl_surface *surface, int32_t scale) {}
+static void handle_scale(void *data, struct wl_surface *surface, int32_t scale)
+{
+	((struct told *)data)->scale = scale;
+}
 
 static void handle_preferred(void *data, struct wl_surface *surface, uint32_t transform)
 {
@@ -215,11 +218,17 @@ TEST(upright)
 	ask(&scene, 3, &told);
 	ck_assert_int_eq(told.names, 2);
 	ck_assert_int_eq(told.done, 0);
+	/* before anything is drawn */
+	struct wl_surface *early = wl_compositor_create_surface(scene.client.compositor);
+	wl_surface_add_listener(early, &surface_listener, &told);
+	ck_assert(client_sync(&scene.client));
+	ck_assert_int_eq(told.preferred, WL_OUTPUT_TRANSFORM_FLIPPED_90);
+	ck_assert_int_eq(told.scale, 1);
+	wl_surface_destroy(early);
 	wl_surface_add_listener(scene.window.surface, &surface_listener, &told);
 	picture_init(&scene.client, &picture, PICTURE_SHM, 100, 100, DRM_FORMAT_XRGB8888);
 	window_show(&scene.window, &picture);
 	ck_assert_int_eq(told.entered, 1);
-	ck_assert_int_eq(told.preferred, WL_OUTPUT_TRANSFORM_FLIPPED_90);
 	picture_finish(&picture);
 	end(&scene);
 }
