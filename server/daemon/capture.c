@@ -89,6 +89,7 @@ static bool copy_layer(struct scene *scene, const struct scene_layer *from)
 	layer->frame = frame;
 	layer->frame_done = false;
 	layer->plane = NULL;
+	layer->image = NULL;
 	wl_list_init(&layer->feedbacks);
 	scene->n_layers++;
 	return true;

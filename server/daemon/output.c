@@ -61,13 +61,14 @@ static void drop_scene(struct output *output, struct scene *scene, const char *w
 }
 
 /* Only what is new is logged: a plane or a reason stays the same for thousands of frames. */
-static void note_plane(struct surface *surface, const struct waybuf_kms_plane *plane)
+static void note_plane(struct surface *surface, const struct scene_layer *layer)
 {
-	if (surface->plane_id == plane->id)
+	if (surface->plane_id == layer->plane->id)
 		return;
-	surface->plane_id = plane->id;
+	surface->plane_id = layer->plane->id;
 	surface->copied_because = NULL;
-	surface_log(surface, "scanned out directly, on plane %u", plane->id);
+	surface_log(surface, "%s plane %u",
+		layer->image ? "a copy of it is on" : "scanned out directly, on", layer->plane->id);
 }
 
 static void note_composed(struct surface *surface, const struct waybuf_kms_place *place)
@@ -89,7 +90,7 @@ static void note(struct output *output, const struct scene *scene)
 			continue;
 		planes_tell(output->daemon, layer->surface, scanout_result(output, scene, i));
 		if (layer->plane)
-			note_plane(layer->surface, layer->plane);
+			note_plane(layer->surface, layer);
 		else
 			note_composed(layer->surface, &output->places[i]);
 	}
@@ -240,7 +241,7 @@ static void show_feedbacks(struct output *output, struct scene *scene)
 {
 	for (uint32_t i = 0; i < scene->n_layers; i++)
 		presentation_show(&scene->layers[i].feedbacks, output, output->flip_ns,
-			output->flip_sequence, scene->layers[i].plane != NULL);
+			output->flip_sequence, scene->layers[i].plane && !scene->layers[i].image);
 }
 
 /*

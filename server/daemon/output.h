@@ -10,6 +10,7 @@
 #include "slots.h"
 
 struct capture;
+struct cursor_images;
 struct headless;
 struct output;
 struct waybuf_kms_uevents;
@@ -82,6 +83,7 @@ struct output {
 	struct slot slots[2]; /* the second one is made when it is needed */
 	struct slot *shown_slot; /* on the primary plane; NULL: a client's buffer is */
 	struct waybuf_kms_assigner *assigner;
+	struct cursor_images *cursor_images; /* of cursor_image.c; NULL: none yet */
 	struct waybuf_kms_place places[SCENE_MAX_LAYERS]; /* of the scene that was made last */
 	unsigned refused; /* repaints that use no planes yet */
 	bool dirty;

@@ -8,6 +8,7 @@
 #include <xf86drmMode.h>
 
 #include "capture.h"
+#include "cursor_image.h"
 #include "daemon.h"
 #include "fence/impl.h"
 #include "output.h"
@@ -238,6 +239,7 @@ void output_destroy(struct output *output)
 	hotplug_finish(output);
 	headless_finish(output);
 	slots_finish(output);
+	cursor_image_finish(output);
 	waybuf_kms_assigner_destroy(output->assigner);
 	waybuf_kms_device_destroy(output->kms);
 	free(output);

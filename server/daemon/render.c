@@ -135,9 +135,9 @@ static bool draw_dmabuf(pixman_image_t *target, const struct scene_layer *layer)
 	return access_end(&access) && drawn;
 }
 
-static void clear(pixman_image_t *target)
+static void clear(pixman_image_t *target, bool transparent)
 {
-	const pixman_color_t black = {0, 0, 0, 0xffff};
+	const pixman_color_t black = {0, 0, 0, transparent ? 0 : 0xffff};
 	const pixman_box32_t all = {
 		0, 0, pixman_image_get_width(target), pixman_image_get_height(target)};
 	pixman_image_fill_boxes(PIXMAN_OP_SRC, target, &black, 1, &all);
@@ -194,7 +194,7 @@ static void run(struct waybuf_job *base)
 	if (job->source.pixels && !draw_copy(job, target))
 		job->error = -ENOMEM;
 	else if (!job->source.pixels && !hides_background(job->scene))
-		clear(target);
+		clear(target, job->transparent);
 	if (job->scene && job->error == 0)
 		draw_scene(job, target);
 	if (end_guard(&guard, job->target.shm))

@@ -30,6 +30,7 @@ struct render_job {
 	/* its layers that are on no plane are drawn; borrowed until done. NULL: none */
 	struct scene *scene;
 	struct render_image source; /* what is below them; no pixels: black */
+	bool transparent; /* what is below them is nothing at all, and not black */
 	struct render_image target;
 	/*
 	 * On the loop's thread. @error: the picture is not there (-EIO: the target's memory was cut

@@ -6,6 +6,7 @@
 #include <wayland-server-protocol.h>
 
 #include "capture.h"
+#include "cursor_image.h"
 #include "daemon.h"
 #include "fence/sync_file.h"
 #include "output.h"
@@ -70,11 +71,30 @@ static void crop(struct waybuf_kms_layer *out, const struct geometry_box *source
 	out->src_h = (uint32_t)(source->height * factor);
 }
 
+/* The copy of a cursor is as composition would draw it: nothing is left to be done with it. */
+static void describe_copy(const struct scene_layer *layer, struct waybuf_kms_place *place)
+{
+	const struct cursor_image *image = layer->image;
+	*place = (struct waybuf_kms_place){.reason = NULL};
+	waybuf_kms_layer_init(&place->layer, image->dumb->fb);
+	place->layer.x = layer->x;
+	place->layer.y = layer->y;
+	place->layer.w = place->layer.h = image->size;
+}
+
 static void describe(
-	struct output *output, const struct scene_layer *layer, struct waybuf_kms_place *place)
+	struct output *output, struct scene_layer *layer, struct waybuf_kms_place *place)
 {
 	struct waybuf_kms_why why = {.text = ""};
 	const char *reason = layer_refusal(output, layer, &why);
+	struct cursor_image *image = NULL;
+	if (reason && layer->is_cursor && layer->frame->shm && !output->refused)
+		image = cursor_image_find(output, layer);
+	if (image) {
+		layer->image = cursor_image_ref(image);
+		describe_copy(layer, place);
+		return;
+	}
 	*place = (struct waybuf_kms_place){.opaque = layer->opaque, .reason = reason, .why = why};
 	waybuf_kms_layer_init(&place->layer, reason ? NULL : layer->frame->backing->fb);
 	crop(&place->layer, &layer->source);
@@ -152,7 +172,7 @@ enum waybuf_plane_result scanout_result(
 {
 	const struct scene_layer *layer = &scene->layers[index];
 	if (layer->plane)
-		return WAYBUF_PLANE_SHOWN;
+		return layer->image ? WAYBUF_PLANE_CANNOT : WAYBUF_PLANE_SHOWN;
 	return could_do(output, scene, layer) ? WAYBUF_PLANE_COULD : WAYBUF_PLANE_CANNOT;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
+#include "cursor_image.h"
 #include "daemon.h"
 #include "input/cursor.h"
 #include "output.h"
@@ -133,6 +134,8 @@ static void add_cursor(struct output *output, struct scene *scene)
 	struct surface *cursor = cursor_place(output->daemon->seat, &x, &y);
 	if (cursor)
 		add_tree(output, scene, cursor, x, y);
+	if (scene->n_layers == 1)
+		scene->layers[0].is_cursor = true;
 }
 
 /* Those that are hidden from now on wait for no flip, and no plane waits for them. */
@@ -255,6 +258,7 @@ void scene_destroy(struct scene *scene)
 		return;
 	for (uint32_t i = 0; i < scene->n_layers; i++) {
 		drop_frame(&scene->layers[i]);
+		cursor_image_unref(scene->layers[i].image);
 		presentation_discard(&scene->layers[i].feedbacks);
 	}
 	struct wl_resource *callback, *tmp;

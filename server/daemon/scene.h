@@ -4,6 +4,7 @@
 
 #include "surface.h"
 
+struct cursor_image;
 struct output;
 
 /*
@@ -21,6 +22,8 @@ struct scene_layer {
 	uint64_t serial; /* of the frame */
 	/* what shows it from the client's own buffer; NULL: it is composed */
 	struct waybuf_kms_plane *plane;
+	bool is_cursor; /* all of it: it has no subsurfaces */
+	struct cursor_image *image; /* a copy of it that the plane shows instead; NULL: none */
 	struct waybuf_trace_event who; /* for the trace; its point is 0 */
 	bool frame_done; /* displaced, the flip has not come */
 	struct surface *surface; /* NULL once it is gone; for its counters */

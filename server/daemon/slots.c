@@ -5,8 +5,7 @@
 #include "output.h"
 #include "slots.h"
 
-/* Compared as bytes, so the padding counts. */
-static void describe(struct slot_layer *out, const struct scene_layer *layer)
+void slot_describe(struct slot_layer *out, const struct scene_layer *layer)
 {
 	memset(out, 0, sizeof(*out));
 	out->serial = layer->serial;
@@ -32,7 +31,7 @@ static bool has(const struct slot *slot, const struct scene *scene)
 		struct slot_layer layer;
 		if (scene->layers[i].plane)
 			continue;
-		describe(&layer, &scene->layers[i]);
+		slot_describe(&layer, &scene->layers[i]);
 		if (memcmp(&layer, &slot->layers[n++], sizeof(layer)) != 0)
 			return false;
 	}
@@ -60,7 +59,7 @@ void slot_note(struct slot *slot, const struct scene *scene)
 	slot->n = 0;
 	for (uint32_t i = 0; i < scene->n_layers; i++)
 		if (!scene->layers[i].plane)
-			describe(&slot->layers[slot->n++], &scene->layers[i]);
+			slot_describe(&slot->layers[slot->n++], &scene->layers[i]);
 	slot->valid = true;
 }
 

@@ -34,6 +34,8 @@ struct slot {
 	struct slot_layer layers[SCENE_MAX_LAYERS];
 };
 
+/* Compared as bytes: the padding is zero. */
+void slot_describe(struct slot_layer *out, const struct scene_layer *layer);
 /* The image that has what is composed in @scene. NULL: none. */
 struct slot *slots_find(struct output *output, const struct scene *scene);
 /* The image that is not on the screen, made if need be. NULL: @why. */

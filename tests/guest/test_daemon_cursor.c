@@ -170,6 +170,22 @@ TEST(goes_with_the_pointer)
 	desk_finish(&desk);
 }
 
+/* It is a copy, and looks like what is composed until it is there. */
+TEST(on_the_cursor_plane)
+{
+	struct desk desk;
+	uint32_t first = 0, later;
+	desk_init(&desk);
+	expect_another(&desk, &first);
+	for (int i = 0; i < 100 && !daemon_said(&desk.daemon, "a copy of it is on plane"); i++)
+		usleep(20000);
+	ck_assert(daemon_said(&desk.daemon, "a copy of it is on plane"));
+	window_show(&desk.window, &desk.picture);
+	look(&desk, &later);
+	ck_assert_uint_eq(first, later);
+	desk_finish(&desk);
+}
+
 static void expect_error(struct desk *desk)
 {
 	const struct wl_interface *interface = NULL;
