@@ -4,6 +4,7 @@
 #include "cursor_image.h"
 #include "daemon.h"
 #include "input/cursor.h"
+#include "input/drag.h"
 #include "output.h"
 #include "planes.h"
 #include "presentation.h"
@@ -138,6 +139,14 @@ static void add_cursor(struct output *output, struct scene *scene)
 		scene->layers[0].is_cursor = true;
 }
 
+static void add_icon(struct output *output, struct scene *scene)
+{
+	int64_t x, y;
+	struct surface *icon = drag_icon_place(output->daemon->seat, &x, &y);
+	if (icon)
+		add_tree(output, scene, icon, x, y);
+}
+
 /* Those that are hidden from now on wait for no flip, and no plane waits for them. */
 static void settle_hidden(struct output *output, struct surface *const before[], uint32_t n)
 {
@@ -166,6 +175,7 @@ struct scene *scene_create(struct output *output)
 	}
 	output->n_visible = 0;
 	add_cursor(output, scene);
+	add_icon(output, scene);
 	struct xdg_toplevel *toplevel;
 	wl_list_for_each(toplevel, &output->daemon->toplevels, link) {
 		if (!add_toplevel(output, scene, toplevel))

@@ -55,6 +55,11 @@ static void handle_attach(struct wl_client *client, struct wl_resource *resource
 			y);
 		return;
 	}
+	/* since version 5 that has been said, or will be */
+	if (wl_resource_get_version(resource) < WL_SURFACE_OFFSET_SINCE_VERSION) {
+		surface->pending.dx = x;
+		surface->pending.dy = y;
+	}
 	forget_pending_buffer(surface);
 	surface->pending.changes |= SURFACE_BUFFER;
 	surface->pending_buffer = buffer;
@@ -134,10 +139,13 @@ static void handle_set_buffer_scale(
 	surface->pending.changes |= SURFACE_SCALE;
 }
 
-/* Toplevels stand where the output wants them, whatever the client would like. */
+/* For cursors and icons. Toplevels stand where the output wants them. */
 static void handle_offset(
 	struct wl_client *client, struct wl_resource *resource, int32_t x, int32_t y)
 {
+	struct surface *surface = wl_resource_get_user_data(resource);
+	surface->pending.dx = x;
+	surface->pending.dy = y;
 }
 
 /* Begins the use of what was attached. False: the client is at fault, or memory is short. */

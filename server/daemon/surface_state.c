@@ -12,8 +12,7 @@
 
 void surface_state_init(struct surface_state *state)
 {
-	*state = (struct surface_state){
-		.scale = 1, .alpha = UINT32_MAX, .input_everywhere = true};
+	*state = (struct surface_state){.scale = 1, .alpha = UINT32_MAX, .input_everywhere = true};
 	pixman_region32_init(&state->opaque);
 	pixman_region32_init(&state->input);
 	wl_array_init(&state->stack);
@@ -70,6 +69,9 @@ void surface_state_fold(struct surface_state *dst, struct surface_state *src)
 		dst->stack = src->stack;
 		wl_array_init(&src->stack);
 	}
+	dst->dx += src->dx;
+	dst->dy += src->dy;
+	src->dx = src->dy = 0;
 	wl_list_insert_list(dst->callbacks.prev, &src->callbacks);
 	wl_list_init(&src->callbacks);
 	wl_list_insert_list(dst->feedbacks.prev, &src->feedbacks);

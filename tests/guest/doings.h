@@ -4,7 +4,7 @@
 
 #include "daemon_fixture.h"
 
-/* What the user does to a client, which tells of it what grabs, drags and cursors are asked for with. */
+/* What the user does to a client: the serials that grabs, drags and cursors are asked for with. */
 struct doings {
 	/* NULL: the seat has none, or there is no seat */
 	struct wl_pointer *pointer;

@@ -241,12 +241,13 @@ TEST(pasted_behind_the_back)
 	ck_assert_int_eq(desk.user.sent, 0);
 	user_finish(&other);
 	ck_assert(client_wait(&desk.user.client, &desk.user.selections, before + 1, PATIENCE_MS));
-	ck_assert_int_eq(paste(&desk.user, &desk.user, "text/plain", data, sizeof(data)),
-		(int)sizeof(text));
+	ck_assert_int_eq(
+		paste(&desk.user, &desk.user, "text/plain", data, sizeof(data)), (int)sizeof(text));
 	desk_finish(&desk);
 }
 
-TEST(drags_are_refused)
+/* Nobody has pressed anything, so nobody can have asked for it. */
+TEST(drag_without_a_press)
 {
 	struct desk desk;
 	desk_init(&desk);

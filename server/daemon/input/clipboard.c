@@ -4,17 +4,18 @@
 #include "../daemon.h"
 #include "../surface.h"
 #include "clipboard.h"
+#include "drag.h"
 #include "seat.h"
 
 static void tell(struct seat *seat, struct wl_resource *device)
 {
-	struct wl_resource *offer = NULL;
+	struct clipboard_offer *offer = NULL;
 	if (seat->selection) {
-		offer = clipboard_offer_create(seat->selection, device);
+		offer = clipboard_offer_create(seat->selection, device, false);
 		if (!offer)
 			return;
 	}
-	wl_data_device_send_selection(device, offer);
+	wl_data_device_send_selection(device, offer ? offer->resource : NULL);
 }
 
 void clipboard_tell(struct seat *seat, struct wl_client *client)
@@ -55,22 +56,23 @@ static bool is_for_selections(const struct clipboard_source *source)
 	return false;
 }
 
-static const struct surface_role icon_role = {.name = "wl_data_device icon"};
-
-/* Its source hears that nothing comes of it, which can happen to every drag. */
+/* Who lets the button go before is too late, and made no mistake: the source hears of it. */
 static void handle_start_drag(struct wl_client *client, struct wl_resource *device,
 	struct wl_resource *source_resource, struct wl_resource *origin,
 	struct wl_resource *icon_resource, uint32_t serial)
 {
+	struct seat *seat = wl_resource_get_user_data(device);
 	struct surface *icon = icon_resource ? surface_from_resource(icon_resource) : NULL;
-	if (icon && !surface_set_role(icon, &icon_role, NULL)) {
+	struct clipboard_source *source =
+		source_resource ? wl_resource_get_user_data(source_resource) : NULL;
+	if (icon && !drag_give_icon_role(icon)) {
 		wl_resource_post_error(
 			device, WL_DATA_DEVICE_ERROR_ROLE, "the icon has another role");
 		return;
 	}
-	struct clipboard_source *source =
-		source_resource ? wl_resource_get_user_data(source_resource) : NULL;
-	if (source && use(device, source))
+	if (source && !use(device, source))
+		return;
+	if (!drag_start(seat, client, source, icon, serial))
 		clipboard_source_cancel(source);
 }
 
@@ -95,6 +97,13 @@ static void handle_set_selection(struct wl_client *client, struct wl_resource *d
 static void handle_release(struct wl_client *client, struct wl_resource *resource)
 {
 	wl_resource_destroy(resource);
+}
+
+static void device_destroyed(struct wl_resource *resource)
+{
+	const struct seat *seat = wl_resource_get_user_data(resource);
+	drag_device_gone(seat->drag, resource);
+	resource_unlink(resource);
 }
 
 static const struct wl_data_device_interface device_impl = {
@@ -122,7 +131,7 @@ static void handle_get_data_device(struct wl_client *client, struct wl_resource 
 		wl_client_post_no_memory(client);
 		return;
 	}
-	wl_resource_set_implementation(device, &device_impl, seat, resource_unlink);
+	wl_resource_set_implementation(device, &device_impl, seat, device_destroyed);
 	wl_list_insert(&seat->data_devices, wl_resource_get_link(device));
 	if (keyboard_client(seat) == client)
 		tell(seat, device);

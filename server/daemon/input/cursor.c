@@ -34,6 +34,8 @@ void cursor_show(struct seat *seat, struct surface *surface, int32_t hotspot_x, 
 	seat->cursor = surface;
 	seat->hotspot_x = hotspot_x;
 	seat->hotspot_y = hotspot_y;
+	seat->cursor_dx = surface ? surface->current.dx : 0;
+	seat->cursor_dy = surface ? surface->current.dy : 0;
 	if (before && before != surface)
 		subsurface_set_mapped(before, false);
 	if (surface)
@@ -86,7 +88,7 @@ struct surface *cursor_place(const struct seat *seat, int64_t *x, int64_t *y)
 {
 	if (!seat || !seat->cursor)
 		return NULL;
-	*x = (int64_t)seat->x - seat->hotspot_x;
-	*y = (int64_t)seat->y - seat->hotspot_y;
+	*x = (int64_t)seat->x - seat->hotspot_x + seat->cursor->current.dx - seat->cursor_dx;
+	*y = (int64_t)seat->y - seat->hotspot_y + seat->cursor->current.dy - seat->cursor_dy;
 	return seat->cursor;
 }

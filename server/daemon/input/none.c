@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "cursor.h"
+#include "drag.h"
 #include "input.h"
 #include "seat.h"
 
@@ -24,6 +25,11 @@ bool seat_had_action(const struct seat *seat, const struct wl_client *client, ui
 }
 
 struct surface *cursor_place(const struct seat *seat, int64_t *x, int64_t *y)
+{
+	return NULL;
+}
+
+struct surface *drag_icon_place(const struct seat *seat, int64_t *x, int64_t *y)
 {
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #include "../daemon.h"
 #include "../output.h"
 #include "cursor.h"
+#include "drag.h"
 #include "popup_grab.h"
 #include "seat.h"
 
@@ -57,8 +58,20 @@ static void focus(struct seat *seat, const struct seat_target *target)
 			send_enter(seat, resource);
 }
 
+void pointer_yield(struct seat *seat)
+{
+	leave(seat);
+	seat->pointer.surface = NULL;
+	seat->swallowed += seat->buttons;
+	seat->buttons = 0;
+}
+
 void pointer_refocus(struct seat *seat)
 {
+	if (drag_has_pointer(seat->drag)) {
+		drag_refocus(seat->drag);
+		return;
+	}
 	if (seat->buttons) {
 		seat_follow(seat, &seat->pointer);
 		return;
@@ -104,6 +117,10 @@ static void moved(struct seat *seat, uint32_t ms, double x, double y)
 	seat->x = clamp(x, width);
 	seat->y = clamp(y, height);
 	cursor_moved(seat);
+	if (drag_has_pointer(seat->drag)) {
+		drag_move(seat->drag, ms, seat->x, seat->y);
+		return;
+	}
 	pointer_refocus(seat);
 	/* enter has told where it is */
 	if (seat->pointer.surface != before)
@@ -138,6 +155,8 @@ static bool note_button(struct seat *seat, bool pressed)
 	}
 	if (seat->swallowed) {
 		seat->swallowed--;
+		if (!seat->swallowed && drag_has_pointer(seat->drag))
+			drag_drop(seat->drag);
 		return false;
 	}
 	if (!seat->buttons)
@@ -157,6 +176,8 @@ void seat_button(struct seat *seat, uint32_t ms, uint32_t button, bool pressed)
 			wl_pointer_send_button(resource, serial, ms, button,
 				pressed ? WL_POINTER_BUTTON_STATE_PRESSED
 					: WL_POINTER_BUTTON_STATE_RELEASED);
+	if (pressed && seat->buttons == 1)
+		seat->pressed_serial = serial;
 	if (pressed && seat->buttons == 1)
 		seat_picked(seat, seat->pointer.surface);
 	if (!seat->buttons)

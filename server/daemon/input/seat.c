@@ -14,6 +14,7 @@
 #include "clipboard.h"
 #include "cursor.h"
 #include "cursor_shape.h"
+#include "drag.h"
 #include "popup_grab.h"
 #include "seat.h"
 #include "theme.h"
@@ -59,11 +60,12 @@ static const struct surface *root_of(const struct surface *surface)
 	return surface;
 }
 
-/* A cursor is in the picture for a moment longer than it is shown. */
+/* Cursors and icons are in the picture for a moment longer than they are shown. */
 static bool takes_input(const struct scene_layer *layer, int x, int y)
 {
 	const struct geometry_box *box = &layer->upright;
-	if (!layer->surface || cursor_is_one(root_of(layer->surface)) || x < box->x || y < box->y ||
+	const struct surface *root = layer->surface ? root_of(layer->surface) : NULL;
+	if (!root || cursor_is_one(root) || drag_is_icon(root) || x < box->x || y < box->y ||
 		x - box->x >= box->width || y - box->y >= box->height)
 		return false;
 	const struct surface_state *now = &layer->surface->current;
@@ -182,6 +184,7 @@ void seat_surface_gone(struct seat *seat, const struct surface *surface)
 {
 	if (!seat)
 		return;
+	drag_surface_gone(seat->drag, surface);
 	pointer_forget(seat, surface);
 	touch_forget(seat, surface);
 	if (seat->keyboard == surface)
@@ -205,6 +208,8 @@ static void leave_gone(struct seat *seat)
 		keyboard_focus(seat, NULL);
 		seat->n_keys = 0;
 	}
+	if (!seat->devices.pointers && drag_has_pointer(seat->drag))
+		drag_cancel(seat->drag);
 	if (!seat->devices.pointers)
 		seat->buttons = seat->swallowed = 0;
 	if (!seat->devices.touches)

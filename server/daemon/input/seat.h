@@ -19,6 +19,7 @@
 
 struct clipboard_source;
 struct daemon;
+struct drag;
 struct seat;
 struct surface;
 struct theme;
@@ -40,6 +41,8 @@ struct seat_action {
 struct seat_finger {
 	bool down;
 	int32_t id;
+	uint32_t serial; /* with which it went down */
+	double x, y;
 	struct seat_target target;
 };
 
@@ -56,6 +59,7 @@ struct seat {
 	struct wl_list resources; // wl_seat, and so on, by wl_resource_get_link()
 	struct wl_list pointers, keyboards, touches, data_devices;
 	struct clipboard_source *selection; /* NULL: nothing was copied */
+	struct drag *drag; /* NULL: nothing is dragged */
 	struct wl_event_source *idle; /* the target of the pointer is looked for */
 	struct seat_action actions[SEAT_ACTIONS]; /* the last ones, in a ring */
 	unsigned n_actions;
@@ -64,6 +68,7 @@ struct seat {
 	struct seat_target pointer;
 	uint32_t pointer_serial; /* of its enter */
 	unsigned buttons; /* held, as the target knows */
+	uint32_t pressed_serial; /* of the first of them */
 	unsigned swallowed; /* held, of which nobody was told */
 
 	struct keymap keymap;
@@ -76,6 +81,8 @@ struct seat {
 
 	struct surface *cursor; /* NULL: none is shown */
 	int32_t hotspot_x, hotspot_y;
+	int64_t cursor_dx,
+		cursor_dy; /* its offset when it was set: what comes later moves the hotspot */
 	struct theme *theme; /* NULL: not asked for yet, or not to be had */
 	bool theme_tried;
 };
@@ -122,7 +129,7 @@ void seat_surface_gone(struct seat *seat, const struct surface *surface);
 /* ---- between the files of the seat ---- */
 
 uint32_t seat_serial(const struct seat *seat);
-/* A serial for what the user has done to @surface (NULL: nobody's), and will be known by it for a while. */
+/* A serial for what the user has done to @surface (NULL: nobody's), known by it for a while. */
 uint32_t seat_action_serial(struct seat *seat, const struct surface *surface);
 /* Whether @serial is of something that the user did to @client, and not long ago. */
 bool seat_had_action(const struct seat *seat, const struct wl_client *client, uint32_t serial);
@@ -150,6 +157,8 @@ void pointer_refocus(struct seat *seat);
 void keyboard_focus(struct seat *seat, struct surface *surface);
 /* Who has it; NULL: nobody. */
 struct wl_client *keyboard_client(const struct seat *seat);
+/* It is nobody's, as what is held is: a drag has it. */
+void pointer_yield(struct seat *seat);
 /* Has nobody to tell. */
 void pointer_forget(struct seat *seat, const struct surface *surface);
 void touch_forget(struct seat *seat, const struct surface *surface);

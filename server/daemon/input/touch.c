@@ -3,6 +3,7 @@
 
 #include "../daemon.h"
 #include "../output.h"
+#include "drag.h"
 #include "popup_grab.h"
 #include "seat.h"
 
@@ -43,13 +44,15 @@ void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 	if (!finger)
 		return;
 	seat_place(seat, &x, &y);
-	*finger = (struct seat_finger){.down = true, .id = id, .target = seat_find(seat, x, y)};
+	*finger = (struct seat_finger){
+		.down = true, .id = id, .x = x, .y = y, .target = seat_find(seat, x, y)};
 	if (popup_grab_press(seat->daemon, finger->target.surface))
 		finger->target.surface = NULL;
 	if (!owe_frame(seat, &finger->target))
 		return;
 	struct wl_resource *resource;
 	uint32_t serial = seat_action_serial(seat, finger->target.surface);
+	finger->serial = serial;
 	wl_resource_for_each(resource, &seat->touches)
 		if (seat_is_for(resource, finger->target.surface))
 			wl_touch_send_down(resource, serial, ms, finger->target.surface->resource,
@@ -61,10 +64,16 @@ void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 void seat_touch_move(struct seat *seat, uint32_t ms, int32_t id, double x, double y)
 {
 	struct seat_finger *finger = find(seat, id);
-	if (!finger || !owe_frame(seat, &finger->target))
+	if (!finger)
 		return;
 	struct wl_resource *resource;
 	seat_place(seat, &x, &y);
+	finger->x = x;
+	finger->y = y;
+	if (drag_has_finger(seat->drag, id))
+		drag_move(seat->drag, ms, x, y);
+	if (!owe_frame(seat, &finger->target))
+		return;
 	seat_follow(seat, &finger->target);
 	wl_resource_for_each(resource, &seat->touches)
 		if (seat_is_for(resource, finger->target.surface))
@@ -78,6 +87,8 @@ void seat_touch_up(struct seat *seat, uint32_t ms, int32_t id)
 	if (!finger)
 		return;
 	finger->down = false;
+	if (drag_has_finger(seat->drag, id))
+		drag_drop(seat->drag);
 	if (!owe_frame(seat, &finger->target))
 		return;
 	struct wl_resource *resource;
@@ -113,6 +124,8 @@ void seat_touch_cancel(struct seat *seat)
 	for (int i = 0; i < SEAT_MOST_FINGERS; i++)
 		seat->fingers[i].down = false;
 	seat->touched = NULL;
+	if (!drag_has_pointer(seat->drag))
+		drag_cancel(seat->drag);
 }
 
 void touch_forget(struct seat *seat, const struct surface *surface)
