@@ -14,8 +14,14 @@
 /* Cursor planes are for squares, the smallest of this size. Those that move have many images. */
 enum { SMALLEST = 64, LARGEST = 256, KEPT = 32 };
 
+/* Compared as bytes: the padding is zero. */
+struct cursor {
+	uint64_t serial; /* of the frame; 0: none */
+	struct picture_layer shown; /* by whomever, wherever */
+};
+
 struct entry {
-	struct slot_layer what; /* the serial is 0 where there is nothing */
+	struct cursor what;
 	struct cursor_image *image; /* NULL: it could not be copied */
 };
 
@@ -25,7 +31,7 @@ struct cursor_images {
 
 	/* on its way; of one layer */
 	struct cursor_image *next; /* NULL: none */
-	struct slot_layer next_what;
+	struct cursor next_what;
 	struct render_job job;
 	struct scene *scene;
 };
@@ -135,7 +141,7 @@ static struct scene *copy_scene(struct output *output, const struct scene_layer 
 }
 
 static void start(
-	struct output *output, const struct scene_layer *layer, const struct slot_layer *what)
+	struct output *output, const struct scene_layer *layer, const struct cursor *what)
 {
 	struct cursor_images *images = output->cursor_images;
 	uint32_t size = size_for(output, layer);
@@ -161,9 +167,18 @@ static void start(
 		give_up_next(images);
 }
 
+static void describe(struct cursor *what, const struct scene_layer *layer)
+{
+	memset(what, 0, sizeof(*what));
+	what->serial = layer->frame->serial;
+	picture_describe_layer(&what->shown, layer);
+	what->shown.id = 0;
+	what->shown.x = what->shown.y = 0;
+}
+
 struct cursor_image *cursor_image_find(struct output *output, const struct scene_layer *layer)
 {
-	struct slot_layer what;
+	struct cursor what;
 	if (!output->kms || !has_cursor_plane(output))
 		return NULL;
 	if (!output->cursor_images)
@@ -171,8 +186,7 @@ struct cursor_image *cursor_image_find(struct output *output, const struct scene
 	struct cursor_images *images = output->cursor_images;
 	if (!images)
 		return NULL;
-	slot_describe(&what, layer);
-	what.x = what.y = 0;
+	describe(&what, layer);
 	for (unsigned i = 0; i < KEPT; i++)
 		if (memcmp(&what, &images->entries[i].what, sizeof(what)) == 0)
 			return images->entries[i].image;

@@ -25,6 +25,7 @@ struct daemon_stats {
 	uint64_t discarded; /* commits whose fence never signalled, or failed */
 	uint64_t direct; /* pictures for which nothing was composed */
 	uint64_t copied; /* pictures for which something was */
+	uint64_t drawn; /* pixels, in these */
 	uint64_t refused; /* frames of dma-bufs in those that no plane took */
 };
 
@@ -62,6 +63,7 @@ struct daemon {
 	pid_t child; /* 0: none */
 	int exit_code;
 	uint64_t n_frames; /* for frame.serial */
+	uint64_t n_surfaces; /* so far, for surface.id */
 	struct daemon_stats stats;
 };
 

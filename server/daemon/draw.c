@@ -5,15 +5,17 @@
 #include "draw.h"
 #include "pixels.h"
 
-/* How much of a layer is drawn, and from where. */
+/*
+ * How much of a layer is drawn, and from where. Coordinates are rounded, so they are those of the
+ * whole that can be seen, however little of that is drawn.
+ */
 struct sampling {
-	pixman_box32_t
-		seen; /* of the layer, in its own coordinates: what is inside of the target */
-	pixman_box32_t part; /* of the buffer: what that needs */
+	/* of the layer, in its own coordinates: what is inside of the target, and what is drawn */
+	pixman_box32_t seen, drawn;
+	pixman_box32_t part; /* of the buffer: what the drawn needs */
 	struct geometry_matrix matrix; /* from the layer to the buffer */
 	bool exact; /* pixel for pixel */
-	/* where the seen begins in the image of the part, if that needs no transform */
-	int32_t skip_x, skip_y;
+	int32_t from_x, from_y; /* where the drawn begins in the image of the part */
 };
 
 static int32_t clip(int64_t value, int64_t least, int64_t most)
@@ -35,6 +37,20 @@ static bool find_seen(pixman_image_t *target, const struct scene_layer *layer, p
 	return seen->x1 < seen->x2 && seen->y1 < seen->y2;
 }
 
+/* False: nothing of it is to be drawn. */
+static bool find_drawn(
+	struct sampling *sampling, const struct scene_layer *layer, const pixman_box32_t *box)
+{
+	const pixman_box32_t *seen = &sampling->seen;
+	sampling->drawn = (pixman_box32_t){
+		.x1 = clip((int64_t)box->x1 - layer->x, seen->x1, seen->x2),
+		.y1 = clip((int64_t)box->y1 - layer->y, seen->y1, seen->y2),
+		.x2 = clip((int64_t)box->x2 - layer->x, seen->x1, seen->x2),
+		.y2 = clip((int64_t)box->y2 - layer->y, seen->y1, seen->y2),
+	};
+	return sampling->drawn.x1 < sampling->drawn.x2 && sampling->drawn.y1 < sampling->drawn.y2;
+}
+
 static void find_source(const struct geometry_matrix *m, double x, double y, double *bx, double *by)
 {
 	*bx = m->xx * x + m->xy * y + m->x0;
@@ -49,8 +65,8 @@ static void find_part(struct sampling *sampling, const struct geometry_box *sour
 {
 	const int64_t one = GEOMETRY_ONE;
 	double x1, y1, x2, y2;
-	find_source(&sampling->matrix, sampling->seen.x1, sampling->seen.y1, &x1, &y1);
-	find_source(&sampling->matrix, sampling->seen.x2, sampling->seen.y2, &x2, &y2);
+	find_source(&sampling->matrix, sampling->drawn.x1, sampling->drawn.y1, &x1, &y1);
+	find_source(&sampling->matrix, sampling->drawn.x2, sampling->drawn.y2, &x2, &y2);
 	const int64_t left = source->x / one, right = (source->x + source->width + one - 1) / one;
 	const int64_t top = source->y / one, bottom = (source->y + source->height + one - 1) / one;
 	sampling->part = (pixman_box32_t){
@@ -62,14 +78,15 @@ static void find_part(struct sampling *sampling, const struct geometry_box *sour
 }
 
 /* False: there is nothing to be drawn. */
-static bool sampling_init(
-	struct sampling *sampling, pixman_image_t *target, const struct scene_layer *layer)
+static bool sampling_init(struct sampling *sampling, pixman_image_t *target,
+	const pixman_box32_t *box, const struct scene_layer *layer)
 {
-	if (!find_seen(target, layer, &sampling->seen))
+	if (!find_seen(target, layer, &sampling->seen) || !find_drawn(sampling, layer, box))
 		return false;
 	sampling->matrix =
 		geometry_sampling(layer->transform, &layer->source, layer->width, layer->height);
-	sampling->skip_x = sampling->skip_y = 0;
+	sampling->from_x = sampling->drawn.x1 - sampling->seen.x1;
+	sampling->from_y = sampling->drawn.y1 - sampling->seen.y1;
 	sampling->exact =
 		geometry_is_exact(layer->transform, &layer->source, layer->width, layer->height);
 	find_part(sampling, &layer->source);
@@ -86,6 +103,16 @@ static int32_t height_of(const pixman_box32_t *box)
 	return box->y2 - box->y1;
 }
 
+/*
+ * Where the seen begins, relative to the part, which may begin further on. The fraction is that of
+ * the place in the buffer, which is never negative, so that it is rounded the same for every part.
+ */
+static pixman_fixed_t relative(double place, int32_t part)
+{
+	const double whole = floor(place);
+	return pixman_double_to_fixed(place - whole) + pixman_int_to_fixed((int32_t)whole - part);
+}
+
 /* @image is of the part. */
 static void set_sampling(pixman_image_t *image, struct sampling *sampling)
 {
@@ -93,15 +120,15 @@ static void set_sampling(pixman_image_t *image, struct sampling *sampling)
 	double x0, y0;
 	find_source(m, sampling->seen.x1, sampling->seen.y1, &x0, &y0);
 	if (sampling->exact && m->xx > 0 && m->yy > 0) {
-		sampling->skip_x = (int32_t)x0 - sampling->part.x1;
-		sampling->skip_y = (int32_t)y0 - sampling->part.y1;
+		sampling->from_x += (int32_t)x0 - sampling->part.x1;
+		sampling->from_y += (int32_t)y0 - sampling->part.y1;
 		return;
 	}
 	pixman_transform_t transform = {{
 		{pixman_double_to_fixed(m->xx), pixman_double_to_fixed(m->xy),
-			pixman_double_to_fixed(x0 - sampling->part.x1)},
+			relative(x0, sampling->part.x1)},
 		{pixman_double_to_fixed(m->yx), pixman_double_to_fixed(m->yy),
-			pixman_double_to_fixed(y0 - sampling->part.y1)},
+			relative(y0, sampling->part.y1)},
 		{0, 0, pixman_fixed_1},
 	}};
 	pixman_image_set_transform(image, &transform);
@@ -128,10 +155,10 @@ static void unref(pixman_image_t *image)
 static void blend(pixman_image_t *target, const struct scene_layer *layer,
 	const struct sampling *sampling, pixman_image_t *image, pixman_image_t *mask)
 {
-	const pixman_box32_t *seen = &sampling->seen;
+	const pixman_box32_t *drawn = &sampling->drawn;
 	const pixman_op_t op = layer->opaque ? PIXMAN_OP_SRC : PIXMAN_OP_OVER;
-	pixman_image_composite32(op, image, mask, target, sampling->skip_x, sampling->skip_y, 0, 0,
-		layer->x + seen->x1, layer->y + seen->y1, width_of(seen), height_of(seen));
+	pixman_image_composite32(op, image, mask, target, sampling->from_x, sampling->from_y, 0, 0,
+		layer->x + drawn->x1, layer->y + drawn->y1, width_of(drawn), height_of(drawn));
 }
 
 static bool is_aligned(const void *pixels, uint32_t stride)
@@ -166,7 +193,7 @@ static void gather_row(char *to, const struct render_image *source, const struct
 	int32_t y, size_t bytes)
 {
 	const pixman_box32_t *part = &sampling->part;
-	for (int32_t x = sampling->seen.x1; x < sampling->seen.x2; x++, to += bytes) {
+	for (int32_t x = sampling->drawn.x1; x < sampling->drawn.x2; x++, to += bytes) {
 		double bx, by;
 		find_source(&sampling->matrix, x + 0.5, y + 0.5, &bx, &by);
 		size_t column = (size_t)clip((int64_t)floor(bx), part->x1, part->x2 - 1);
@@ -177,20 +204,21 @@ static void gather_row(char *to, const struct render_image *source, const struct
 }
 
 /*
- * pixman wants rows at multiples of four bytes; a client's need not be. The pixels that will be seen
+ * pixman wants rows at multiples of four bytes; a client's need not be. The pixels that are drawn
  * are copied, turned and scaled already: the nearest of each place.
  */
-static pixman_image_t *gather(const struct render_image *source, pixman_format_code_t code,
-	const struct sampling *sampling)
+static pixman_image_t *gather(
+	const struct render_image *source, pixman_format_code_t code, struct sampling *sampling)
 {
-	const pixman_box32_t *seen = &sampling->seen;
+	const pixman_box32_t *drawn = &sampling->drawn;
 	pixman_image_t *image =
-		pixman_image_create_bits_no_clear(code, width_of(seen), height_of(seen), NULL, 0);
+		pixman_image_create_bits_no_clear(code, width_of(drawn), height_of(drawn), NULL, 0);
 	if (!image)
 		return NULL;
 	char *to = (char *)pixman_image_get_data(image);
-	for (int32_t y = seen->y1; y < seen->y2; y++, to += pixman_image_get_stride(image))
+	for (int32_t y = drawn->y1; y < drawn->y2; y++, to += pixman_image_get_stride(image))
 		gather_row(to, source, sampling, y, PIXMAN_FORMAT_BPP(code) / 8);
+	sampling->from_x = sampling->from_y = 0;
 	return image;
 }
 
@@ -213,12 +241,12 @@ static pixman_image_t *make_image(
 static pixman_image_t *alpha_as_mask(
 	const struct sampling *sampling, pixman_image_t *image, pixman_image_t *mask)
 {
-	const int width = width_of(&sampling->seen), height = height_of(&sampling->seen);
+	const int width = width_of(&sampling->drawn), height = height_of(&sampling->drawn);
 	pixman_image_t *alpha =
 		pixman_image_create_bits_no_clear(PIXMAN_a8, width, height, NULL, 0);
 	if (alpha)
-		pixman_image_composite32(PIXMAN_OP_SRC, image, mask, alpha, sampling->skip_x,
-			sampling->skip_y, 0, 0, 0, 0, width, height);
+		pixman_image_composite32(PIXMAN_OP_SRC, image, mask, alpha, sampling->from_x,
+			sampling->from_y, 0, 0, 0, 0, width, height);
 	unref(mask);
 	return alpha;
 }
@@ -229,15 +257,15 @@ static pixman_format_code_t without_alpha(pixman_format_code_t code)
 	return (pixman_format_code_t)(code & ~UINT32_C(0xf000));
 }
 
-bool draw_pixels(
-	pixman_image_t *target, const struct scene_layer *layer, const struct render_image *source)
+bool draw_pixels(pixman_image_t *target, const pixman_box32_t *box, const struct scene_layer *layer,
+	const struct render_image *source)
 {
 	pixman_format_code_t code;
 	pixman_image_t *image, *mask;
 	struct sampling sampling;
 	if (!pixels_to_pixman(source->format, &code))
 		return false;
-	if (!sampling_init(&sampling, target, layer))
+	if (!sampling_init(&sampling, target, box, layer))
 		return true;
 	if (!make_mask(layer, &mask))
 		return false;
@@ -246,6 +274,8 @@ bool draw_pixels(
 	if (image && layer->color.straight && !layer->opaque && PIXMAN_FORMAT_A(code)) {
 		mask = alpha_as_mask(&sampling, image, mask);
 		unref(image);
+		/* as before: an image has its own place of the drawn */
+		sampling_init(&sampling, target, box, layer);
 		image = make_image(source, without_alpha(code), &sampling);
 		drawn = image && mask;
 	}
@@ -256,13 +286,13 @@ bool draw_pixels(
 	return drawn;
 }
 
-bool draw_yuv(pixman_image_t *target, const struct scene_layer *layer, uint32_t format,
-	const struct yuv_plane planes[3])
+bool draw_yuv(pixman_image_t *target, const pixman_box32_t *box, const struct scene_layer *layer,
+	uint32_t format, const struct yuv_plane planes[3])
 {
 	const struct yuv_color color = {layer->color.encoding, layer->color.full_range};
 	pixman_image_t *image, *mask;
 	struct sampling sampling;
-	if (!sampling_init(&sampling, target, layer))
+	if (!sampling_init(&sampling, target, box, layer))
 		return true;
 	if (!make_mask(layer, &mask))
 		return false;

@@ -53,6 +53,8 @@ static void report_output(const struct daemon *daemon, struct waybuf_report *rep
 		json_add_string(&builder, builder.root, "dark", why_dark(output));
 	json_add_number(&builder, builder.root, "direct", stats->direct);
 	json_add_number(&builder, builder.root, "copied", stats->copied);
+	json_add_number(&builder, builder.root, "drawn_pixels", stats->drawn);
+	json_add_number(&builder, builder.root, "last_drawn_pixels", output->drawn);
 	json_add_number(&builder, builder.root, "refused", stats->refused);
 	json_add_number(&builder, builder.root, "discarded", stats->discarded);
 	json_add_number(&builder, builder.root, "commits", stats->commits);

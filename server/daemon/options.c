@@ -25,6 +25,8 @@ static const char help[] =
 	"  -m, --mode WxH[@HZ]  display mode (default: the one the display prefers)\n"
 	"  -t, --transform HOW  the display is turned anticlockwise by 90, 180 or 270, or\n"
 	"                       flipped, or flipped-90 and so on (default: normal)\n"
+	"  --full-repaint       draws all of a frame, not only what has changed: to find out\n"
+	"                       what is wrong with a picture\n"
 	"  -r, --ready-fd FD    write a newline to FD when clients can connect\n"
 	"  -l, --log LEVEL      silent, error (default), info or debug, to stderr\n"
 	"  -h, --help           this text\n"
@@ -41,6 +43,7 @@ static const struct option long_options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"no-display", no_argument, NULL, 'n'},
 	{"headless", optional_argument, NULL, 'H'},
+	{"full-repaint", no_argument, NULL, 'F'},
 	{"mode", required_argument, NULL, 'm'},
 	{"transform", required_argument, NULL, 't'},
 	{"ready-fd", required_argument, NULL, 'r'},
@@ -131,6 +134,9 @@ static const char *parse_option(int option, struct options *options)
 	case 'n':
 		options->no_display = true;
 		return NULL;
+	case 'F':
+		options->full_repaint = true;
+		return NULL;
 	case 'H':
 		options->headless = true;
 		return !optarg || parse_mode(optarg, options)
@@ -170,8 +176,8 @@ static const char *check(const struct options *options)
 	if (options->headless && options->mode_refresh_mhz &&
 		(options->mode_refresh_mhz < 1000 || options->mode_refresh_mhz > 1000000))
 		return "--headless has from 1 to 1000 Hz";
-	if (options->no_display && (options->device || options->output || options->mode_width ||
-					   options->transform))
+	if (options->no_display &&
+		(options->device || options->output || options->mode_width || options->transform))
 		return "--no-display leaves no use for --device, --output, --mode and --transform";
 	return NULL;
 }

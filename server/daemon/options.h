@@ -22,6 +22,7 @@ struct options {
 	const char *device; /* NULL: the first display controller that does */
 	const char *output; /* name of its connector; NULL: the first that is connected */
 	bool no_display;
+	bool full_repaint; /* what is composed is drawn whole each time */
 	bool headless; /* in the mode below, or a default one */
 	/* 0: the display's preferred mode, or any refresh rate */
 	uint32_t mode_width, mode_height, mode_refresh_mhz;

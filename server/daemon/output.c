@@ -128,6 +128,8 @@ static void handle_composed(struct render_job *job, int error)
 	struct slot *slot = NULL;
 	struct waybuf_kms_why why = {.text = "composition failed"};
 	output->composing = false;
+	output->drawn = job->drawn;
+	output->daemon->stats.drawn += job->drawn;
 	note_unreadable(output->daemon, job);
 	job->scene = NULL;
 	scene_drop_composed(scene);
@@ -162,9 +164,11 @@ static int compose(struct output *output, struct scene *scene, struct waybuf_kms
 	struct slot *slot = slots_free(output, why);
 	if (!slot)
 		return -ENOMEM;
+	const pixman_region32_t *region = slot_difference(output, slot, scene);
 	slot->valid = false;
 	output->compose = (struct render_job){
 		.scene = scene,
+		.region = region,
 		.target = {.pixels = slot->pixels,
 			.width = output->width,
 			.height = output->height,
@@ -193,6 +197,7 @@ static bool show(struct output *output, struct scene *scene)
 	}
 	scene->reused = needed;
 	output->shown_slot = slot;
+	output->drawn = 0;
 	return true;
 }
 
@@ -205,6 +210,7 @@ static void repaint(struct output *output)
 		waybuf_error("a frame could not be shown: no memory");
 		return;
 	}
+	slots_miss(output, scene);
 	output->backend->assign(output, scene);
 	bool shown = show(output, scene);
 	if (!shown && output->dark) {

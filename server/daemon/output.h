@@ -82,6 +82,9 @@ struct output {
 	bool composing; /* compose.scene is in use */
 	struct slot slots[2]; /* the second one is made when it is needed */
 	struct slot *shown_slot; /* on the primary plane; NULL: a client's buffer is */
+	struct picture picture; /* what is composed in the scene that is being prepared */
+	pixman_region32_t difference; /* what of it is drawn */
+	uint64_t drawn; /* pixels, for the last frame */
 	struct waybuf_kms_assigner *assigner;
 	struct cursor_images *cursor_images; /* of cursor_image.c; NULL: none yet */
 	struct waybuf_kms_place places[SCENE_MAX_LAYERS]; /* of the scene that was made last */

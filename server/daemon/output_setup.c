@@ -201,6 +201,7 @@ struct output *output_create(struct daemon *daemon)
 	output->flip_context = waybuf_fence_context_alloc();
 	wl_list_init(&output->resources);
 	wl_list_init(&output->withdrawn);
+	pixman_region32_init(&output->difference);
 	if (callbacks_init(output) < 0 || watch_init(output) < 0 ||
 		!(daemon->options->headless ? headless_init(output) : take_display(output))) {
 		output_destroy(output);
@@ -240,6 +241,7 @@ void output_destroy(struct output *output)
 	headless_finish(output);
 	slots_finish(output);
 	cursor_image_finish(output);
+	pixman_region32_fini(&output->difference);
 	waybuf_kms_assigner_destroy(output->assigner);
 	waybuf_kms_device_destroy(output->kms);
 	free(output);

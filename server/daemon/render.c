@@ -22,9 +22,10 @@ static bool end_guard(struct sigbus_guard *guard, struct shm_buffer *shm)
 	return shm && !shm_buffer_is_pixel(shm) && sigbus_guard_end(guard);
 }
 
-static bool draw_shm(struct render_job *job, pixman_image_t *target,
-	const struct scene_layer *layer, uint32_t index)
+static bool draw_shm(
+	struct render_job *job, pixman_image_t *target, const pixman_box32_t *box, uint32_t index)
 {
+	const struct scene_layer *layer = &job->scene->layers[index];
 	struct shm_buffer *shm = layer->frame->shm;
 	struct render_image source = {
 		.pixels = shm->mapping->data + shm->offset,
@@ -35,7 +36,7 @@ static bool draw_shm(struct render_job *job, pixman_image_t *target,
 	};
 	struct sigbus_guard guard;
 	begin_guard(&guard, shm);
-	bool drawn = draw_pixels(target, layer, &source);
+	bool drawn = draw_pixels(target, box, layer, &source);
 	if (end_guard(&guard, shm))
 		job->cut |= UINT64_C(1) << index;
 	return drawn;
@@ -99,19 +100,19 @@ static char *plane_pixels(const struct access *access, uint32_t plane)
 	return access->address[place->slot] + place->offset;
 }
 
-static bool draw_dmabuf_yuv(
-	pixman_image_t *target, const struct scene_layer *layer, const struct access *access)
+static bool draw_dmabuf_yuv(pixman_image_t *target, const pixman_box32_t *box,
+	const struct scene_layer *layer, const struct access *access)
 {
 	const struct waybuf_layout *layout = access->layout;
 	struct yuv_plane planes[3] = {{NULL, 0}};
 	for (uint32_t i = 0; i < layout->n_planes && i < 3; i++)
 		planes[i] = (struct yuv_plane){
 			(uint8_t *)plane_pixels(access, i), layout->planes[i].stride};
-	return draw_yuv(target, layer, layout->format, planes);
+	return draw_yuv(target, box, layer, layout->format, planes);
 }
 
-static bool draw_dmabuf_rgb(
-	pixman_image_t *target, const struct scene_layer *layer, const struct access *access)
+static bool draw_dmabuf_rgb(pixman_image_t *target, const pixman_box32_t *box,
+	const struct scene_layer *layer, const struct access *access)
 {
 	const struct waybuf_layout *layout = access->layout;
 	const struct render_image source = {
@@ -121,20 +122,104 @@ static bool draw_dmabuf_rgb(
 		.stride = layout->planes[0].stride,
 		.format = layout->format,
 	};
-	return draw_pixels(target, layer, &source);
+	return draw_pixels(target, box, layer, &source);
 }
 
-static bool draw_dmabuf(pixman_image_t *target, const struct scene_layer *layer)
+static bool draw_dmabuf(
+	pixman_image_t *target, const pixman_box32_t *box, const struct scene_layer *layer)
 {
 	struct access access;
 	bool drawn = access_begin(&access, layer->frame);
 	if (drawn)
 		drawn = pixels_readable(layer->frame->format)
-			? draw_dmabuf_rgb(target, layer, &access)
-			: draw_dmabuf_yuv(target, layer, &access);
+			? draw_dmabuf_rgb(target, box, layer, &access)
+			: draw_dmabuf_yuv(target, box, layer, &access);
 	return access_end(&access) && drawn;
 }
 
+/* ---- what is drawn where ------------------------------------------------------------------- */
+
+struct plan {
+	pixman_region32_t left; /* what nothing opaque is above */
+	pixman_region32_t regions[SCENE_MAX_LAYERS]; /* of each layer; empty: it is not drawn */
+	uint32_t n;
+	bool whole; /* memory was there for all of it */
+};
+
+static int32_t clip(int64_t value, uint32_t most)
+{
+	return value < 0 ? 0 : value > most ? (int32_t)most : (int32_t)value;
+}
+
+/* A box of @layer on the target. False: nothing of it is there. */
+static bool place(const struct render_job *job, const struct scene_layer *layer,
+	const pixman_box32_t *box, pixman_region32_t *out)
+{
+	const struct render_image *target = &job->target;
+	const int32_t x1 = clip((int64_t)layer->x + box->x1, target->width);
+	const int32_t y1 = clip((int64_t)layer->y + box->y1, target->height);
+	const int32_t x2 = clip((int64_t)layer->x + box->x2, target->width);
+	const int32_t y2 = clip((int64_t)layer->y + box->y2, target->height);
+	if (x1 >= x2 || y1 >= y2)
+		return false;
+	pixman_region32_init_rect(out, x1, y1, (unsigned)(x2 - x1), (unsigned)(y2 - y1));
+	return true;
+}
+
+/* What of @layer is drawn; and what it hides is not drawn of those below. */
+static void plan_layer(struct plan *plan, const struct render_job *job,
+	const struct scene_layer *layer, pixman_region32_t *region)
+{
+	const pixman_box32_t all = {0, 0, (int32_t)layer->width, (int32_t)layer->height};
+	pixman_region32_t box;
+	if (!place(job, layer, &all, &box))
+		return;
+	plan->whole &= pixman_region32_intersect(region, &plan->left, &box);
+	pixman_region32_fini(&box);
+	for (uint32_t i = 0; i < layer->n_hides; i++) {
+		if (!place(job, layer, &layer->hides[i], &box))
+			continue;
+		plan->whole &= pixman_region32_subtract(&plan->left, &plan->left, &box);
+		pixman_region32_fini(&box);
+	}
+}
+
+static void plan_init(struct plan *plan, const struct render_job *job)
+{
+	const struct scene *scene = job->scene;
+	plan->n = scene ? scene->n_layers : 0;
+	plan->whole = true;
+	pixman_region32_init_rect(&plan->left, 0, 0, job->target.width, job->target.height);
+	if (job->region)
+		plan->whole &= pixman_region32_copy(&plan->left, job->region);
+	for (uint32_t i = 0; i < plan->n; i++) {
+		pixman_region32_init(&plan->regions[i]);
+		if (!scene->layers[i].plane && !(job->failed >> i & 1))
+			plan_layer(plan, job, &scene->layers[i], &plan->regions[i]);
+	}
+}
+
+static void plan_finish(struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->n; i++)
+		pixman_region32_fini(&plan->regions[i]);
+	pixman_region32_fini(&plan->left);
+}
+
+/* ---- drawing ------------------------------------------------------------------------------- */
+
+/* Restricts what is drawn from now on to @region. False: that is nothing, or memory is short. */
+static bool restrict_to(struct render_job *job, pixman_image_t *target, pixman_region32_t *region)
+{
+	int n;
+	const pixman_box32_t *boxes = pixman_region32_rectangles(region, &n);
+	for (int i = 0; i < n; i++)
+		job->drawn += (uint64_t)(boxes[i].x2 - boxes[i].x1) *
+			(uint64_t)(boxes[i].y2 - boxes[i].y1);
+	return n > 0 && pixman_image_set_clip_region32(target, region);
+}
+
+/* All of it, whatever that was restricted to before. */
 static void clear(pixman_image_t *target, bool transparent)
 {
 	const pixman_color_t black = {0, 0, 0, transparent ? 0 : 0xffff};
@@ -143,32 +228,7 @@ static void clear(pixman_image_t *target, bool transparent)
 	pixman_image_fill_boxes(PIXMAN_OP_SRC, target, &black, 1, &all);
 }
 
-static void draw_scene(struct render_job *job, pixman_image_t *target)
-{
-	const struct scene *scene = job->scene;
-	for (uint32_t i = scene->n_layers; i-- > 0;) {
-		const struct scene_layer *layer = &scene->layers[i];
-		bool drawn = false;
-		if (layer->plane)
-			continue;
-		if (!render_refusal(layer->frame))
-			drawn = layer->frame->shm ? draw_shm(job, target, layer, i)
-						  : draw_dmabuf(target, layer);
-		if (!drawn)
-			job->failed |= UINT64_C(1) << i;
-	}
-}
-
-/* Whether the lowest layer that is drawn leaves nothing of what is below it. */
-static bool hides_background(const struct scene *scene)
-{
-	for (uint32_t i = scene ? scene->n_layers : 0; i-- > 0;)
-		if (!scene->layers[i].plane)
-			return scene_layer_covers(scene, &scene->layers[i]);
-	return false;
-}
-
-static bool draw_copy(struct render_job *job, pixman_image_t *target)
+static bool draw_copy(struct render_job *job, pixman_image_t *target, const pixman_box32_t *box)
 {
 	const struct scene_layer layer = {
 		.width = job->target.width,
@@ -178,9 +238,61 @@ static bool draw_copy(struct render_job *job, pixman_image_t *target)
 		.alpha = UINT16_MAX,
 		.opaque = true,
 	};
-	return draw_pixels(target, &layer, &job->source);
+	return draw_pixels(target, box, &layer, &job->source);
 }
 
+static void draw_below(struct render_job *job, pixman_image_t *target, struct plan *plan)
+{
+	if (!pixman_region32_not_empty(&plan->left))
+		return;
+	if (!restrict_to(job, target, &plan->left))
+		job->error = -ENOMEM;
+	else if (!job->source.pixels)
+		clear(target, job->transparent);
+	else if (!draw_copy(job, target, pixman_region32_extents(&plan->left)))
+		job->error = -ENOMEM;
+}
+
+static void draw_layer(
+	struct render_job *job, pixman_image_t *target, pixman_region32_t *region, uint32_t index)
+{
+	const struct scene_layer *layer = &job->scene->layers[index];
+	if (!pixman_region32_not_empty(region))
+		return;
+	const pixman_box32_t *box = pixman_region32_extents(region);
+	bool drawn = restrict_to(job, target, region);
+	if (drawn)
+		drawn = layer->frame->shm ? draw_shm(job, target, box, index)
+					  : draw_dmabuf(target, box, layer);
+	if (!drawn)
+		job->failed |= UINT64_C(1) << index;
+}
+
+/* What failed before is left out. */
+static void draw_all(struct render_job *job, pixman_image_t *target)
+{
+	struct plan plan;
+	plan_init(&plan, job);
+	if (!plan.whole)
+		job->error = -ENOMEM;
+	else
+		draw_below(job, target, &plan);
+	for (uint32_t i = plan.n; i-- > 0 && job->error == 0;)
+		draw_layer(job, target, &plan.regions[i], i);
+	plan_finish(&plan);
+}
+
+static void refuse(struct render_job *job)
+{
+	for (uint32_t i = 0; job->scene && i < job->scene->n_layers; i++)
+		if (!job->scene->layers[i].plane && render_refusal(job->scene->layers[i].frame))
+			job->failed |= UINT64_C(1) << i;
+}
+
+/*
+ * Where a layer could not be read after all there is nothing of those below it, so that they are
+ * drawn once more. If others fail then it stays at that: nobody makes us start over for ever.
+ */
 static void run(struct waybuf_job *base)
 {
 	struct render_job *job = waybuf_container_of(base, struct render_job, base);
@@ -191,12 +303,11 @@ static void run(struct waybuf_job *base)
 	}
 	struct sigbus_guard guard;
 	begin_guard(&guard, job->target.shm);
-	if (job->source.pixels && !draw_copy(job, target))
-		job->error = -ENOMEM;
-	else if (!job->source.pixels && !hides_background(job->scene))
-		clear(target, job->transparent);
-	if (job->scene && job->error == 0)
-		draw_scene(job, target);
+	refuse(job);
+	const uint64_t refused = job->failed;
+	draw_all(job, target);
+	if (job->error == 0 && job->failed != refused)
+		draw_all(job, target);
 	if (end_guard(&guard, job->target.shm))
 		job->error = -EIO;
 	pixman_image_unref(target);
@@ -242,7 +353,7 @@ int render_start(struct waybuf_worker *worker, struct render_job *job)
 	job->base.run = run;
 	job->base.done = finish;
 	job->error = 0;
-	job->failed = job->cut = 0;
+	job->failed = job->cut = job->drawn = 0;
 	/* one that cannot be prepared is one that is left out */
 	for (uint32_t i = 0; job->scene && i < job->scene->n_layers; i++) {
 		const struct scene_layer *layer = &job->scene->layers[i];

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <pixman.h>
+
 #include "scene.h"
 #include "util/worker.h"
 
@@ -13,8 +15,8 @@
  * picture in memory. Reading a client's buffer can block (DMA_BUF_IOCTL_SYNC), can be slow, and can
  * raise SIGBUS, so none of it happens in the loop.
  *
- * A layer that cannot be read is left out and the rest is drawn: one client's fault is no other
- * client's black screen.
+ * Drawn is what is in the region, and what nothing opaque is above. A layer that cannot be read is
+ * left out and the rest is drawn: one client's fault is no other client's black screen.
  */
 
 /* Pixels in memory. */
@@ -32,6 +34,8 @@ struct render_job {
 	struct render_image source; /* what is below them; no pixels: black */
 	bool transparent; /* what is below them is nothing at all, and not black */
 	struct render_image target;
+	/* what of the target is drawn, all of it inside; borrowed until done. NULL: everything */
+	const pixman_region32_t *region;
 	/*
 	 * On the loop's thread. @error: the picture is not there (-EIO: the target's memory was cut
 	 * off). Layers that were left out are no error.
@@ -43,6 +47,7 @@ struct render_job {
 	int error;
 	uint64_t failed; /* layers that could not be read, a bit each */
 	uint64_t cut; /* of these, shm memory that was cut off */
+	uint64_t drawn; /* pixels, of all layers and of what is below them */
 };
 
 /* Makes the layers ready for the worker. 0 or a negative errno, and then nothing will be done. */

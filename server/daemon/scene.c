@@ -47,6 +47,60 @@ static bool is_seen(const struct scene *scene, const struct geometry_box *place)
 		place->y + place->height > 0;
 }
 
+/* From surface coordinates to those of the layer, as the display has them. */
+static struct geometry_box turn(
+	const struct output *output, const struct surface *surface, const struct geometry_box *box)
+{
+	return geometry_turn(output->transform, *box, surface->width, surface->height);
+}
+
+static void add_damage(
+	const struct output *output, struct scene_layer *layer, struct surface *surface)
+{
+	struct geometry_box box;
+	for (uint32_t i = 0; i < surface->damage.n; i++) {
+		if (!damage_box(&surface->damage, i, surface->width, surface->height, &box))
+			continue;
+		box = turn(output, surface, &box);
+		damage_add(&layer->damage, &box);
+	}
+	damage_clear(&surface->damage);
+}
+
+static void add_hiding(struct scene_layer *layer, const struct geometry_box *box)
+{
+	layer->hides[layer->n_hides++] = (pixman_box32_t){(int32_t)box->x, (int32_t)box->y,
+		(int32_t)(box->x + box->width), (int32_t)(box->y + box->height)};
+}
+
+/*
+ * A filter takes something of the neighbours of opaque pixels, so that of scaled surfaces only the
+ * whole can be opaque.
+ */
+static void find_hiding(
+	const struct output *output, struct scene_layer *layer, const struct surface *surface)
+{
+	const struct geometry_box all = {0, 0, layer->width, layer->height};
+	int n;
+	if (layer->opaque) {
+		add_hiding(layer, &all);
+		return;
+	}
+	if (surface->current.alpha != UINT32_MAX ||
+		!geometry_is_exact(layer->transform, &layer->source, layer->width, layer->height))
+		return;
+	const pixman_box32_t *boxes =
+		pixman_region32_rectangles((pixman_region32_t *)&surface->current.opaque, &n);
+	for (int i = 0; i < n && layer->n_hides < SCENE_MAX_OPAQUE; i++) {
+		const struct damage one = {1, {boxes[i]}};
+		struct geometry_box box;
+		if (!damage_box(&one, 0, surface->width, surface->height, &box))
+			continue;
+		box = turn(output, surface, &box);
+		add_hiding(layer, &box);
+	}
+}
+
 static void add(
 	struct output *output, struct scene *scene, struct surface *surface, int64_t x, int64_t y)
 {
@@ -62,7 +116,7 @@ static void add(
 	struct scene_layer *layer = &scene->layers[scene->n_layers++];
 	*layer = (struct scene_layer){
 		.frame = frame,
-		.serial = frame->serial,
+		.id = surface->id,
 		.who = frame->who,
 		.surface = surface,
 		.x = (int32_t)place.x,
@@ -77,6 +131,8 @@ static void add(
 		.alpha = (uint16_t)(surface->current.alpha >> 16),
 		.opaque = surface_is_opaque(surface),
 	};
+	find_hiding(output, layer, surface);
+	add_damage(output, layer, surface);
 	move_list(&scene->callbacks, &surface->current.callbacks);
 	wl_list_init(&layer->feedbacks);
 	move_list(&layer->feedbacks, &surface->current.feedbacks);

@@ -16,10 +16,12 @@ struct output;
 
 /* Surfaces below so many others are left out of the picture. */
 #define SCENE_MAX_LAYERS 64
+/* Boxes of a layer that are known to be opaque; what else of it may be is blended all the same. */
+#define SCENE_MAX_OPAQUE 8
 
 struct scene_layer {
 	struct frame *frame; /* NULL once it was composed and is not needed any more */
-	uint64_t serial; /* of the frame */
+	uint64_t id; /* of the surface */
 	/* what shows it from the client's own buffer; NULL: it is composed */
 	struct waybuf_kms_plane *plane;
 	bool is_cursor; /* all of it: it has no subsurfaces */
@@ -36,6 +38,10 @@ struct scene_layer {
 	struct surface_color color;
 	uint16_t alpha; /* what all of it is multiplied with; UINT16_MAX: nothing */
 	bool opaque;
+	/* relative to the layer: all that hides what is below it, if it is drawn */
+	pixman_box32_t hides[SCENE_MAX_OPAQUE];
+	uint32_t n_hides;
+	struct damage damage; /* the same way: what is new since the surface was in a scene */
 	struct wl_list feedbacks; /* wp_presentation_feedback, of what is seen for the first time */
 };
 

@@ -1,47 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
-#include <string.h>
 
+#include "daemon.h"
 #include "output.h"
 #include "slots.h"
 
-void slot_describe(struct slot_layer *out, const struct scene_layer *layer)
+void slots_miss(struct output *output, const struct scene *scene)
 {
-	memset(out, 0, sizeof(*out));
-	out->serial = layer->serial;
-	out->x = layer->x;
-	out->y = layer->y;
-	out->width = layer->width;
-	out->height = layer->height;
-	out->source = layer->source;
-	out->transform = layer->transform;
-	out->encoding = layer->color.encoding;
-	out->full_range = layer->color.full_range;
-	out->straight = layer->color.straight;
-	out->alpha = layer->alpha;
-	out->opaque = layer->opaque;
-}
-
-static bool has(const struct slot *slot, const struct scene *scene)
-{
-	uint32_t n = 0;
-	if (!slot->valid || slot->n != scene_count_composed(scene))
-		return false;
-	for (uint32_t i = 0; i < scene->n_layers; i++) {
-		struct slot_layer layer;
-		if (scene->layers[i].plane)
-			continue;
-		slot_describe(&layer, &scene->layers[i]);
-		if (memcmp(&layer, &slot->layers[n++], sizeof(layer)) != 0)
-			return false;
-	}
-	return true;
+	for (unsigned i = 0; i < 2; i++)
+		if (output->slots[i].valid)
+			picture_miss(&output->slots[i].picture, scene);
 }
 
 struct slot *slots_find(struct output *output, const struct scene *scene)
 {
+	picture_describe(&output->picture, scene, true);
 	for (unsigned i = 0; i < 2; i++)
-		if (has(&output->slots[i], scene))
+		if (output->slots[i].valid &&
+			picture_is(&output->slots[i].picture, &output->picture))
 			return &output->slots[i];
 	return NULL;
 }
@@ -54,12 +30,21 @@ struct slot *slots_free(struct output *output, struct waybuf_kms_why *why)
 	return slot;
 }
 
+const pixman_region32_t *slot_difference(
+	struct output *output, const struct slot *slot, const struct scene *scene)
+{
+	picture_describe(&output->picture, scene, true);
+	if (!slot->valid || output->daemon->options->full_repaint)
+		return NULL;
+	return picture_difference(&slot->picture, &output->picture, output->width, output->height,
+		       &output->difference)
+		? &output->difference
+		: NULL;
+}
+
 void slot_note(struct slot *slot, const struct scene *scene)
 {
-	slot->n = 0;
-	for (uint32_t i = 0; i < scene->n_layers; i++)
-		if (!scene->layers[i].plane)
-			slot_describe(&slot->layers[slot->n++], &scene->layers[i]);
+	picture_describe(&slot->picture, scene, true);
 	slot->valid = true;
 }
 

@@ -69,13 +69,26 @@ static void handle_attach(struct wl_client *client, struct wl_resource *resource
 	}
 }
 
-/* Scenes are composed whole, so where the damage is makes no difference. */
 static void handle_damage(struct wl_client *client, struct wl_resource *resource, int32_t x,
 	int32_t y, int32_t width, int32_t height)
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
-	if (width > 0 && height > 0)
-		surface->pending.changes |= SURFACE_DAMAGE;
+	const struct geometry_box box = {x, y, width, height};
+	if (width <= 0 || height <= 0)
+		return;
+	surface->pending.changes |= SURFACE_DAMAGE;
+	damage_add(&surface->pending.damage, &box);
+}
+
+static void handle_damage_buffer(struct wl_client *client, struct wl_resource *resource, int32_t x,
+	int32_t y, int32_t width, int32_t height)
+{
+	struct surface *surface = wl_resource_get_user_data(resource);
+	const struct geometry_box box = {x, y, width, height};
+	if (width <= 0 || height <= 0)
+		return;
+	surface->pending.changes |= SURFACE_DAMAGE;
+	damage_add(&surface->pending.buffer_damage, &box);
 }
 
 static void handle_frame(struct wl_client *client, struct wl_resource *resource, uint32_t id)
@@ -195,6 +208,7 @@ static bool latch(struct surface *surface, struct frame *frame, struct waybuf_fe
 	if (ret != -ENODATA)
 		return false;
 	pending->changes &= ~(uint32_t)SURFACE_BUFFER;
+	pending->changes |= SURFACE_LOST;
 	return true;
 }
 
@@ -246,7 +260,7 @@ static const struct wl_surface_interface surface_impl = {
 	.commit = handle_commit,
 	.set_buffer_transform = handle_set_buffer_transform,
 	.set_buffer_scale = handle_set_buffer_scale,
-	.damage_buffer = handle_damage,
+	.damage_buffer = handle_damage_buffer,
 	.offset = handle_offset,
 };
 
@@ -289,6 +303,7 @@ static void handle_create_surface(
 		return;
 	}
 	surface->daemon = daemon;
+	surface->id = ++daemon->n_surfaces;
 	surface_state_init(&surface->pending);
 	surface_state_init(&surface->current);
 	wl_list_init(&surface->parts);

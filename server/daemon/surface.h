@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <wayland-server-core.h>
 
+#include "damage.h"
 #include "frame.h"
 #include "geometry.h"
 #include "kms/state.h"
@@ -43,6 +44,7 @@ enum surface_change {
 	SURFACE_COLOR = 1 << 8,
 	SURFACE_INPUT = 1 << 9,
 	SURFACE_CONTENT_TYPE = 1 << 10,
+	SURFACE_LOST = 1 << 11, /* a content that was given up: what changed with it is unseen */
 };
 
 /*
@@ -93,6 +95,8 @@ struct surface_state {
 	struct surface_color color;
 	uint32_t content_type; /* enum wp_content_type_v1_type, or what is none of them */
 	uint32_t alpha; /* what all of it is multiplied with; UINT32_MAX: nothing */
+	/* where the content is new: surface coordinates, pixels of the buffer; none: where it likes */
+	struct damage damage, buffer_damage;
 	pixman_region32_t opaque; /* surface coordinates */
 	bool input_everywhere; /* else only in: */
 	pixman_region32_t input; /* surface coordinates */
@@ -132,6 +136,9 @@ struct surface {
 	struct surface_commit *kept; /* for the parent's next commit; NULL: nothing */
 	bool mapped; /* has content and a role, and so have its ancestors */
 
+	uint64_t id; /* no other surface has it, before or after */
+	struct damage damage; /* what is new since it was in a scene; surface coordinates */
+	bool lost; /* what its last content would have changed was not told */
 	/* changed since a scene was last made of it: its frame is not the one on the screen */
 	bool dirty;
 	bool visible; /* in the scene that was made last */

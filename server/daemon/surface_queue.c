@@ -156,6 +156,8 @@ static void apply(struct surface_commit *commit, uint64_t ns)
 static void forget_content(struct surface_state *state)
 {
 	frame_drop(state->frame);
+	if (state->changes & SURFACE_BUFFER)
+		state->changes |= SURFACE_LOST;
 	state->frame = NULL;
 	state->changes &= ~(uint32_t)SURFACE_BUFFER;
 	presentation_discard(&state->feedbacks);

@@ -38,8 +38,47 @@ void surface_state_finish(struct surface_state *state)
 	wl_array_release(&state->stack);
 }
 
+static bool is_same_viewport(const struct surface_viewport *a, const struct surface_viewport *b)
+{
+	const struct geometry_box *s = &a->source, *t = &b->source;
+	return a->has_source == b->has_source && a->has_size == b->has_size &&
+		(!a->has_source ||
+			(s->x == t->x && s->y == t->y && s->width == t->width &&
+				s->height == t->height)) &&
+		(!a->has_size || (a->width == b->width && a->height == b->height));
+}
+
+/* Whether @src shows its buffer in another way than @dst, whose damage then says nothing of it. */
+static bool changes_view(const struct surface_state *dst, const struct surface_state *src)
+{
+	const struct frame *old = dst->frame, *new = src->frame;
+	if ((src->changes & SURFACE_BUFFER) && old && new &&
+		(old->width != new->width || old->height != new->height))
+		return true;
+	return ((src->changes & SURFACE_SCALE) && dst->scale != src->scale) ||
+		((src->changes & SURFACE_TRANSFORM) && dst->transform != src->transform) ||
+		((src->changes & SURFACE_VIEWPORT) &&
+			!is_same_viewport(&dst->viewport, &src->viewport));
+}
+
+/* Before the rest. Nobody asks where a content is new that brings no damage: all of it may be. */
+static void fold_damage(struct surface_state *dst, struct surface_state *src)
+{
+	if ((dst->changes & SURFACE_DAMAGE) && changes_view(dst, src))
+		damage_add_all(&dst->damage);
+	if ((src->changes & (SURFACE_BUFFER | SURFACE_DAMAGE)) == SURFACE_BUFFER) {
+		damage_add_all(&src->damage);
+		src->changes |= SURFACE_DAMAGE;
+	}
+	damage_merge(&dst->damage, &src->damage);
+	damage_merge(&dst->buffer_damage, &src->buffer_damage);
+	damage_clear(&src->damage);
+	damage_clear(&src->buffer_damage);
+}
+
 void surface_state_fold(struct surface_state *dst, struct surface_state *src)
 {
+	fold_damage(dst, src);
 	if (src->changes & SURFACE_BUFFER) {
 		frame_drop(dst->frame);
 		dst->frame = src->frame;
@@ -229,13 +268,66 @@ static void update_size(struct surface *surface)
 		view.transform, source, content.width * view.scale, content.height * view.scale);
 }
 
+/* How the surface shows its buffer now. */
+static struct damage_view describe_view(const struct surface *surface)
+{
+	const struct frame *frame = surface->current.frame;
+	const struct waybuf_format *format = frame ? waybuf_format_get(frame->format) : NULL;
+	return (struct damage_view){
+		.source = surface->source,
+		.transform = surface->current.transform,
+		.width = surface->width,
+		.height = surface->height,
+		.hsub = format && format->is_yuv ? format->hsub : 1,
+		.vsub = format && format->is_yuv ? format->vsub : 1,
+	};
+}
+
+static bool is_same_box(const struct geometry_box *a, const struct geometry_box *b)
+{
+	return a->x == b->x && a->y == b->y && a->width == b->width && a->height == b->height;
+}
+
+/* A format's name and a place in a buffer mean something only beside others of the same kind. */
+static bool is_same_view(
+	const struct damage_view *a, uint32_t format, const struct damage_view *b, uint32_t next)
+{
+	return a->width == b->width && a->height == b->height && a->transform == b->transform &&
+		is_same_box(&a->source, &b->source) && format == next;
+}
+
+static uint32_t format_of(const struct surface *surface)
+{
+	return surface->current.frame ? surface->current.frame->format : 0;
+}
+
+/* What is new of @surface, with @changes, which has shown its buffer as in @old and @format. */
+static void apply_damage(
+	struct surface *surface, uint32_t changes, const struct damage_view *old, uint32_t format)
+{
+	struct surface_state *now = &surface->current;
+	const struct damage_view view = describe_view(surface);
+	if (!is_same_view(old, format, &view, format_of(surface)) ||
+		((changes & SURFACE_BUFFER) && surface->lost))
+		damage_add_all(&surface->damage);
+	else
+		damage_add_content(&surface->damage, &view, &now->damage, &now->buffer_damage);
+	surface->lost &= !(changes & SURFACE_BUFFER);
+	damage_clear(&now->damage);
+	damage_clear(&now->buffer_damage);
+}
+
 void surface_apply(struct surface *surface, struct surface_state *state)
 {
+	const struct damage_view view = describe_view(surface);
+	const uint32_t format = format_of(surface);
 	uint32_t changes = state->changes;
 	struct surface_state *now = &surface->current;
 	surface_state_fold(now, state);
 	now->changes = 0;
 	update_size(surface);
+	surface->lost |= (changes & SURFACE_LOST) != 0;
+	apply_damage(surface, changes, &view, format);
 	surface->dirty |= changes != 0;
 	if (surface->role && surface->role->applied)
 		surface->role->applied(surface);
