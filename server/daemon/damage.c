@@ -144,7 +144,8 @@ void damage_add_content(struct damage *damage, const struct damage_view *view,
 	const bool exact =
 		geometry_is_exact(view->transform, &view->source, view->width, view->height);
 	const int64_t one = GEOMETRY_ONE, far = FAR;
-	/* nothing beyond the source is read */
+	/* nothing beyond the source is read, but for chroma that pixels in it share */
+	const int64_t hsub = view->hsub, vsub = view->vsub;
 	const int64_t right = (view->source.x + view->source.width + one - 1) / one;
 	const int64_t bottom = (view->source.y + view->source.height + one - 1) / one;
 	struct geometry_box box;
@@ -155,7 +156,7 @@ void damage_add_content(struct damage *damage, const struct damage_view *view,
 		add_pixels(damage, view, &to_surface, exact, box);
 	}
 	for (uint32_t i = 0; i < buffer->n; i++)
-		if (damage_box(buffer, i, (uint32_t)clip(right, 0, far),
-			    (uint32_t)clip(bottom, 0, far), &box))
+		if (damage_box(buffer, i, (uint32_t)clip((right + hsub - 1) / hsub * hsub, 0, far),
+			    (uint32_t)clip((bottom + vsub - 1) / vsub * vsub, 0, far), &box))
 			add_pixels(damage, view, &to_surface, exact, box);
 }

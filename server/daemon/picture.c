@@ -96,14 +96,38 @@ static void add_layer(struct drawing *drawing, const struct picture_layer *layer
 		(int64_t)layer->y + layer->height);
 }
 
-static void add_missed(
-	struct drawing *drawing, const struct picture_layer *layer, const struct damage *missed)
+static void subtract_layer(struct drawing *drawing, const struct picture_layer *layer)
 {
+	const int64_t x1 = clip(layer->x, drawing->width);
+	const int64_t y1 = clip(layer->y, drawing->height);
+	const int64_t x2 = clip((int64_t)layer->x + layer->width, drawing->width);
+	const int64_t y2 = clip((int64_t)layer->y + layer->height, drawing->height);
+	pixman_region32_t box;
+	if (x1 >= x2 || y1 >= y2)
+		return;
+	pixman_region32_init_rect(&box, (int)x1, (int)y1, (unsigned)(x2 - x1), (unsigned)(y2 - y1));
+	drawing->whole &= pixman_region32_subtract(drawing->out, drawing->out, &box);
+	pixman_region32_fini(&box);
+}
+
+/* Pixels that are below opaque ones are others, but nobody sees it; if those go, all are drawn. */
+static void add_missed(struct drawing *drawing, const struct picture *now, uint32_t index,
+	const struct damage *missed)
+{
+	const struct picture_layer *layer = &now->layers[index];
+	pixman_region32_t seen;
+	struct drawing below = {&seen, drawing->width, drawing->height, true};
 	struct geometry_box box;
+	pixman_region32_init(&seen);
 	for (uint32_t i = 0; i < missed->n; i++)
 		if (damage_box(missed, i, layer->width, layer->height, &box))
-			add(drawing, layer->x + box.x, layer->y + box.y,
+			add(&below, layer->x + box.x, layer->y + box.y,
 				layer->x + box.x + box.width, layer->y + box.y + box.height);
+	for (uint32_t i = 0; i < index && pixman_region32_not_empty(&seen); i++)
+		if (now->layers[i].opaque)
+			subtract_layer(&below, &now->layers[i]);
+	drawing->whole &= below.whole && pixman_region32_union(drawing->out, drawing->out, &seen);
+	pixman_region32_fini(&seen);
 }
 
 /* Where both are. */
@@ -126,7 +150,7 @@ static void compare(struct drawing *drawing, const struct picture *picture,
 		return;
 	}
 	if (is_same(&picture->layers[was[index]], layer)) {
-		add_missed(drawing, layer, &picture->missed[was[index]]);
+		add_missed(drawing, now, index, &picture->missed[was[index]]);
 	} else {
 		add_layer(drawing, &picture->layers[was[index]]);
 		add_layer(drawing, layer);

@@ -11,7 +11,7 @@
  *
  * Two pictures differ where a layer came, went, moved or is shown in another way, in its old and its
  * new place; where two layers that overlap have changed places; and where a layer stayed as it was,
- * but its client has said that the pixels are others.
+ * but its client has said that the pixels are others, and no opaque layer is above them.
  */
 
 /* How a layer is shown. */

@@ -663,9 +663,9 @@ TEST(no_more_than_changed)
 	window_init(&above, &client);
 	window_show(&above, &small);
 	ck_assert_uint_eq(drawn(&daemon), 100 * 100 + 100);
-	show_a_little(&below, &large, 160, 100);
-	show_a_little(&below, &large, 160, 100);
-	ck_assert_uint_eq(drawn(&daemon), 100);
+	show_a_little(&below, &large, 105, 100);
+	show_a_little(&below, &large, 105, 100);
+	ck_assert_uint_eq(drawn(&daemon), 50);
 	/* and when it goes, what it has hidden */
 	wl_surface_attach(above.surface, NULL, 0, 0);
 	wl_surface_commit(above.surface);
