@@ -18,9 +18,10 @@
  *	idle --a commit takes it along, or makes one for it--> writing --writeback is over--> copying
  *	     --the worker has copied for everybody--> idle
  *
- * and where there is no writeback connector it goes straight to copying: what was composed as it
- * is, and what is on planes from its frames, over that. What is captured stays meanwhile: with a
- * writeback because no commit can be made before it is over, with a copy because it is a reader.
+ * and where the display has written into the client's own buffer that is all. Where there is no
+ * writeback connector it goes straight to copying: what was composed as it is, and what is on planes
+ * from its frames, over that. What is captured stays meanwhile: with a writeback because no commit
+ * can be made before it is over, with a copy because it is a reader.
  */
 
 /*
@@ -71,7 +72,7 @@ static void handle_copied(struct render_job *base, int error)
 {
 	struct capture_copy *copy = waybuf_container_of(base, struct capture_copy, job);
 	struct capture *capture = base->data;
-	capture_copy_finish(copy, error, capture->output->flip_ns);
+	capture_copy_finish(copy, error);
 	scene_destroy(copy->scene);
 	wl_list_remove(&copy->link);
 	free(copy);
@@ -158,7 +159,7 @@ static void start_copy(struct capture *capture, struct capture_frame *frame, boo
 		wl_list_insert(&capture->copies, &copy->link);
 		return;
 	}
-	capture_copy_finish(copy, ret, 0);
+	capture_copy_finish(copy, ret);
 	scene_destroy(copy->scene);
 	free(copy);
 }
@@ -170,34 +171,169 @@ static void start_copies(struct capture *capture, bool from_scene)
 		start_copy(capture, frame, from_scene);
 }
 
-/* The writeback connector's framebuffer; NULL, once and for all, where there is no such thing. */
-static struct waybuf_kms_dumb *target(struct capture *capture)
+/* ---- what is new --------------------------------------------------------------------------- */
+
+void capture_miss(struct output *output, const struct scene *scene)
+{
+	struct capture *capture = output->capture;
+	if (capture && capture->known)
+		picture_miss(&capture->picture, scene);
+}
+
+void capture_watch(struct capture *capture)
+{
+	const struct output *output = capture->output;
+	if (!wl_list_empty(&capture->sessions))
+		return;
+	/* what a scene on its way has brought is in no other one */
+	capture->known = !output->pending && !output->composing;
+	if (!capture->known)
+		return;
+	capture->picture.n = 0;
+	if (output->shown)
+		picture_describe(&capture->picture, output->shown, false);
+}
+
+/* What of the output is new. NULL: it is not known. */
+static const pixman_region32_t *difference(struct capture *capture, const struct scene *scene)
+{
+	const struct output *output = capture->output;
+	const bool known = capture->known;
+	picture_describe(&capture->next, scene, false);
+	const bool found = known &&
+		picture_difference(&capture->picture, &capture->next, output->width, output->height,
+			&capture->difference);
+	capture->picture = capture->next;
+	capture->known = true;
+	return found ? &capture->difference : NULL;
+}
+
+static void add_region(struct damage *damage, const pixman_region32_t *region)
+{
+	int n;
+	const pixman_box32_t *boxes = pixman_region32_rectangles((pixman_region32_t *)region, &n);
+	for (int i = 0; i < n; i++) {
+		const struct geometry_box box = {boxes[i].x1, boxes[i].y1,
+			boxes[i].x2 - boxes[i].x1, boxes[i].y2 - boxes[i].y1};
+		damage_add(damage, &box);
+	}
+}
+
+static void add_all(struct capture *capture)
+{
+	struct capture_session *session;
+	capture->sequence++;
+	wl_list_for_each(session, &capture->sessions, link)
+		damage_add_all(&session->damage);
+}
+
+/* @scene is on the screen, or will be; to say so twice changes nothing. */
+static void note(struct capture *capture, const struct scene *scene)
+{
+	struct capture_session *session;
+	if (wl_list_empty(&capture->sessions)) {
+		capture->known = false;
+		capture->sequence++;
+		return;
+	}
+	const pixman_region32_t *region = difference(capture, scene);
+	if (!region) {
+		add_all(capture);
+		return;
+	}
+	if (!pixman_region32_not_empty((pixman_region32_t *)region))
+		return;
+	capture->sequence++;
+	wl_list_for_each(session, &capture->sessions, link)
+		add_region(&session->damage, region);
+}
+
+/* ---- by the display ------------------------------------------------------------------------ */
+
+static bool has_writeback(struct capture *capture)
 {
 	struct output *output = capture->output;
+	if (!capture->no_writeback &&
+		(output->headless || !waybuf_kms_writeback_find(output->kms, output->crtc))) {
+		capture->no_writeback = true;
+		waybuf_info("captures are composed: there is no writeback connector");
+	}
+	return !capture->no_writeback;
+}
+
+/* The buffer of whom this capture is for, if it is for one alone and the display takes that. */
+static struct waybuf_kms_fb *direct_fb(struct capture *capture)
+{
+	struct capture_frame *frame;
+	if (wl_list_length(&capture->served) != 1)
+		return NULL;
+	frame = wl_container_of(capture->served.next, frame, link);
+	struct waybuf_kms_fb *fb = capture_target_fb(frame->target, capture->output);
+	if (!fb)
+		return NULL;
+	capture->direct = frame;
+	capture->written = frame->target;
+	capture->written->refs++;
+	return fb;
+}
+
+/* One of our own, to be copied; NULL, once and for all, where there can be none. */
+static struct waybuf_kms_fb *own_fb(struct capture *capture)
+{
+	const struct output *output = capture->output;
 	struct waybuf_kms_why why = {.text = ""};
-	if (capture->no_writeback || capture->dumb)
-		return capture->no_writeback ? NULL : capture->dumb;
-	if (output->headless || !waybuf_kms_writeback_find(output->kms, output->crtc) ||
+	if (!capture->dumb &&
 		waybuf_kms_dumb_create(output->kms, output->width, output->height,
 			DRM_FORMAT_XRGB8888, &capture->dumb, &why) < 0) {
 		capture->no_writeback = true;
-		waybuf_info("captures are composed: %s",
-			why.text[0] ? why.text : "there is no writeback connector");
+		waybuf_info("captures are composed: %s", why.text);
 	}
-	return capture->dumb;
+	return capture->dumb ? capture->dumb->fb : NULL;
+}
+
+/* What the display is to write into, for those that wait. NULL: it does not write. */
+static struct waybuf_kms_fb *begin(struct capture *capture)
+{
+	if (!has_writeback(capture))
+		return NULL;
+	choose(capture);
+	struct waybuf_kms_fb *fb = direct_fb(capture);
+	if (!fb)
+		fb = own_fb(capture);
+	capture->writing = fb != NULL;
+	if (!fb)
+		unchoose(capture);
+	return fb;
+}
+
+static void forget_written(struct capture *capture)
+{
+	capture_target_unref(capture->written);
+	capture->written = NULL;
+	capture->direct = NULL;
+}
+
+/* The display does not write into that, so it is not asked again. */
+static void refuse(struct capture *capture)
+{
+	if (capture->written)
+		capture_target_refuse(capture->written);
+	else
+		capture->no_writeback = true;
 }
 
 bool capture_join(struct output *output, struct waybuf_kms_state *state)
 {
 	struct capture *capture = output->capture;
 	struct waybuf_kms_why why;
-	if (!may_start(output) || !target(capture))
+	struct waybuf_kms_fb *fb = may_start(output) ? begin(capture) : NULL;
+	if (!fb)
 		return false;
-	if (waybuf_kms_state_capture(state, output->crtc, capture->dumb->fb, &why) < 0)
-		return false;
-	capture->writing = true;
-	choose(capture);
-	return true;
+	if (waybuf_kms_state_capture(state, output->crtc, fb, &why) == 0)
+		return true;
+	capture_joined(output, -EINVAL);
+	/* with an image of our own perhaps; one after the other is given up */
+	return capture_join(output, state);
 }
 
 void capture_joined(struct output *output, int error)
@@ -208,7 +344,8 @@ void capture_joined(struct output *output, int error)
 	capture->writing = false;
 	/* where the whole display is refused it is no fault of the writeback */
 	if (!output_is_lost(error))
-		capture->no_writeback = true;
+		refuse(capture);
+	forget_written(capture);
 	unchoose(capture);
 }
 
@@ -218,11 +355,19 @@ void capture_written(struct output *output, int error)
 	if (!capture || !capture->writing)
 		return;
 	capture->writing = false;
+	/* what was written is what it will be told of, whichever event comes first */
+	if (output->pending)
+		note(capture, output->pending);
 	if (error < 0) {
 		waybuf_error("the display's writeback failed: %s", strerror(-error));
-		capture->no_writeback = true;
+		refuse(capture);
+	} else if (capture->direct) {
+		capture_frame_written(capture->direct);
 	}
+	forget_written(capture);
 	start_copies(capture, error < 0);
+	/* where nothing is copied nobody else looks after those who wait */
+	capture_poke(output);
 }
 
 /* A commit that changes nothing but takes a picture. False: the device does not do that. */
@@ -234,11 +379,11 @@ static bool write_now(struct output *output)
 		.listener = &output_kms_listener,
 		.data = output,
 	};
-	if (!target(capture))
+	struct waybuf_kms_fb *fb = begin(capture);
+	if (!fb)
 		return false;
-	capture->writing = true;
-	choose(capture);
-	int ret = waybuf_kms_capture(output->crtc, capture->dumb->fb, &options, NULL, &why);
+	const bool direct = capture->written;
+	int ret = waybuf_kms_capture(output->crtc, fb, &options, NULL, &why);
 	capture_joined(output, ret);
 	if (ret == 0)
 		watch_commit(output);
@@ -246,6 +391,8 @@ static bool write_now(struct output *output)
 		watch_lost(output, ret);
 	if (ret == 0 || output->dark)
 		return true;
+	if (direct)
+		return write_now(output);
 	waybuf_info("captures are composed from now on: %s", why.text);
 	return false;
 }
@@ -265,8 +412,11 @@ void capture_poke(struct output *output)
 void capture_flipped(struct output *output)
 {
 	struct capture *capture = output->capture;
-	if (capture)
-		capture->sequence++;
+	if (!capture)
+		return;
+	/* before that: flips that take a picture and change nothing have times, too */
+	capture->shown_ns = output->flip_ns;
+	note(capture, output->shown);
 }
 
 void capture_stop(struct output *output)
@@ -287,6 +437,8 @@ void capture_relit(struct output *output)
 	waybuf_kms_dumb_destroy(capture->dumb);
 	capture->dumb = NULL;
 	capture->no_writeback = false;
+	capture->known = false;
+	add_all(capture);
 }
 
 bool capture_busy(const struct output *output)
@@ -305,6 +457,7 @@ bool capture_create(struct output *output)
 	wl_list_init(&capture->served);
 	wl_list_init(&capture->copies);
 	wl_list_init(&capture->sessions);
+	pixman_region32_init(&capture->difference);
 	output->capture = capture;
 	return capture_globals_create(capture);
 }
@@ -314,6 +467,8 @@ void capture_destroy(struct output *output)
 	if (!output->capture)
 		return;
 	waybuf_kms_dumb_destroy(output->capture->dumb);
+	capture_target_unref(output->capture->written);
+	pixman_region32_fini(&output->capture->difference);
 	free(output->capture);
 	output->capture = NULL;
 }

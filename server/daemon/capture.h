@@ -8,14 +8,17 @@
 #include <wayland-server-core.h>
 
 struct output;
+struct scene;
 struct waybuf_kms_state;
 
 /*
- * ext-image-copy-capture of an output, into wl_shm buffers.
+ * ext-image-copy-capture of an output, into wl_shm buffers and dma-bufs.
  *
  * Where the CRTC has a writeback connector the pixels are what the display hardware made of the
- * frame, which is what a test wants to see; they are copied into the client's memory then. Elsewhere
- * the worker composes the scene that is shown a second time.
+ * frame, which is what a test wants to see. It writes them into the client's dma-buf, where there is
+ * one, it takes that, and nobody else waits for the same picture; else into an image of our own, and
+ * they are copied. Elsewhere the worker composes the scene that is shown a second time. What is
+ * copied is what is new since the session's last frame, and what the client asks for.
  *
  * One capture is under way at a time, and serves those who wait when it begins, a few at most.
  */
@@ -32,7 +35,9 @@ void capture_relit(struct output *output);
 /* Whether something reads the output's images. */
 bool capture_busy(const struct output *output);
 
-/* The picture on the screen has changed. */
+/* A scene was made. */
+void capture_miss(struct output *output, const struct scene *scene);
+/* The picture on the screen is another one, if only in name. */
 void capture_flipped(struct output *output);
 /* Starts a capture if somebody waits for one and the device is free. */
 void capture_poke(struct output *output);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 
 #include <drm_fourcc.h>
@@ -11,6 +12,7 @@
 #include "daemon.h"
 #include "output.h"
 #include "util/list.h"
+#include "util/shm_format.h"
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
 {
@@ -59,21 +61,35 @@ static void handle_attach_buffer(
 	wl_resource_add_destroy_listener(buffer, &frame->buffer_destroyed);
 }
 
-/* Everything is copied each time, so that the damage needs only to be valid. */
+/* Beside what is new in the picture, which is always copied. */
 static void handle_damage_buffer(struct wl_client *client, struct wl_resource *resource, int32_t x,
 	int32_t y, int32_t width, int32_t height)
 {
-	if (!check_not_requested(wl_resource_get_user_data(resource)))
+	struct capture_frame *frame = wl_resource_get_user_data(resource);
+	const struct geometry_box box = {x, y, width, height};
+	if (!check_not_requested(frame))
 		return;
 	if (x < 0 || y < 0 || width <= 0 || height <= 0)
 		wl_resource_post_error(resource,
 			EXT_IMAGE_COPY_CAPTURE_FRAME_V1_ERROR_INVALID_BUFFER_DAMAGE,
 			"a damage of %d x %d at %d,%d", width, height, x, y);
+	else
+		damage_add(&frame->damage, &box);
+}
+
+static void end_wait(struct capture_frame *frame)
+{
+	waybuf_fence_wait_cancel(&frame->wait);
+	waybuf_source_remove(frame->deadline);
+	frame->deadline = NULL;
 }
 
 static void fail(struct capture_frame *frame, uint32_t reason)
 {
 	ext_image_copy_capture_frame_v1_send_failed(frame->resource, reason);
+	end_wait(frame);
+	if (frame->session->capture->direct == frame)
+		frame->session->capture->direct = NULL;
 	wl_list_remove(&frame->link);
 	wl_list_init(&frame->link);
 }
@@ -83,15 +99,51 @@ void capture_frame_fail(struct capture_frame *frame)
 	fail(frame, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_UNKNOWN);
 }
 
-static bool buffer_fits(const struct capture_frame *frame)
+/* ---- fences of the target ------------------------------------------------------------------ */
+
+/* However they have ended: what was to be there is written over. */
+static void handle_settled(struct waybuf_fence_wait *wait, int status)
 {
-	const struct output *output = frame->session->capture->output;
-	const struct shm_buffer *buffer =
-		frame->buffer ? shm_buffer_from_resource(frame->buffer) : NULL;
-	return buffer && buffer->width == output->width && buffer->height == output->height &&
-		buffer->mapping->writable && buffer->stride % 4 == 0 && buffer->offset % 4 == 0 &&
-		(buffer->format == DRM_FORMAT_XRGB8888 || buffer->format == DRM_FORMAT_ARGB8888);
+	struct capture_frame *frame = waybuf_container_of(wait, struct capture_frame, wait);
+	end_wait(frame);
+	capture_poke(frame->session->capture->output);
 }
+
+static void handle_deadline(void *data)
+{
+	capture_frame_fail(data);
+}
+
+/* As long as a commit waits for its fences. */
+#define TARGET_MS 1000
+
+/* 0, or an error: it cannot be waited for. */
+static int wait_for(struct capture_frame *frame, struct waybuf_fence *fence)
+{
+	struct waybuf_loop *loop = frame->session->capture->output->daemon->loop;
+	int error = waybuf_fence_wait_add(&frame->wait, fence, loop, handle_settled);
+	if (error != 0)
+		return error < 0 ? error : 0;
+	frame->deadline = waybuf_loop_add_timer(loop, handle_deadline, frame, &error);
+	return frame->deadline ? waybuf_source_arm(frame->deadline, TARGET_MS) : error;
+}
+
+/* Whoever still writes to the target, or reads it, is waited for, and holds up this frame alone. */
+static void enter(struct capture_frame *frame)
+{
+	struct capture *capture = frame->session->capture;
+	struct waybuf_fence *fence = capture_target_fence(frame->target);
+	int ret = fence ? wait_for(frame, fence) : 0;
+	waybuf_fence_unref(fence);
+	if (ret < 0) {
+		capture_frame_fail(frame);
+		return;
+	}
+	wl_list_insert(capture->frames.prev, &frame->link);
+	capture_poke(capture->output);
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
 
 static void handle_capture(struct wl_client *client, struct wl_resource *resource)
 {
@@ -107,12 +159,15 @@ static void handle_capture(struct wl_client *client, struct wl_resource *resourc
 	frame->requested = true;
 	if (frame->session->stopped) {
 		fail(frame, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_STOPPED);
-	} else if (!buffer_fits(frame)) {
-		fail(frame, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_BUFFER_CONSTRAINTS);
-	} else {
-		wl_list_insert(capture->frames.prev, &frame->link);
-		capture_poke(capture->output);
+		return;
 	}
+	int ret = capture_target_get(capture->output, frame->buffer, &frame->target);
+	if (ret == 0)
+		enter(frame);
+	else if (ret == -EINVAL)
+		fail(frame, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_BUFFER_CONSTRAINTS);
+	else
+		capture_frame_fail(frame);
 }
 
 static const struct ext_image_copy_capture_frame_v1_interface frame_impl = {
@@ -125,8 +180,14 @@ static const struct ext_image_copy_capture_frame_v1_interface frame_impl = {
 static void frame_destroyed(struct wl_resource *resource)
 {
 	struct capture_frame *frame = wl_resource_get_user_data(resource);
-	if (frame->copy)
+	if (frame->copy) {
+		damage_merge(&frame->session->damage, &frame->copy->damage);
 		frame->copy->frame = NULL;
+	}
+	if (frame->session->capture->direct == frame)
+		frame->session->capture->direct = NULL;
+	end_wait(frame);
+	capture_target_unref(frame->target);
 	forget_buffer(frame);
 	wl_list_remove(&frame->link);
 	frame->session->frame = NULL;
@@ -138,60 +199,100 @@ bool capture_frame_due(const struct capture_frame *frame)
 {
 	const struct capture_session *session = frame->session;
 	/* the first one of a session does not wait for a change; 1 is added so that 0 means none */
-	return session->sequence != session->capture->sequence + 1;
+	return !waybuf_fence_wait_pending(&frame->wait) &&
+		session->sequence != session->capture->sequence + 1;
+}
+
+static void leave_list(struct capture_frame *frame)
+{
+	wl_list_remove(&frame->link);
+	wl_list_init(&frame->link);
+}
+
+/* What is new, and what the client asks for. NULL: all, as there is no memory to tell that. */
+static const pixman_region32_t *find_region(struct capture_copy *copy, const struct damage *asked)
+{
+	const struct render_image *image = &copy->job.target;
+	struct damage all = copy->damage;
+	struct geometry_box box;
+	bool whole = true;
+	damage_merge(&all, asked);
+	for (uint32_t i = 0; i < all.n; i++)
+		if (damage_box(&all, i, image->width, image->height, &box))
+			whole &= pixman_region32_union_rect(&copy->region, &copy->region,
+				(int)box.x, (int)box.y, (unsigned)box.width, (unsigned)box.height);
+	return whole ? &copy->region : NULL;
 }
 
 void capture_copy_init(struct capture_copy *copy, struct capture_frame *frame)
 {
-	wl_list_remove(&frame->link);
-	wl_list_init(&frame->link);
+	struct capture_session *session = frame->session;
+	const struct output *output = session->capture->output;
+	leave_list(frame);
 	copy->frame = frame;
 	frame->copy = copy;
-	copy->sequence = frame->session->capture->sequence + 1;
-	copy->buffer = frame->buffer ? shm_buffer_from_resource(frame->buffer) : NULL;
-	if (!copy->buffer)
-		return;
-	shm_buffer_ref(copy->buffer);
-	copy->job.target = (struct render_image){
-		.pixels = copy->buffer->mapping->data + copy->buffer->offset,
-		.width = copy->buffer->width,
-		.height = copy->buffer->height,
-		.stride = copy->buffer->stride,
-		.format = copy->buffer->format,
-		.shm = copy->buffer,
-	};
+	copy->sequence = session->capture->sequence + 1;
+	copy->time_ns = output->pending ? 0 : session->capture->shown_ns;
+	copy->target = frame->target;
+	copy->target->refs++;
+	copy->job.target = copy->target->image;
+	copy->damage = session->damage;
+	damage_clear(&session->damage);
+	pixman_region32_init(&copy->region);
+	copy->job.region = find_region(copy, &frame->damage);
 }
 
-static void send_ready(
-	struct capture_frame *frame, const struct shm_buffer *buffer, uint64_t time_ns)
+static void send_damage(struct capture_frame *frame, const struct damage *damage)
+{
+	const struct output *output = frame->session->capture->output;
+	struct geometry_box box;
+	for (uint32_t i = 0; i < damage->n; i++)
+		if (damage_box(damage, i, output->width, output->height, &box))
+			ext_image_copy_capture_frame_v1_send_damage(frame->resource, (int32_t)box.x,
+				(int32_t)box.y, (int32_t)box.width, (int32_t)box.height);
+}
+
+static void send_ready(struct capture_frame *frame, const struct damage *damage, uint64_t time_ns)
 {
 	const uint64_t second = 1000000000;
 	struct wl_resource *resource = frame->resource;
 	ext_image_copy_capture_frame_v1_send_transform(
 		resource, (uint32_t)frame->session->capture->output->transform);
-	ext_image_copy_capture_frame_v1_send_damage(
-		resource, 0, 0, (int32_t)buffer->width, (int32_t)buffer->height);
+	send_damage(frame, damage);
 	ext_image_copy_capture_frame_v1_send_presentation_time(resource,
 		(uint32_t)(time_ns / second >> 32), (uint32_t)(time_ns / second),
 		(uint32_t)(time_ns % second));
 	ext_image_copy_capture_frame_v1_send_ready(resource);
+	frame->session->capture->output->daemon->stats.captures++;
 }
 
-void capture_copy_finish(struct capture_copy *copy, int error, uint64_t time_ns)
+void capture_copy_finish(struct capture_copy *copy, int error)
 {
 	struct capture_frame *frame = copy->frame;
 	if (frame) {
 		frame->copy = NULL;
 		if (error < 0) {
+			damage_merge(&frame->session->damage, &copy->damage);
 			capture_frame_fail(frame);
 		} else {
 			frame->session->sequence = copy->sequence;
-			send_ready(frame, copy->buffer, time_ns);
+			send_ready(frame, &copy->damage,
+				copy->time_ns ? copy->time_ns : frame->session->capture->shown_ns);
 		}
 	}
-	if (copy->buffer)
-		shm_buffer_unref(copy->buffer);
-	copy->buffer = NULL;
+	pixman_region32_fini(&copy->region);
+	capture_target_unref(copy->target);
+	copy->target = NULL;
+}
+
+void capture_frame_written(struct capture_frame *frame)
+{
+	struct capture_session *session = frame->session;
+	leave_list(frame);
+	session->sequence = session->capture->sequence + 1;
+	send_ready(frame, &session->damage, session->capture->shown_ns);
+	damage_clear(&session->damage);
+	session->capture->output->daemon->stats.captures_direct++;
 }
 
 /* ---- sessions ------------------------------------------------------------------------------ */
@@ -219,6 +320,7 @@ static void handle_create_frame(struct wl_client *client, struct wl_resource *re
 	session->frame = frame;
 	session->refs++;
 	wl_list_init(&frame->link);
+	waybuf_fence_wait_init(&frame->wait);
 	wl_resource_set_implementation(frame->resource, &frame_impl, frame, frame_destroyed);
 }
 
@@ -248,15 +350,35 @@ void capture_session_stop(struct capture_session *session)
 		fail(frame, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_STOPPED);
 }
 
+/* Those of whom linux-dmabuf, by which clients make such buffers, is for. */
+static void send_dmabuf_constraints(struct capture_session *session)
+{
+	const struct output *output = session->capture->output;
+	uint64_t linear = DRM_FORMAT_MOD_LINEAR;
+	struct wl_array device = {0}, modifiers = {0};
+	if (!output->daemon->dmabuf)
+		return;
+	dev_t id = output->kms->rdev;
+	/* borrowed: they are read and not kept */
+	device.data = &id;
+	device.size = sizeof(id);
+	modifiers.data = &linear;
+	modifiers.size = sizeof(linear);
+	ext_image_copy_capture_session_v1_send_dmabuf_device(session->resource, &device);
+	for (size_t i = 0; capture_target_format(i); i++)
+		ext_image_copy_capture_session_v1_send_dmabuf_format(
+			session->resource, capture_target_format(i), &modifiers);
+}
+
 static void send_constraints(struct capture_session *session)
 {
 	const struct output *output = session->capture->output;
 	ext_image_copy_capture_session_v1_send_buffer_size(
 		session->resource, output->width, output->height);
-	ext_image_copy_capture_session_v1_send_shm_format(
-		session->resource, WL_SHM_FORMAT_XRGB8888);
-	ext_image_copy_capture_session_v1_send_shm_format(
-		session->resource, WL_SHM_FORMAT_ARGB8888);
+	for (size_t i = 0; capture_target_format(i); i++)
+		ext_image_copy_capture_session_v1_send_shm_format(
+			session->resource, shm_format_from_drm(capture_target_format(i)));
+	send_dmabuf_constraints(session);
 	ext_image_copy_capture_session_v1_send_done(session->resource);
 }
 
@@ -274,6 +396,7 @@ static struct capture_session *session_create(
 	}
 	session->capture = capture;
 	session->refs = 1;
+	damage_add_all(&session->damage);
 	wl_list_init(&session->link);
 	wl_resource_set_implementation(
 		session->resource, &session_impl, session, session_destroyed);
@@ -334,6 +457,7 @@ static void handle_create_session(struct wl_client *client, struct wl_resource *
 		capture_session_stop(session);
 		return;
 	}
+	capture_watch(session->capture);
 	wl_list_insert(&session->capture->sessions, &session->link);
 	send_constraints(session);
 }

@@ -2,6 +2,10 @@
 #ifndef DAEMON_CAPTURE_V1_H
 #define DAEMON_CAPTURE_V1_H
 
+#include "capture_target.h"
+#include "damage.h"
+#include "fence/wait.h"
+#include "picture.h"
 #include "render.h"
 
 struct waybuf_kms_dumb;
@@ -13,10 +17,16 @@ struct capture {
 	struct wl_list served; // capture_frame.link, those the capture under way is for
 	struct wl_list sessions; // capture_session.link, those that can capture
 	bool writing; /* a commit with a writeback is not over */
+	/* into that target; NULL: into the dumb. And for whom; NULL once that is gone */
+	struct capture_target *written;
+	struct capture_frame *direct;
 	struct wl_list copies; // capture_copy.link, those that the worker has not finished
 	bool no_writeback;
-	struct waybuf_kms_dumb *dumb; /* what the writeback connector writes into */
-	uint64_t sequence; /* of the picture on the screen */
+	struct waybuf_kms_dumb *dumb; /* what the writeback connector writes into for all others */
+	uint64_t sequence, shown_ns; /* of the picture on the screen, and since when it is there */
+	struct picture picture, next; /* it, and the one that comes */
+	bool known; /* it is that */
+	pixman_region32_t difference;
 };
 
 struct capture_session {
@@ -25,6 +35,7 @@ struct capture_session {
 	struct capture_frame *frame; /* at most one at a time */
 	bool stopped; /* there is nothing to be captured */
 	uint64_t sequence; /* of the picture captured last; 0: none so far */
+	struct damage damage; /* what is new since then, on the output */
 	unsigned refs; /* the resource and its frame */
 	struct wl_list link; // capture.sessions, or in none
 };
@@ -34,7 +45,11 @@ struct capture_frame {
 	struct capture_session *session;
 	struct wl_resource *buffer; /* attached; NULL: none */
 	struct wl_listener buffer_destroyed;
+	struct damage damage; /* what the client wants written, in the buffer */
 	bool requested;
+	struct capture_target *target; /* since then */
+	struct waybuf_fence_wait wait; /* pending: for fences of the target */
+	struct waybuf_source *deadline; /* of that; NULL: none */
 	struct capture_copy *copy; /* under way */
 	struct wl_list link; // capture.frames or .served, or in neither
 };
@@ -44,19 +59,27 @@ struct capture_copy {
 	struct render_job job;
 	struct scene *scene; /* NULL: from the writeback */
 	struct capture_frame *frame; /* NULL once the client has destroyed it */
-	struct shm_buffer *buffer;
+	struct capture_target *target;
+	pixman_region32_t region; /* what is written */
+	struct damage damage; /* what of that the client is told */
 	uint64_t sequence;
+	uint64_t time_ns; /* of its flip; 0: that has not come */
 	struct wl_list link; // capture.copies
 };
 
 bool capture_globals_create(struct capture *capture);
 
-/* Whether there is something to capture for it that it has not seen. */
+/* Somebody is about to be told what is new in pictures. */
+void capture_watch(struct capture *capture);
+
+/* Whether its target is ready, and there is something to capture that it has not seen. */
 bool capture_frame_due(const struct capture_frame *frame);
 /* Takes the frame off its list, and its buffer as the target of the job. */
 void capture_copy_init(struct capture_copy *copy, struct capture_frame *frame);
-/* Tells the client, and lets the buffer go. @time_ns: when the picture was shown. */
-void capture_copy_finish(struct capture_copy *copy, int error, uint64_t time_ns);
+/* Tells the client, and lets the buffer go. */
+void capture_copy_finish(struct capture_copy *copy, int error);
+/* The display has written all of it. */
+void capture_frame_written(struct capture_frame *frame);
 void capture_frame_fail(struct capture_frame *frame);
 /* There is nothing to be captured any more. */
 void capture_session_stop(struct capture_session *session);

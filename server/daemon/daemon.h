@@ -26,6 +26,8 @@ struct daemon_stats {
 	uint64_t direct; /* pictures for which nothing was composed */
 	uint64_t copied; /* pictures for which something was */
 	uint64_t drawn; /* pixels, in these */
+	uint64_t captures; /* pictures that were taken */
+	uint64_t captures_direct; /* of these, written by the display into the client's buffer */
 	uint64_t refused; /* frames of dma-bufs in those that no plane took */
 };
 

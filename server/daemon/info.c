@@ -55,6 +55,8 @@ static void report_output(const struct daemon *daemon, struct waybuf_report *rep
 	json_add_number(&builder, builder.root, "copied", stats->copied);
 	json_add_number(&builder, builder.root, "drawn_pixels", stats->drawn);
 	json_add_number(&builder, builder.root, "last_drawn_pixels", output->drawn);
+	json_add_number(&builder, builder.root, "captures", stats->captures);
+	json_add_number(&builder, builder.root, "captures_direct", stats->captures_direct);
 	json_add_number(&builder, builder.root, "refused", stats->refused);
 	json_add_number(&builder, builder.root, "discarded", stats->discarded);
 	json_add_number(&builder, builder.root, "commits", stats->commits);

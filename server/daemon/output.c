@@ -211,6 +211,7 @@ static void repaint(struct output *output)
 		return;
 	}
 	slots_miss(output, scene);
+	capture_miss(output, scene);
 	output->backend->assign(output, scene);
 	bool shown = show(output, scene);
 	if (!shown && output->dark) {

@@ -293,24 +293,59 @@ static void refuse(struct render_job *job)
  * Where a layer could not be read after all there is nothing of those below it, so that they are
  * drawn once more. If others fail then it stays at that: nobody makes us start over for ever.
  */
-static void run(struct waybuf_job *base)
+static void draw(struct render_job *job)
 {
-	struct render_job *job = waybuf_container_of(base, struct render_job, base);
 	pixman_image_t *target = draw_wrap(&job->target);
 	if (!target) {
 		job->error = -EINVAL;
 		return;
 	}
-	struct sigbus_guard guard;
-	begin_guard(&guard, job->target.shm);
 	refuse(job);
 	const uint64_t refused = job->failed;
 	draw_all(job, target);
 	if (job->error == 0 && job->failed != refused)
 		draw_all(job, target);
+	pixman_image_unref(target);
+}
+
+static void draw_guarded(struct render_job *job)
+{
+	struct sigbus_guard guard;
+	begin_guard(&guard, job->target.shm);
+	draw(job);
 	if (end_guard(&guard, job->target.shm))
 		job->error = -EIO;
-	pixman_image_unref(target);
+}
+
+/* Its fences have signalled before; what its client adds later is the client's own loss. */
+static void draw_dmabuf_target(struct render_job *job)
+{
+	struct waybuf_cpu *cpu = job->target.cpu;
+	struct sigbus_guard guard;
+	void *address;
+	/* to blend is to read */
+	job->error = waybuf_cpu_begin_bounded(cpu, WAYBUF_READ_WRITE);
+	if (job->error < 0)
+		return;
+	job->error = waybuf_cpu_vmap(cpu, &address);
+	if (job->error == 0) {
+		sigbus_guard_begin(&guard, address, (size_t)cpu->memory.size);
+		job->target.pixels = (char *)address + job->target.offset;
+		draw(job);
+		if (sigbus_guard_end(&guard))
+			job->error = -EIO;
+		waybuf_cpu_vunmap(cpu);
+	}
+	waybuf_cpu_end_bounded(cpu, WAYBUF_READ_WRITE);
+}
+
+static void run(struct waybuf_job *base)
+{
+	struct render_job *job = waybuf_container_of(base, struct render_job, base);
+	if (job->target.cpu)
+		draw_dmabuf_target(job);
+	else
+		draw_guarded(job);
 }
 
 static void finish(struct waybuf_job *base)

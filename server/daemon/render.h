@@ -10,6 +10,8 @@
 #include "scene.h"
 #include "util/worker.h"
 
+struct waybuf_cpu;
+
 /*
  * Composition by the CPU, on the worker: of a scene, or of pixels that are there already, into a
  * picture in memory. Reading a client's buffer can block (DMA_BUF_IOCTL_SYNC), can be slow, and can
@@ -25,6 +27,9 @@ struct render_image {
 	uint32_t width, height, stride;
 	uint32_t format; /* DRM_FORMAT_*, one of pixels.h */
 	struct shm_buffer *shm; /* whose memory it is, so that it may be cut off; NULL: our own */
+	/* of a target in a dma-buf, whose pixels are found when it is drawn into: at the offset */
+	struct waybuf_cpu *cpu;
+	size_t offset;
 };
 
 struct render_job {
@@ -38,7 +43,7 @@ struct render_job {
 	const pixman_region32_t *region;
 	/*
 	 * On the loop's thread. @error: the picture is not there (-EIO: the target's memory was cut
-	 * off). Layers that were left out are no error.
+	 * off; -ETIMEDOUT: somebody is at it). Layers that were left out are no error.
 	 */
 	void (*done)(struct render_job *job, int error);
 	void *data;

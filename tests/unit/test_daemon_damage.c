@@ -6,6 +6,7 @@
 
 #include "alpha-modifier-v1-client-protocol.h"
 #include "guest/daemon_fixture.h"
+#include "guest/recorder.h"
 #include "guest/reference.h"
 #include "viewporter-client-protocol.h"
 
@@ -47,11 +48,12 @@ struct world {
 	struct window other[2];
 	struct picture other_picture[2];
 	bool has_other;
+	/* of the one that draws what has changed: its pictures are updated, too */
+	struct recorder recorder;
+	struct picture recorded;
 	uint64_t random;
 	char story[1024]; /* of the last step */
 };
-
-#define BOTH(side) for (int side = 0; side < 2; side++)
 
 static uint32_t roll(struct world *w, uint32_t sides)
 {
@@ -102,8 +104,8 @@ static void attach(struct thing *t)
 	for (uint32_t y = 0; y < t->height; y++)
 		memcpy(to + (size_t)y * t->stride, t->canvas + (size_t)y * t->width,
 			(size_t)t->width * 4);
-	BOTH(side)
-	wl_surface_attach(t->surface[side], t->buffers[side][t->next], 0, 0);
+	for (int side = 0; side < 2; side++)
+		wl_surface_attach(t->surface[side], t->buffers[side][t->next], 0, 0);
 	t->next = (t->next + 1) % N_SLOTS;
 	t->mapped = true;
 }
@@ -131,8 +133,7 @@ static void damage(struct world *w, struct thing *t, const uint32_t rect[4])
 	int32_t on_surface[4];
 	bool in_buffer = t->cropped || t->sized || roll(w, 2);
 	surface_rect(t, rect, on_surface);
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		if (in_buffer)
 			wl_surface_damage_buffer(t->surface[side], (int32_t)rect[0],
 				(int32_t)rect[1], (int32_t)rect[2], (int32_t)rect[3]);
@@ -144,8 +145,8 @@ static void damage(struct world *w, struct thing *t, const uint32_t rect[4])
 
 static void commit(struct thing *t)
 {
-	BOTH(side)
-	wl_surface_commit(t->surface[side]);
+	for (int side = 0; side < 2; side++)
+		wl_surface_commit(t->surface[side]);
 }
 
 static void draw(struct world *w, struct thing *t)
@@ -173,8 +174,7 @@ static void draw_all(struct world *w, struct thing *t)
 static void unset_viewport(struct thing *t)
 {
 	t->cropped = t->sized = false;
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		wp_viewport_set_source(t->viewport[side], wl_fixed_from_int(-1),
 			wl_fixed_from_int(-1), wl_fixed_from_int(-1), wl_fixed_from_int(-1));
 		wp_viewport_set_destination(t->viewport[side], -1, -1);
@@ -198,8 +198,7 @@ static void set_viewport(struct world *w, struct thing *t)
 	wl_fixed_t y = (wl_fixed_t)roll(w, height * 256 / 2);
 	wl_fixed_t source_width = 1 + (wl_fixed_t)roll(w, width * 256 / 2);
 	wl_fixed_t source_height = 1 + (wl_fixed_t)roll(w, height * 256 / 2);
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		wp_viewport_set_destination(t->viewport[side], t->sized_width, t->sized_height);
 		if (t->cropped)
 			wp_viewport_set_source(
@@ -234,8 +233,7 @@ static void set_opaque(const struct world *w, struct thing *t)
 	const uint32_t width = turned ? t->height : t->width;
 	const uint32_t height = turned ? t->width : t->height;
 	int32_t rect[4];
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		struct wl_region *region = wl_compositor_create_region(w->client[side].compositor);
 		surface_rect(&unscaled, t->solid, rect);
 		shrink(&rect[0], &rect[2], width,
@@ -253,23 +251,23 @@ static void set_transform(struct world *w, struct thing *t)
 {
 	unset_viewport(t);
 	t->transform = (int)roll(w, 8);
-	BOTH(side)
-	wl_surface_set_buffer_transform(t->surface[side], t->transform);
+	for (int side = 0; side < 2; side++)
+		wl_surface_set_buffer_transform(t->surface[side], t->transform);
 }
 
 static void set_scale(struct world *w, struct thing *t)
 {
 	unset_viewport(t);
 	t->scale = 1 + (int)roll(w, 2);
-	BOTH(side)
-	wl_surface_set_buffer_scale(t->surface[side], t->scale);
+	for (int side = 0; side < 2; side++)
+		wl_surface_set_buffer_scale(t->surface[side], t->scale);
 }
 
 static void set_alpha(struct world *w, struct thing *t)
 {
 	uint32_t factor = roll(w, 2) ? UINT32_MAX : roll(w, 256) << 24;
-	BOTH(side)
-	wp_alpha_modifier_surface_v1_set_multiplier(t->alpha[side], factor);
+	for (int side = 0; side < 2; side++)
+		wp_alpha_modifier_surface_v1_set_multiplier(t->alpha[side], factor);
 }
 
 /* ---- coming and going ------------------------------------------------------------------------ */
@@ -277,8 +275,8 @@ static void set_alpha(struct world *w, struct thing *t)
 static void free_buffers(struct thing *t)
 {
 	for (int i = 0; i < N_SLOTS; i++)
-		BOTH(side)
-	wl_buffer_destroy(t->buffers[side][i]);
+		for (int side = 0; side < 2; side++)
+			wl_buffer_destroy(t->buffers[side][i]);
 	munmap(t->memory, t->size);
 	free(t->canvas);
 	t->canvas = NULL;
@@ -300,8 +298,7 @@ static void make_buffers(struct world *w, struct thing *t, uint32_t width, uint3
 	ck_assert_int_eq(ftruncate(fd, (off_t)t->size), 0);
 	t->memory = mmap(NULL, t->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ck_assert_ptr_ne(t->memory, MAP_FAILED);
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		struct wl_shm_pool *pool =
 			wl_shm_create_pool(w->client[side].shm, fd, (int32_t)t->size);
 		for (int i = 0; i < N_SLOTS; i++)
@@ -326,8 +323,7 @@ static void resize(struct world *w, struct thing *t)
 static void show(struct world *w, struct thing *t)
 {
 	t->scale = 1;
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		t->viewport[side] =
 			wp_viewporter_get_viewport(w->viewporter[side], t->surface[side]);
 		t->alpha[side] =
@@ -343,8 +339,7 @@ static void create(struct world *w, int i)
 {
 	struct thing *t = &w->things[i];
 	struct thing *parent = &w->things[i == 4 ? 1 : 0];
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		t->surface[side] = wl_compositor_create_surface(w->client[side].compositor);
 		t->role[side] = wl_subcompositor_get_subsurface(
 			w->client[side].subcompositor, t->surface[side], parent->surface[side]);
@@ -358,8 +353,7 @@ static void destroy(struct thing *t)
 {
 	if (!t->canvas)
 		return;
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		wp_alpha_modifier_surface_v1_destroy(t->alpha[side]);
 		wp_viewport_destroy(t->viewport[side]);
 		if (t->role[side])
@@ -386,8 +380,7 @@ static void replace(struct world *w, int i)
 static void toggle_other(struct world *w)
 {
 	uint32_t width = 2 + roll(w, 80), height = 2 + roll(w, 80), seed = roll(w, 1000);
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		if (w->has_other) {
 			window_finish(&w->other[side]);
 			picture_finish(&w->other_picture[side]);
@@ -405,8 +398,8 @@ static void toggle_other(struct world *w)
 static void move(struct world *w, struct thing *t)
 {
 	int32_t x = (int32_t)roll(w, WIDTH) - WIDTH / 3, y = (int32_t)roll(w, HEIGHT) - HEIGHT / 3;
-	BOTH(side)
-	wl_subsurface_set_position(t->role[side], x, y);
+	for (int side = 0; side < 2; side++)
+		wl_subsurface_set_position(t->role[side], x, y);
 }
 
 static void restack(struct world *w, int i)
@@ -416,15 +409,15 @@ static void restack(struct world *w, int i)
 	bool above = roll(w, 2);
 	if (next_to == i || !w->things[next_to].canvas)
 		return;
-	BOTH(side)
-	(above ? wl_subsurface_place_above : wl_subsurface_place_below)(
-		t->role[side], w->things[next_to].surface[side]);
+	for (int side = 0; side < 2; side++)
+		(above ? wl_subsurface_place_above : wl_subsurface_place_below)(
+			t->role[side], w->things[next_to].surface[side]);
 }
 
 static void unmap(struct thing *t)
 {
-	BOTH(side)
-	wl_surface_attach(t->surface[side], NULL, 0, 0);
+	for (int side = 0; side < 2; side++)
+		wl_surface_attach(t->surface[side], NULL, 0, 0);
 	t->mapped = false;
 }
 
@@ -451,15 +444,15 @@ static void detour(struct world *w, struct thing *t)
 	const int scale = t->scale;
 	unset_viewport(t);
 	commit(t);
-	BOTH(side)
-	wl_surface_set_buffer_scale(t->surface[side], 3 - scale);
+	for (int side = 0; side < 2; side++)
+		wl_surface_set_buffer_scale(t->surface[side], 3 - scale);
 	t->scale = 3 - scale;
 	set_opaque(w, t);
 	draw(w, t);
 	commit(t);
 	t->scale = scale;
-	BOTH(side)
-	wl_surface_set_buffer_scale(t->surface[side], scale);
+	for (int side = 0; side < 2; side++)
+		wl_surface_set_buffer_scale(t->surface[side], scale);
 	set_opaque(w, t);
 	commit(t);
 }
@@ -537,12 +530,34 @@ static void step(struct world *w)
 	commit(&w->things[0]);
 }
 
+static bool is_recorded(const struct world *w, const struct picture *picture)
+{
+	for (uint32_t y = 0; y < HEIGHT; y++)
+		for (uint32_t x = 0; x < WIDTH; x++)
+			if ((picture_pixel(&w->recorded, x, y) & 0xffffff) !=
+				(picture_pixel(picture, x, y) & 0xffffff))
+				return false;
+	return true;
+}
+
+/* A frame that was asked for may have come between two commits of a step. */
+static void record(struct world *w, const struct picture *picture)
+{
+	struct recorder *recorder = &w->recorder;
+	if (recorder->frame && !recorder->ready)
+		ck_assert(is_recorded(w, picture) || recorder_wait(recorder, PATIENCE_MS));
+	while (!is_recorded(w, picture))
+		recorder_take(recorder, w->recorded.buffer);
+	if (!recorder->frame || recorder->ready)
+		recorder_ask(recorder, w->recorded.buffer);
+}
+
 /* A capture waits for what was committed before it. */
 static void compare(struct world *w, int number)
 {
 	struct picture pictures[2];
-	BOTH(side)
-	capture_output(&w->client[side], &pictures[side]);
+	for (int side = 0; side < 2; side++)
+		capture_output(&w->client[side], &pictures[side]);
 	for (uint32_t y = 0; y < HEIGHT; y++) {
 		for (uint32_t x = 0; x < WIDTH; x++) {
 			uint32_t got = picture_pixel(&pictures[0], x, y) & 0xffffff;
@@ -552,8 +567,9 @@ static void compare(struct world *w, int number)
 					w->story, x, y, got, want);
 		}
 	}
-	BOTH(side)
-	picture_finish(&pictures[side]);
+	record(w, &pictures[0]);
+	for (int side = 0; side < 2; side++)
+		picture_finish(&pictures[side]);
 }
 
 static void begin(struct world *w, const char *transform)
@@ -563,8 +579,7 @@ static void begin(struct world *w, const char *transform)
 		{"--headless=160x120@1000", "--transform", transform, "--full-repaint"},
 	};
 	*w = (struct world){.random = harness_seed()};
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		daemon_start(&w->daemon[side], options[side]);
 		client_connect(&w->client[side], &w->daemon[side]);
 		w->viewporter[side] = client_bind(&w->client[side], &wp_viewporter_interface, 1);
@@ -573,6 +588,8 @@ static void begin(struct world *w, const char *transform)
 		window_init(&w->window[side], &w->client[side]);
 		w->things[0].surface[side] = w->window[side].surface;
 	}
+	recorder_init(&w->recorder, &w->client[0]);
+	picture_init(&w->client[0], &w->recorded, PICTURE_SHM, WIDTH, HEIGHT, DRM_FORMAT_XRGB8888);
 	show(w, &w->things[0]);
 	for (int i = 1; i < N_THINGS; i++)
 		create(w, i);
@@ -584,10 +601,11 @@ static void end(struct world *w)
 {
 	if (w->has_other)
 		toggle_other(w);
+	recorder_finish(&w->recorder);
+	picture_finish(&w->recorded);
 	for (int i = N_THINGS; i-- > 0;)
 		destroy(&w->things[i]);
-	BOTH(side)
-	{
+	for (int side = 0; side < 2; side++) {
 		window_finish(&w->window[side]);
 		wp_alpha_modifier_v1_destroy(w->modifier[side]);
 		wp_viewporter_destroy(w->viewporter[side]);
@@ -606,24 +624,6 @@ static void run(const char *transform)
 		compare(&w, i);
 	}
 	end(&w);
-}
-
-/* What `waybufctl info` says was drawn for the last frame. */
-static unsigned long drawn(const struct daemon *daemon)
-{
-	char line[256], text[16384];
-	const char *key = "\"last_drawn_pixels\":", *program = getenv("WAYBUFCTL");
-	if (!program)
-		SKIP("waybufctl is not built");
-	snprintf(line, sizeof(line), "XDG_RUNTIME_DIR=%s %s --display test info --json",
-		daemon->folder, program);
-	FILE *pipe = popen(line, "re");
-	ck_assert_ptr_nonnull(pipe);
-	text[fread(text, 1, sizeof(text) - 1, pipe)] = 0;
-	ck_assert_int_eq(pclose(pipe), 0);
-	const char *found = strstr(text, key);
-	ck_assert_msg(found, "%s", text);
-	return strtoul(found + strlen(key), NULL, 10);
 }
 
 /* A frame that is new in 10 x 10 pixels. */
@@ -651,28 +651,28 @@ TEST(no_more_than_changed)
 	picture_init(&client, &small, PICTURE_SHM, 100, 100, DRM_FORMAT_XRGB8888);
 	/* there are two images, and each gets all of it once */
 	window_show(&below, &large);
-	ck_assert_uint_eq(drawn(&daemon), 320 * 200);
+	ck_assert_uint_eq(daemon_number(&daemon, "last_drawn_pixels"), 320 * 200);
 	show_a_little(&below, &large, 10, 10);
-	ck_assert_uint_eq(drawn(&daemon), 320 * 200);
+	ck_assert_uint_eq(daemon_number(&daemon, "last_drawn_pixels"), 320 * 200);
 	/* from then on what is new in this frame and in the one before */
 	show_a_little(&below, &large, 50, 10);
-	ck_assert_uint_eq(drawn(&daemon), 200);
+	ck_assert_uint_eq(daemon_number(&daemon, "last_drawn_pixels"), 200);
 	show_a_little(&below, &large, 50, 10);
-	ck_assert_uint_eq(drawn(&daemon), 100);
+	ck_assert_uint_eq(daemon_number(&daemon, "last_drawn_pixels"), 100);
 	/* what comes is drawn, and what it hides is not */
 	window_init(&above, &client);
 	window_show(&above, &small);
-	ck_assert_uint_eq(drawn(&daemon), 100 * 100 + 100);
+	ck_assert_uint_eq(daemon_number(&daemon, "last_drawn_pixels"), 100 * 100 + 100);
 	show_a_little(&below, &large, 105, 100);
 	show_a_little(&below, &large, 105, 100);
-	ck_assert_uint_eq(drawn(&daemon), 50);
+	ck_assert_uint_eq(daemon_number(&daemon, "last_drawn_pixels"), 50);
 	/* and when it goes, what it has hidden */
 	wl_surface_attach(above.surface, NULL, 0, 0);
 	wl_surface_commit(above.surface);
 	show_a_little(&below, &large, 0, 0);
 	show_a_little(&below, &large, 0, 0);
 	show_a_little(&below, &large, 0, 0);
-	ck_assert_uint_eq(drawn(&daemon), 100);
+	ck_assert_uint_eq(daemon_number(&daemon, "last_drawn_pixels"), 100);
 	window_finish(&above);
 	window_finish(&below);
 	picture_finish(&small);
