@@ -216,9 +216,36 @@ static int test_picture(
 
 const struct waybuf_kms_assigner_ops scanout_assigner_ops = {.test = test_picture};
 
-static int propose(struct output *output, const struct scene *scene, struct waybuf_kms_fb *image,
+/* So many boxes, or one around them all. */
+#define MOST_CLIPS 32
+
+/* Displays that are sent their pictures need not be sent all of one that is new in a corner. */
+static void tell_damage(
+	struct output *output, const struct slot *slot, struct waybuf_kms_state *state)
+{
+	const pixman_region32_t *region = slots_compare(output, output->shown_slot, slot);
+	struct drm_mode_rect rects[MOST_CLIPS];
+	int n;
+	if (!region)
+		return;
+	const pixman_box32_t *boxes = pixman_region32_rectangles((pixman_region32_t *)region, &n);
+	if (n == 0 || n > MOST_CLIPS) {
+		boxes = pixman_region32_extents((pixman_region32_t *)region);
+		n = 1;
+	}
+	for (int i = 0; i < n; i++)
+		rects[i] =
+			(struct drm_mode_rect){boxes[i].x1, boxes[i].y1, boxes[i].x2, boxes[i].y2};
+	/* none would mean all */
+	if (rects[0].x1 == rects[0].x2)
+		rects[0] = (struct drm_mode_rect){0, 0, 1, 1};
+	waybuf_kms_state_set_damage(state, output->plane, rects, (uint32_t)n);
+}
+
+static int propose(struct output *output, const struct scene *scene, const struct slot *slot,
 	struct waybuf_kms_state **out, struct waybuf_kms_why *why)
 {
+	struct waybuf_kms_fb *image = slot ? slot->dumb->fb : NULL;
 	const struct waybuf_kms_picture picture = picture_of(output, scene->n_layers);
 	int ret = waybuf_kms_state_duplicate(output->kms, out);
 	if (ret < 0)
@@ -228,6 +255,8 @@ static int propose(struct output *output, const struct scene *scene, struct wayb
 		waybuf_kms_state_destroy(*out);
 		return ret;
 	}
+	if (slot)
+		tell_damage(output, slot, *out);
 	/* to get a flip also for framebuffers that are on the screen already */
 	waybuf_kms_state_touch(*out, output->crtc);
 	return 0;
@@ -257,7 +286,7 @@ static int commit(
 	struct output *output, struct scene *scene, struct slot *slot, struct waybuf_kms_why *why)
 {
 	struct waybuf_kms_state *state;
-	int ret = propose(output, scene, slot ? slot->dumb->fb : NULL, &state, why);
+	int ret = propose(output, scene, slot, &state, why);
 	if (ret < 0)
 		return ret;
 	struct waybuf_kms_commit_result result;

@@ -42,6 +42,17 @@ const pixman_region32_t *slot_difference(
 		: NULL;
 }
 
+const pixman_region32_t *slots_compare(
+	struct output *output, const struct slot *shown, const struct slot *next)
+{
+	if (!shown || !shown->valid || !next->valid)
+		return NULL;
+	return picture_difference(&shown->picture, &next->picture, output->width, output->height,
+		       &output->difference)
+		? &output->difference
+		: NULL;
+}
+
 void slot_note(struct slot *slot, const struct scene *scene)
 {
 	picture_describe(&slot->picture, scene, true);

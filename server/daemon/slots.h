@@ -33,6 +33,12 @@ struct slot *slots_free(struct output *output, struct waybuf_kms_why *why);
  */
 const pixman_region32_t *slot_difference(
 	struct output *output, const struct slot *slot, const struct scene *scene);
+/*
+ * Where @next looks different from @shown, likewise. NULL: it is not known; also where @shown is
+ * NULL.
+ */
+const pixman_region32_t *slots_compare(
+	struct output *output, const struct slot *shown, const struct slot *next);
 /* From now on it has what is composed in @scene. */
 void slot_note(struct slot *slot, const struct scene *scene);
 

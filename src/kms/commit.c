@@ -149,6 +149,10 @@ static void add_plane(struct request *request, const struct waybuf_kms_plane *pl
 	add_geometry(request, plane, layer);
 	add_look(request, plane, layer);
 	add_fence(request, plane, layer->in_fence);
+	/* a hint for what is on the screen, of which nothing is known then */
+	if (now->damage && !request->full)
+		add(request, plane->id, &plane->props[WAYBUF_KMS_PLANE_FB_DAMAGE_CLIPS],
+			now->damage);
 }
 
 int waybuf_kms_request_add(drmModeAtomicReq *req, struct waybuf_kms_device *device,
@@ -328,6 +332,7 @@ static void become_current(struct waybuf_kms_state *state)
 	struct waybuf_kms_device *device = state->device;
 	for (uint32_t i = 0; i < device->res.n_planes; i++) {
 		fd_close(&state->planes[i].layer.in_fence);
+		waybuf_kms_state_forget_damage(state, i);
 		state->planes[i].touched = false;
 	}
 	for (uint32_t i = 0; i < device->res.n_crtcs; i++) {

@@ -148,6 +148,7 @@ int waybuf_kms_state_duplicate(struct waybuf_kms_device *device, struct waybuf_k
 	for (uint32_t i = 0; i < device->res.n_planes; i++) {
 		state->planes[i] = current->planes[i];
 		state->planes[i].touched = false;
+		state->planes[i].damage = 0;
 		/* it was for that commit, and signalled before its flip */
 		state->planes[i].layer.in_fence = -1;
 		state->planes[i].layer.in_fence_bounded = false;
@@ -157,8 +158,17 @@ int waybuf_kms_state_duplicate(struct waybuf_kms_device *device, struct waybuf_k
 	return 0;
 }
 
-static void clear_plane(struct waybuf_kms_plane_state *plane)
+void waybuf_kms_state_forget_damage(struct waybuf_kms_state *state, uint32_t plane)
 {
+	if (state->planes[plane].damage)
+		drmModeDestroyPropertyBlob(state->device->fd, state->planes[plane].damage);
+	state->planes[plane].damage = 0;
+}
+
+static void clear_plane(struct waybuf_kms_state *state, uint32_t index)
+{
+	struct waybuf_kms_plane_state *plane = &state->planes[index];
+	waybuf_kms_state_forget_damage(state, index);
 	waybuf_kms_fb_unref(plane->layer.fb);
 	fd_close(&plane->layer.in_fence);
 	waybuf_kms_layer_init(&plane->layer, NULL);
@@ -169,7 +179,7 @@ void waybuf_kms_state_destroy(struct waybuf_kms_state *state)
 	if (!state)
 		return;
 	for (uint32_t i = 0; i < state->device->res.n_planes; i++)
-		clear_plane(&state->planes[i]);
+		clear_plane(state, i);
 	for (uint32_t i = 0; i < state->device->res.n_crtcs; i++) {
 		waybuf_kms_mode_blob_unref(state->crtcs[i].mode);
 		waybuf_kms_fb_unref(state->crtcs[i].writeback_fb);
@@ -231,7 +241,7 @@ void waybuf_kms_state_disable(struct waybuf_kms_state *state, struct waybuf_kms_
 		struct waybuf_kms_plane_state *plane = &state->planes[i];
 		if (!plane->layer.fb || plane->crtc != crtc->index)
 			continue;
-		clear_plane(plane);
+		clear_plane(state, i);
 		plane->touched = true;
 	}
 	for (uint32_t i = 0; i < state->n_connectors; i++) {
@@ -310,7 +320,7 @@ int waybuf_kms_state_set_plane(struct waybuf_kms_state *state, struct waybuf_kms
 	struct waybuf_kms_plane_state *plane_state = &state->planes[plane->index];
 	if (!layer || !layer->fb) {
 		plane_state->touched |= plane_state->layer.fb != NULL;
-		clear_plane(plane_state);
+		clear_plane(state, plane->index);
 		return 0;
 	}
 	int error = check_layer(plane, crtc, layer, why);
@@ -323,12 +333,23 @@ int waybuf_kms_state_set_plane(struct waybuf_kms_state *state, struct waybuf_kms
 			return fence;
 	}
 	waybuf_kms_fb_ref(layer->fb); /* before the old one goes: it may be the same */
-	clear_plane(plane_state);
+	clear_plane(state, plane->index);
 	plane_state->layer = *layer;
 	plane_state->layer.in_fence = fence;
 	plane_state->crtc = crtc->index;
 	plane_state->touched = true;
 	return 0;
+}
+
+void waybuf_kms_state_set_damage(struct waybuf_kms_state *state, struct waybuf_kms_plane *plane,
+	const struct drm_mode_rect rects[], uint32_t n)
+{
+	if (!waybuf_kms_prop_known(&plane->props[WAYBUF_KMS_PLANE_FB_DAMAGE_CLIPS]))
+		return;
+	waybuf_kms_state_forget_damage(state, plane->index);
+	if (drmModeCreatePropertyBlob(state->device->fd, rects, n * sizeof(*rects),
+		    &state->planes[plane->index].damage) < 0)
+		state->planes[plane->index].damage = 0;
 }
 
 void waybuf_kms_state_touch(struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc)

@@ -73,6 +73,7 @@ struct waybuf_kms_plane_state {
 	struct waybuf_kms_layer layer; /* fb NULL: off. The state owns fb and in_fence */
 	uint32_t crtc; /* index */
 	bool touched; /* set since the duplicate */
+	uint32_t damage; /* blob: where it is new, for one commit; 0: anywhere. The state owns it */
 };
 
 /* A mode as a property blob, shared between states. */
@@ -108,6 +109,8 @@ struct waybuf_kms_state {
 int waybuf_kms_state_create(struct waybuf_kms_device *device, struct waybuf_kms_state **out);
 /* A copy of the device's current state. -ENOMEM, or the errno of a dup. */
 int waybuf_kms_state_duplicate(struct waybuf_kms_device *device, struct waybuf_kms_state **out);
+/* What waybuf_kms_state_set_damage() has said of a plane, by its index. */
+void waybuf_kms_state_forget_damage(struct waybuf_kms_state *state, uint32_t plane);
 /* NULL is a no-op. */
 void waybuf_kms_state_destroy(struct waybuf_kms_state *state);
 /* Makes room for connectors that appeared. -ENOMEM. */
@@ -141,6 +144,17 @@ void waybuf_kms_state_disable(struct waybuf_kms_state *state, struct waybuf_kms_
 int waybuf_kms_state_set_plane(struct waybuf_kms_state *state, struct waybuf_kms_plane *plane,
 	struct waybuf_kms_crtc *crtc, const struct waybuf_kms_layer *layer,
 	struct waybuf_kms_why *why);
+
+/* In pixels of the framebuffer, as the kernel has it: the far edges are not part of it. */
+struct drm_mode_rect;
+
+/*
+ * After waybuf_kms_state_set_plane(): the layer looks as what the plane shows now, but for @rects,
+ * @n of them and at least one. A hint (FB_DAMAGE_CLIPS), for one commit, for displays whose pictures
+ * are sent to them: where the plane has no use for it, or it cannot be told, all of it is new.
+ */
+void waybuf_kms_state_set_damage(struct waybuf_kms_state *state, struct waybuf_kms_plane *plane,
+	const struct drm_mode_rect rects[], uint32_t n);
 
 /* Makes the CRTC part of the commit though nothing on it changes, to get a flip event. */
 void waybuf_kms_state_touch(struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc);

@@ -83,6 +83,9 @@ uint64_t fake_drm_value(uint32_t object, const char *property);
 /* Whether the last commit, tests included, named the property; and its flags. */
 bool fake_drm_named(uint32_t object, const char *property);
 uint32_t fake_drm_last_flags(void);
+/* What the last commit has said is new on the primary plane; 0: anything. */
+struct drm_mode_rect;
+uint32_t fake_drm_damage(const struct drm_mode_rect **rects);
 int fake_drm_commits(void);
 int fake_drm_tests(void);
 int fake_drm_open_handles(void);

@@ -46,7 +46,8 @@ static bool alive(const char *name, uint64_t value)
 	if (strstr(name, "FB_ID"))
 		return value >= FIRST_FB && value < FIRST_FB + MAX &&
 			fake.fbs[value - FIRST_FB].open;
-	if (strcmp(name, "MODE_ID") == 0 || strcmp(name, "GAMMA_LUT") == 0)
+	if (strcmp(name, "MODE_ID") == 0 || strcmp(name, "GAMMA_LUT") == 0 ||
+		strcmp(name, "FB_DAMAGE_CLIPS") == 0)
 		return value >= FIRST_BLOB && value < FIRST_BLOB + MAX &&
 			fake.blobs[value - FIRST_BLOB].open;
 	return strcmp(name, "CRTC_ID") != 0 || value == FAKE_CRTC ||
@@ -185,6 +186,24 @@ static void fill_fences(struct object objects[N_OBJECTS])
 	}
 }
 
+/* The kernel keeps the blob for as long as it needs it. */
+static void note_damage(const struct object *primary)
+{
+	uint64_t blob = value_of(primary, "FB_DAMAGE_CLIPS");
+	fake.n_damage = 0;
+	if (!blob)
+		return;
+	fake.n_damage = fake.blobs[blob - FIRST_BLOB].size / sizeof(fake.damage[0]);
+	JUDGE(fake.n_damage > 0 && fake.n_damage <= MAX, "%u clips", fake.n_damage);
+	memcpy(fake.damage, fake.blobs[blob - FIRST_BLOB].data, fake.blobs[blob - FIRST_BLOB].size);
+}
+
+uint32_t fake_drm_damage(const struct drm_mode_rect **rects)
+{
+	*rects = fake.damage;
+	return fake.n_damage;
+}
+
 void fake_drm_out_fences(int (*open)(uint32_t object))
 {
 	fake.open_fence = open;
@@ -219,8 +238,11 @@ int drmModeAtomicCommit(int fd, drmModeAtomicReqPtr req, uint32_t flags, void *u
 	if (error)
 		return error;
 	memcpy(next, fake.objects, sizeof(next));
-	for (int i = 0; i < N_OBJECTS; i++)
+	for (int i = 0; i < N_OBJECTS; i++) {
 		memset(next[i].named, 0, sizeof(next[i].named));
+		/* as the kernel's duplicate of a plane's state */
+		next[i].values[prop_index("FB_DAMAGE_CLIPS")] = 0;
+	}
 	error = apply(req, next);
 	if (!error)
 		error = judge(next, flags);
@@ -236,6 +258,7 @@ int drmModeAtomicCommit(int fd, drmModeAtomicReqPtr req, uint32_t flags, void *u
 		fake.tests++;
 		return 0;
 	}
+	note_damage(&next[3]);
 	fill_fences(next);
 	take(next, flags, user_data);
 	return 0;

@@ -22,7 +22,7 @@
 
 enum {
 	MAX = 64,
-	N_PROPS = 22,
+	N_PROPS = 23,
 	N_OBJECTS = 9,
 	N_FIRST_OBJECTS = 6, /* those that are always there */
 	FIRST_PROP = 200,
@@ -76,6 +76,8 @@ struct fake {
 	bool unplugged;
 	uint32_t sequence, last_flags;
 	int commits, tests, removed;
+	struct drm_mode_rect damage[MAX];
+	uint32_t n_damage;
 };
 
 extern struct fake fake;

@@ -55,6 +55,45 @@ TEST(later_commits_name_what_changes_and_every_fence)
 	world_close(&world);
 }
 
+TEST(damage_is_for_one_commit)
+{
+	static const struct drm_mode_rect rects[] = {{1, 2, 30, 40}, {50, 60, 70, 80}};
+	const struct drm_mode_rect *told;
+	struct world world;
+	world_open(&world);
+	world_light(&world);
+	struct waybuf_kms_fb *fb = world_fb(&world);
+	struct waybuf_kms_state *state = world_propose(&world);
+	world_put(state, &world, world.primary, fb);
+	waybuf_kms_state_set_damage(state, world.primary, rects, 1);
+	/* what was said last holds, and another picture needs another one */
+	waybuf_kms_state_set_damage(state, world.primary, rects, 2);
+	/* a plane that makes nothing of it */
+	waybuf_kms_state_set_damage(state, world.rich, rects, 2);
+	ck_assert_int_eq(waybuf_kms_state_test(state, NULL), 0);
+	ck_assert_int_eq(world_commit(&world, state), 0);
+	ck_assert_uint_eq(fake_drm_damage(&told), 2);
+	ck_assert_mem_eq(told, rects, sizeof(rects));
+	fake_drm_vblank();
+	waybuf_loop_dispatch(world.loop, 100);
+	state = world_propose(&world);
+	world_put(state, &world, world.primary, fb);
+	waybuf_kms_state_set_damage(state, world.primary, rects, 1);
+	world_put(state, &world, world.primary, fb);
+	ck_assert_int_eq(world_commit(&world, state), 0);
+	ck_assert(fake_drm_named(FAKE_PRIMARY, "FB_ID"));
+	ck_assert(!fake_drm_named(FAKE_PRIMARY, "FB_DAMAGE_CLIPS"));
+	fake_drm_vblank();
+	waybuf_loop_dispatch(world.loop, 100);
+	/* one that comes to nothing leaves none */
+	state = world_propose(&world);
+	world_put(state, &world, world.primary, fb);
+	waybuf_kms_state_set_damage(state, world.primary, rects, 1);
+	waybuf_kms_state_destroy(state);
+	waybuf_kms_fb_unref(fb);
+	world_close(&world);
+}
+
 TEST(a_state_is_the_callers_until_it_is_committed)
 {
 	struct world world;
