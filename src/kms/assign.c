@@ -200,12 +200,25 @@ static bool is_taken(const struct waybuf_kms_picture *picture, const struct wayb
 	return false;
 }
 
+/*
+ * On another CRTC, and it stays there: a commit that took it away would concern both, and wait for
+ * both.
+ */
+static bool is_elsewhere(
+	const struct waybuf_kms_picture *picture, const struct waybuf_kms_plane *plane)
+{
+	const struct waybuf_kms_state *current = picture->device->current;
+	const struct waybuf_kms_plane_state *now = current ? &current->planes[plane->index] : NULL;
+	return now && now->layer.fb && now->crtc != picture->crtc->index;
+}
+
 /* Above the image of what is composed, on this CRTC, and nobody's yet. */
 static bool is_free(const struct waybuf_kms_picture *picture, const struct waybuf_kms_plane *plane)
 {
 	return plane != picture->primary && plane->type != DRM_PLANE_TYPE_PRIMARY &&
 		(plane->possible_crtcs >> picture->crtc->index & 1) &&
-		height_of(plane) > height_of(picture->primary) && !is_taken(picture, plane);
+		height_of(plane) > height_of(picture->primary) && !is_taken(picture, plane) &&
+		!is_elsewhere(picture, plane);
 }
 
 /* The lowest plane that a layer above @index and over it has: only lower ones will do. */
@@ -387,9 +400,21 @@ static bool answer(struct waybuf_kms_assigner *assigner, const struct waybuf_kms
 	return search(assigner, picture);
 }
 
+/* Another CRTC has got a plane since. */
+static bool is_outdated(
+	const struct waybuf_kms_assigner *assigner, const struct waybuf_kms_picture *picture)
+{
+	for (uint32_t i = 0; i < picture->n_places; i++) {
+		const struct waybuf_kms_plane *plane = assigner->answers[i].plane;
+		if (plane && is_elsewhere(picture, plane))
+			return true;
+	}
+	return false;
+}
+
 bool waybuf_kms_assign(struct waybuf_kms_assigner *assigner, struct waybuf_kms_picture *picture)
 {
-	if (is_same(assigner, picture)) {
+	if (is_same(assigner, picture) && !is_outdated(assigner, picture)) {
 		assigner->stats.reused++;
 		recall(assigner, picture);
 		return assigner->on_primary;

@@ -20,7 +20,8 @@
  *
  * Planes are stacked by their zpos where it is known, else as the kernel lists them: primary,
  * overlays, cursor. No zpos is changed, and planes below the primary one are left alone, because an
- * image with a hole in it would have to be composed above them.
+ * image with a hole in it would have to be composed above them. A plane that could be on several
+ * CRTCs belongs to the one that it is on, until that has taken it off.
  *
  * The search is greedy, from the topmost layer down. First the answer is made as if every plane
  * took everything, and tested once; that is all where planes are as good as vkms's. If the device

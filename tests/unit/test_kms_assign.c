@@ -358,6 +358,31 @@ TEST(an_answer_is_good_until_something_changes)
 	display_finish(&display);
 }
 
+/* One that either of two CRTCs can have belongs to the one that it is on. */
+TEST(planes_of_another_crtc_stay_there)
+{
+	struct display display;
+	struct waybuf_kms_plane_state states[N_PLANES] = {0};
+	struct waybuf_kms_state current = {.planes = states};
+	display_init(&display);
+	display.device.current = &current;
+	display.planes[3].possible_crtcs = 3;
+	add(&display, &display.fb, 0, 0, 50, 50);
+	ck_assert(!assign(&display));
+	ck_assert_int_eq(plane_of(&display, 0), 3);
+	/* which the answer of before does not know */
+	states[3] = (struct waybuf_kms_plane_state){.layer = {.fb = &display.fb}, .crtc = 1};
+	ck_assert(!assign(&display));
+	ck_assert_int_eq(plane_of(&display, 0), 2);
+	states[2] = (struct waybuf_kms_plane_state){.layer = {.fb = &display.fb}, .crtc = 0};
+	states[3] = (struct waybuf_kms_plane_state){.crtc = 1};
+	restart(&display);
+	add(&display, &display.fb, 1, 0, 50, 50);
+	ck_assert(!assign(&display));
+	ck_assert_int_eq(plane_of(&display, 0), 3);
+	display_finish(&display);
+}
+
 static int no_memory(const struct waybuf_kms_picture *picture)
 {
 	return -ENOMEM;
