@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "card.h"
 #include "ext-image-capture-source-v1-client-protocol.h"
 #include "ext-image-copy-capture-v1-client-protocol.h"
 #include "fake/libdrm.h"
@@ -18,6 +19,7 @@
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "linux-drm-syncobj-v1-client-protocol.h"
 #include "output.h"
+#include "outputs.h"
 #include "shm.h"
 #include "surface_state.h"
 #include "util/fd.h"
@@ -121,16 +123,16 @@ static void start(struct world *world)
 	struct daemon *daemon = &world->daemon;
 	const struct waybuf_server_options options = {.drm_fd = -1};
 	ck_assert(daemon_init(daemon, &world->options));
-	daemon->output = output_create(daemon);
-	ck_assert_ptr_nonnull(daemon->output);
+	ck_assert(card_start(daemon));
 	ck_assert_int_eq(waybuf_server_create(daemon->display, &options, &daemon->server), 0);
 	offer_dmabuf(daemon);
 	offer_points(world);
 	ck_assert_int_eq(
 		waybuf_server_gate_create(daemon->server, &surface_gate_ops, &daemon->gate), 0);
-	daemon->output->global = output_global_create(daemon->output);
-	ck_assert(daemon->output->global && surface_compositor_create(daemon) &&
-		shm_create(daemon) && xdg_shell_create(daemon) && capture_create(daemon->output));
+	struct output *output = outputs_first(daemon);
+	output->global = output_global_create(output);
+	ck_assert(output->global && surface_compositor_create(daemon) && shm_create(daemon) &&
+		xdg_shell_create(daemon) && capture_create_globals(daemon));
 	world->serving = true;
 }
 

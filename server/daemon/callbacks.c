@@ -2,6 +2,7 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "outputs.h"
 #include "presentation.h"
 #include "util/clock.h"
 
@@ -30,9 +31,12 @@ static void answer(struct output *output, bool visible)
 	uint32_t now = now_ms();
 	struct surface *surface;
 	/* a dirty one has a flip coming, if there are flips */
-	wl_list_for_each(surface, &output->daemon->surfaces, link)
+	wl_list_for_each(surface, &output->daemon->surfaces, link) {
+		if (outputs_of(surface) != output)
+			continue;
 		if (output->dark || (surface->visible == visible && !(visible && surface->dirty)))
 			answer_surface(output, surface, now);
+	}
 }
 
 static void handle_tick(void *data)
@@ -84,10 +88,10 @@ void callbacks_arm(struct output *output, const struct surface *surface)
 		output->hidden_armed = waybuf_source_arm(output->hidden, HIDDEN_MS) == 0;
 }
 
-void callbacks_adopt(struct output *output, struct scene *scene)
+void callbacks_adopt(struct output *output, struct wl_list *callbacks)
 {
-	wl_list_insert_list(output->orphans.prev, &scene->callbacks);
-	wl_list_init(&scene->callbacks);
+	wl_list_insert_list(output->orphans.prev, callbacks);
+	wl_list_init(callbacks);
 	if (!wl_list_empty(&output->orphans))
 		arm_tick(output);
 }

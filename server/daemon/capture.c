@@ -458,14 +458,16 @@ bool capture_create(struct output *output)
 	wl_list_init(&capture->copies);
 	wl_list_init(&capture->sessions);
 	pixman_region32_init(&capture->difference);
+	wl_list_init(&capture->sources);
 	output->capture = capture;
-	return capture_globals_create(capture);
+	return true;
 }
 
 void capture_destroy(struct output *output)
 {
 	if (!output->capture)
 		return;
+	capture_forget_sources(output->capture);
 	waybuf_kms_dumb_destroy(output->capture->dumb);
 	capture_target_unref(output->capture->written);
 	pixman_region32_fini(&output->capture->difference);

@@ -7,6 +7,7 @@
 
 #include <wayland-server-core.h>
 
+struct daemon;
 struct output;
 struct scene;
 struct waybuf_kms_state;
@@ -24,6 +25,8 @@ struct waybuf_kms_state;
  */
 
 /* Offers both globals. False: no memory. */
+bool capture_create_globals(struct daemon *daemon);
+/* Gives the output what captures it. False: no memory. */
 bool capture_create(struct output *output);
 /* Before the output's device goes. */
 void capture_destroy(struct output *output);

@@ -263,7 +263,7 @@ static void send_ready(struct capture_frame *frame, const struct damage *damage,
 		(uint32_t)(time_ns / second >> 32), (uint32_t)(time_ns / second),
 		(uint32_t)(time_ns % second));
 	ext_image_copy_capture_frame_v1_send_ready(resource);
-	frame->session->capture->output->daemon->stats.captures++;
+	frame->session->capture->output->stats.captures++;
 }
 
 void capture_copy_finish(struct capture_copy *copy, int error)
@@ -292,7 +292,7 @@ void capture_frame_written(struct capture_frame *frame)
 	session->sequence = session->capture->sequence + 1;
 	send_ready(frame, &session->damage, session->capture->shown_ns);
 	damage_clear(&session->damage);
-	session->capture->output->daemon->stats.captures_direct++;
+	session->capture->output->stats.captures_direct++;
 }
 
 /* ---- sessions ------------------------------------------------------------------------------ */
@@ -406,7 +406,6 @@ static struct capture_session *session_create(
 /* ---- cursors: there are none --------------------------------------------------------------- */
 
 struct cursor_session {
-	struct capture *capture;
 	bool asked;
 };
 
@@ -421,8 +420,8 @@ static void handle_get_capture_session(
 		return;
 	}
 	cursor->asked = true;
-	struct capture_session *session = session_create(
-		cursor->capture, client, (uint32_t)wl_resource_get_version(resource), id);
+	struct capture_session *session =
+		session_create(NULL, client, (uint32_t)wl_resource_get_version(resource), id);
 	if (!session)
 		return;
 	capture_session_stop(session);
@@ -449,16 +448,17 @@ static void handle_create_session(struct wl_client *client, struct wl_resource *
 			"unknown options 0x%x", options);
 		return;
 	}
-	struct capture_session *session = session_create(wl_resource_get_user_data(resource),
-		client, (uint32_t)wl_resource_get_version(resource), id);
+	struct capture *capture = wl_resource_get_user_data(source);
+	struct capture_session *session =
+		session_create(capture, client, (uint32_t)wl_resource_get_version(resource), id);
 	if (!session)
 		return;
-	if (!session->capture->output->global) {
+	if (!capture || !capture->output->global) {
 		capture_session_stop(session);
 		return;
 	}
-	capture_watch(session->capture);
-	wl_list_insert(&session->capture->sessions, &session->link);
+	capture_watch(capture);
+	wl_list_insert(&capture->sessions, &session->link);
 	send_constraints(session);
 }
 
@@ -476,7 +476,6 @@ static void handle_create_cursor_session(struct wl_client *client, struct wl_res
 		wl_client_post_no_memory(client);
 		return;
 	}
-	cursor->capture = wl_resource_get_user_data(resource);
 	wl_resource_set_implementation(made, &cursor_impl, cursor, cursor_destroyed);
 }
 
@@ -490,17 +489,30 @@ static const struct ext_image_capture_source_v1_interface source_impl = {
 	.destroy = handle_destroy,
 };
 
-/* There is one output, so every source is that one. */
-static void handle_create_source(struct wl_client *client, struct wl_resource *resource,
-	uint32_t id, struct wl_resource *output)
+void capture_forget_sources(struct capture *capture)
 {
+	struct wl_resource *source, *tmp;
+	wl_resource_for_each_safe(source, tmp, &capture->sources) {
+		resource_detach(source);
+		wl_resource_set_user_data(source, NULL);
+	}
+}
+
+static void handle_create_source(struct wl_client *client, struct wl_resource *resource,
+	uint32_t id, struct wl_resource *output_resource)
+{
+	const struct output *output = output_from_resource(output_resource);
+	struct capture *capture = output ? output->capture : NULL;
 	struct wl_resource *source = wl_resource_create(client,
 		&ext_image_capture_source_v1_interface, wl_resource_get_version(resource), id);
 	if (!source) {
 		wl_client_post_no_memory(client);
 		return;
 	}
-	wl_resource_set_implementation(source, &source_impl, NULL, NULL);
+	wl_resource_set_implementation(source, &source_impl, capture, resource_unlink);
+	wl_list_init(wl_resource_get_link(source));
+	if (capture)
+		wl_list_insert(&capture->sources, wl_resource_get_link(source));
 }
 
 static const struct ext_output_image_capture_source_manager_v1_interface source_manager_impl = {
@@ -528,11 +540,11 @@ static void bind_source_manager(struct wl_client *client, void *data, uint32_t v
 		wl_client_post_no_memory(client);
 }
 
-bool capture_globals_create(struct capture *capture)
+bool capture_create_globals(struct daemon *daemon)
 {
-	struct wl_display *display = capture->output->daemon->display;
-	return wl_global_create(display, &ext_image_copy_capture_manager_v1_interface, 1, capture,
+	struct wl_display *display = daemon->display;
+	return wl_global_create(display, &ext_image_copy_capture_manager_v1_interface, 1, daemon,
 		       bind_manager) &&
 		wl_global_create(display, &ext_output_image_capture_source_manager_v1_interface, 1,
-			capture, bind_source_manager);
+			daemon, bind_source_manager);
 }

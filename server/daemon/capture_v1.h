@@ -16,6 +16,7 @@ struct capture {
 	struct wl_list frames; // capture_frame.link, those that wait
 	struct wl_list served; // capture_frame.link, those the capture under way is for
 	struct wl_list sessions; // capture_session.link, those that can capture
+	struct wl_list sources; // ext_image_capture_source_v1, by wl_resource_get_link()
 	bool writing; /* a commit with a writeback is not over */
 	/* into that target; NULL: into the dumb. And for whom; NULL once that is gone */
 	struct capture_target *written;
@@ -31,7 +32,7 @@ struct capture {
 
 struct capture_session {
 	struct wl_resource *resource; /* NULL once the client has destroyed it */
-	struct capture *capture;
+	struct capture *capture; /* not to be looked at when it is stopped */
 	struct capture_frame *frame; /* at most one at a time */
 	bool stopped; /* there is nothing to be captured */
 	uint64_t sequence; /* of the picture captured last; 0: none so far */
@@ -67,7 +68,8 @@ struct capture_copy {
 	struct wl_list link; // capture.copies
 };
 
-bool capture_globals_create(struct capture *capture);
+/* The output goes: its sources are sources of nothing. */
+void capture_forget_sources(struct capture *capture);
 
 /* Somebody is about to be told what is new in pictures. */
 void capture_watch(struct capture *capture);

@@ -8,6 +8,7 @@
 
 #include "alpha_modifier.h"
 #include "capture.h"
+#include "card.h"
 #include "color_representation.h"
 #include "content_type.h"
 #include "daemon.h"
@@ -64,9 +65,8 @@ static bool global_filter(
 
 static bool create_server(struct daemon *daemon)
 {
-	const struct waybuf_kms_device *kms = daemon->output ? daemon->output->kms : NULL;
 	const struct waybuf_server_options options = {
-		.drm_fd = kms ? kms->fd : -1,
+		.drm_fd = daemon->card ? daemon->card->kms->fd : -1,
 		.data = daemon,
 		.security_context = security_context,
 	};
@@ -84,13 +84,18 @@ static int add_device(struct daemon *daemon)
 	uint32_t id;
 	const struct waybuf_server_device_info info = {
 		.kind = WAYBUF_DEVICE_KMS,
-		.name = daemon->output->kms->driver,
+		.name = daemon->card->kms->driver,
 		.has_dev = true,
-		.dev = daemon->output->kms->rdev,
+		.dev = daemon->card->kms->rdev,
 		.ops = &planes_device_ops,
-		.data = daemon->output,
+		.data = daemon,
 	};
 	return waybuf_server_add_device(daemon->server, &info, &id);
+}
+
+static bool has_outputs(const struct daemon *daemon)
+{
+	return !wl_list_empty(&daemon->outputs);
 }
 
 static int offer_allocator(struct daemon *daemon)
@@ -101,11 +106,11 @@ static int offer_allocator(struct daemon *daemon)
 	if (keeps && !tickets)
 		return -ENOMEM;
 	const struct waybuf_server_allocator_options options = {
-		.integrated = daemon->output != NULL,
-		.data = daemon->output,
-		.display = !daemon->output         ? NULL
-			: daemon->output->headless ? &headless_device_ops
-						   : &planes_device_ops,
+		.integrated = has_outputs(daemon),
+		.data = daemon,
+		.display = !has_outputs(daemon) ? NULL
+			: daemon->card          ? &planes_device_ops
+						: &headless_device_ops,
 		.ticket_file = tickets,
 	};
 	int ret = waybuf_server_allocator_create(daemon->server, &options, &daemon->allocator);
@@ -120,7 +125,7 @@ static bool offer_buffers(struct daemon *daemon)
 		.data = daemon, .info = info_report, .why = info_why};
 	if (!gpu_offer(daemon))
 		return false;
-	int ret = daemon->output && daemon->output->kms ? add_device(daemon) : 0;
+	int ret = daemon->card ? add_device(daemon) : 0;
 	if (ret == 0)
 		ret = offer_allocator(daemon);
 	if (ret == 0)
@@ -134,12 +139,12 @@ static bool offer_buffers(struct daemon *daemon)
 static int offer_explicit_sync(struct daemon *daemon)
 {
 	const struct waybuf_server_syncobj_options options = {
-		.drm_fd = daemon->output->kms->fd,
+		.drm_fd = daemon->card->kms->fd,
 	};
 	int ret = waybuf_server_syncobj_create(daemon->server, &options, &daemon->syncobj);
 	if (ret == -EOPNOTSUPP)
 		waybuf_info("explicit synchronisation is not offered: %s has no timelines",
-			daemon->output->kms->driver);
+			daemon->card->kms->driver);
 	return ret == -EOPNOTSUPP ? 0 : ret;
 }
 
@@ -153,22 +158,32 @@ static bool offer_device(struct daemon *daemon)
 	return ret == 0 || failed("explicit synchronisation cannot be offered", ret);
 }
 
+static bool create_output_globals(struct daemon *daemon)
+{
+	struct output *output;
+	wl_list_for_each(output, &daemon->outputs, link) {
+		output->global = output_global_create(output);
+		if (!output->global)
+			return false;
+	}
+	return true;
+}
+
 /* What shows. */
 static bool offer_display(struct daemon *daemon)
 {
-	if (daemon->output->kms && !offer_device(daemon))
+	if (daemon->card && !offer_device(daemon))
 		return false;
 	int ret = waybuf_server_gate_create(daemon->server, &surface_gate_ops, &daemon->gate);
 	if (ret < 0)
 		return failed("surfaces cannot be offered", ret);
-	daemon->output->global = output_global_create(daemon->output);
-	if (!daemon->output->global || !surface_compositor_create(daemon) ||
+	if (!create_output_globals(daemon) || !surface_compositor_create(daemon) ||
 		!subsurface_compositor_create(daemon) || !shm_create(daemon) ||
 		!xdg_shell_create(daemon) || !presentation_create(daemon) ||
 		!viewporter_create(daemon) || !single_pixel_create(daemon) ||
 		!alpha_modifier_create(daemon) || !color_representation_create(daemon) ||
 		!xdg_output_create(daemon) || !content_type_create(daemon) ||
-		!capture_create(daemon->output))
+		!capture_create_globals(daemon))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return input_create(daemon);
 }
@@ -196,6 +211,9 @@ static bool create_base(struct daemon *daemon)
 bool daemon_init(struct daemon *daemon, const struct options *options)
 {
 	*daemon = (struct daemon){.options = options};
+	wl_list_init(&daemon->outputs);
+	wl_list_init(&daemon->retired);
+	wl_list_init(&daemon->withdrawn);
 	wl_list_init(&daemon->surfaces);
 	wl_list_init(&daemon->subsurfaces);
 	wl_list_init(&daemon->toplevels);
@@ -228,6 +246,13 @@ static bool listen_for_clients(struct daemon *daemon)
 	return daemon->socket != NULL;
 }
 
+static bool start_outputs(struct daemon *daemon)
+{
+	if (daemon->options->no_display)
+		return true;
+	return daemon->options->n_headless ? headless_start(daemon) : card_start(daemon);
+}
+
 bool daemon_start(struct daemon *daemon)
 {
 	if (!gpu_check_environment())
@@ -235,45 +260,55 @@ bool daemon_start(struct daemon *daemon)
 	/* first, because it can fail without a flicker; nobody is accepted before the loop runs */
 	if (!listen_for_clients(daemon))
 		return false;
-	if (!daemon->options->no_display) {
-		daemon->output = output_create(daemon);
-		if (!daemon->output)
-			return false;
-	}
-	return create_server(daemon) && offer_buffers(daemon) &&
-		(!daemon->output || offer_display(daemon));
+	return start_outputs(daemon) && create_server(daemon) && offer_buffers(daemon) &&
+		(!has_outputs(daemon) || offer_display(daemon));
 }
 
-static void log_stats(const struct daemon *daemon)
+static void log_stats(const struct output *output)
 {
-	const struct daemon_stats *stats = &daemon->stats;
-	if (daemon->output)
-		waybuf_info("shown %" PRIu64 " frames, %" PRIu64 " direct, %" PRIu64
-			    " copied; %" PRIu64 " commits, %" PRIu64 " discarded",
-			stats->direct + stats->copied, stats->direct, stats->copied, stats->commits,
-			stats->discarded);
+	const struct output_stats *stats = &output->stats;
+	waybuf_info("%s: shown %" PRIu64 " frames, %" PRIu64 " direct, %" PRIu64 " copied; %" PRIu64
+		    " commits, %" PRIu64 " discarded",
+		output->name, stats->direct + stats->copied, stats->direct, stats->copied,
+		stats->commits, stats->discarded);
+}
+
+static void destroy_outputs(struct daemon *daemon)
+{
+	struct output *output, *tmp;
+	if (daemon->card)
+		card_restore(daemon->card);
+	if (daemon->retiring)
+		wl_event_source_remove(daemon->retiring);
+	hotplug_finish(daemon);
+	wl_list_for_each_safe(output, tmp, &daemon->outputs, link)
+		output_destroy(output);
+	wl_list_for_each_safe(output, tmp, &daemon->retired, link)
+		output_destroy(output);
+	card_destroy(daemon->card);
 }
 
 void daemon_finish(struct daemon *daemon)
 {
+	struct output *output;
 	if (!daemon->display)
 		return;
 	wl_display_destroy_clients(daemon->display);
 	sandbox_finish(daemon);
 	/* ends the jobs, which hold frames */
 	waybuf_worker_destroy(daemon->worker);
-	log_stats(daemon);
+	wl_list_for_each(output, &daemon->outputs, link)
+		log_stats(output);
 	if (daemon->server) {
 		gpu_finish(daemon);
 		waybuf_server_monitor_destroy(daemon->monitor);
 		waybuf_server_allocator_destroy(daemon->allocator);
 		waybuf_server_syncobj_destroy(daemon->syncobj);
 		waybuf_server_dmabuf_destroy(daemon->dmabuf);
-		planes_finish(daemon);
 		waybuf_gate_destroy(daemon->gate);
 	}
 	input_destroy(daemon);
-	output_destroy(daemon->output);
+	destroy_outputs(daemon);
 	waybuf_server_destroy(daemon->server);
 	for (size_t i = 0; i < sizeof(daemon->signals) / sizeof(daemon->signals[0]); i++)
 		if (daemon->signals[i])

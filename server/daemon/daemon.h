@@ -14,26 +14,13 @@
 #include "util/loop.h"
 #include "util/worker.h"
 
+struct card;
 struct input_source;
-struct output;
-struct scanout;
 struct seat;
-
-/* What the daemon has done, for `waybufctl info` and the last line of the log. */
-struct daemon_stats {
-	uint64_t commits; /* wl_surface.commit */
-	uint64_t discarded; /* commits whose fence never signalled, or failed */
-	uint64_t direct; /* pictures for which nothing was composed */
-	uint64_t copied; /* pictures for which something was */
-	uint64_t drawn; /* pixels, in these */
-	uint64_t captures; /* pictures that were taken */
-	uint64_t captures_direct; /* of these, written by the display into the client's buffer */
-	uint64_t refused; /* frames of dma-bufs in those that no plane took */
-};
 
 /*
  * The program: one display connection for clients, at most one display controller. Made in this
- * order and destroyed in the reverse: display, loop, kms, server, output, globals.
+ * order and destroyed in the reverse: display, loop, card, outputs, server, globals.
  */
 struct daemon {
 	const struct options *options;
@@ -44,13 +31,17 @@ struct daemon {
 	struct waybuf_server *server;
 	struct waybuf_gate *gate; /* of all surfaces */
 	struct waybuf_server_dmabuf *dmabuf;
-	struct waybuf_tranche plane; /* what the plane takes, of what is composed */
 	struct waybuf_server_syncobj *syncobj; /* NULL: the device has no timelines */
 	struct waybuf_server_allocator *allocator;
 	struct waybuf_server_monitor *monitor;
 	struct waybuf_gpu *gpu; /* NULL: none */
 	uint32_t gpu_device; /* 0: not offered */
-	struct output *output; /* NULL: an allocation service only */
+	struct card *card; /* NULL: no display controller */
+	struct wl_list
+		outputs; // output.link, from left to right; empty: an allocation service only
+	struct wl_list retired; // output.link, unplugged and not off yet
+	struct wl_event_source *retiring; /* some of those are off */
+	struct wl_list withdrawn; // of hotplug.c
 	struct seat *seat; /* NULL: there is none */
 	struct input_source *input; /* NULL: no devices can be had */
 	struct wl_list surfaces; // surface.link
@@ -66,7 +57,6 @@ struct daemon {
 	int exit_code;
 	uint64_t n_frames; /* for frame.serial */
 	uint64_t n_surfaces; /* so far, for surface.id */
-	struct daemon_stats stats;
 };
 
 /* Display and event loop, so that signals can be watched. False: said why on stderr. */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "card.h"
 #include "gpu/gpu.h"
-#include "output.h"
 #include "util/log.h"
 
 static int constraints(void *data, uint64_t access, struct waybuf_constraints **out)
@@ -42,9 +42,9 @@ static int open_gpu(struct daemon *daemon)
 	const char *wanted = getenv("WAYBUF_GPU");
 	if (wanted && strcmp(wanted, "software") == 0)
 		return waybuf_gpu_create(-1, &daemon->gpu);
-	if (wanted || !daemon->output || !daemon->output->kms)
+	if (wanted || !daemon->card)
 		return -ENODEV;
-	return waybuf_gpu_create(daemon->output->kms->fd, &daemon->gpu);
+	return waybuf_gpu_create(daemon->card->kms->fd, &daemon->gpu);
 }
 
 bool gpu_check_environment(void)

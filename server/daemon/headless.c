@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <drm_fourcc.h>
@@ -7,6 +8,7 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "outputs.h"
 #include "render.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -21,15 +23,14 @@
 #define MOST_PIXELS 16384
 
 struct headless {
+	char name[32];
 	struct waybuf_source *timer;
 	uint64_t begun_ns; /* of vblank 0 */
 	uint64_t vblank; /* that the pending scene is for */
 	bool pending;
 };
 
-static const struct headless_default {
-	uint32_t width, height, refresh_mhz;
-} by_default = {1280, 720, 60000};
+static const struct options_mode by_default = {1280, 720, 60000};
 
 static uint64_t vblank_ns(const struct output *output, uint64_t vblank)
 {
@@ -92,19 +93,26 @@ static void assign(struct output *output, struct scene *scene)
 static const struct output_backend backend = {
 	.commit = commit, .is_busy = is_busy, .make_image = make_image, .assign = assign};
 
-bool headless_init(struct output *output)
+/* Of its own, or --mode's, or by default; the rate of refresh likewise. */
+static void choose_mode(struct output *output, const struct options_mode *own)
 {
-	const struct options *options = output->daemon->options;
+	const struct options_mode *common = &output->daemon->options->mode;
+	const struct options_mode *size = own->width ? own : common->width ? common : &by_default;
+	output->width = size->width;
+	output->height = size->height;
+	output->refresh_mhz = own->refresh_mhz ? own->refresh_mhz
+		: common->refresh_mhz          ? common->refresh_mhz
+					       : by_default.refresh_mhz;
+}
+
+static bool init(struct output *output, const struct options_mode *mode, uint32_t index)
+{
 	struct waybuf_kms_why why = {.text = ""};
 	int error = 0;
 	output->backend = &backend;
-	output->name = "HEADLESS-1";
 	output->make = "waybuf";
-	bool chosen = options->mode_width != 0;
-	output->width = chosen ? options->mode_width : by_default.width;
-	output->height = chosen ? options->mode_height : by_default.height;
-	output->refresh_mhz =
-		options->mode_refresh_mhz ? options->mode_refresh_mhz : by_default.refresh_mhz;
+	output->rank = index;
+	choose_mode(output, mode);
 	output->headless = calloc(1, sizeof(*output->headless));
 	if (output->width > MOST_PIXELS || output->height > MOST_PIXELS || !output->headless ||
 		make_image(output, &output->slots[0], &why) < 0) {
@@ -116,12 +124,29 @@ bool headless_init(struct output *output)
 	/* it is black: that is an image of nothing */
 	output->slots[0].valid = true;
 	output->shown_slot = &output->slots[0];
+	snprintf(output->headless->name, sizeof(output->headless->name), "HEADLESS-%u", index + 1);
+	output->name = output->headless->name;
 	output->headless->begun_ns = clock_now_ns();
 	output->headless->timer =
 		waybuf_loop_add_timer(output->daemon->loop, handle_vblank, output, &error);
 	if (!output->headless->timer)
 		fprintf(stderr, "waybufd: no timer can be made\n");
 	return output->headless->timer != NULL;
+}
+
+bool headless_start(struct daemon *daemon)
+{
+	const struct options *options = daemon->options;
+	for (uint32_t i = 0; i < options->n_headless; i++) {
+		struct output *output = output_create(daemon);
+		if (!output || !init(output, &options->headless[i], i)) {
+			output_destroy(output);
+			return false;
+		}
+		outputs_insert(output);
+	}
+	outputs_arrange(daemon);
+	return true;
 }
 
 void headless_finish(struct output *output)

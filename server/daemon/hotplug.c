@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "capture.h"
+#include "card.h"
 #include "daemon.h"
-#include "kms/uevent.h"
 #include "output.h"
+#include "outputs.h"
 #include "planes.h"
 #include "util/log.h"
 #include "xdg.h"
@@ -14,10 +15,11 @@
 /*
  * A display that is unplugged, and plugged in again.
  *
- * Unplugged: the wl_output goes, clients are served in the dark, and once what is under way is over
- * the CRTC is turned off, which is when all that it showed is released. Plugged in: the first
- * display that is connected to the device, which may be another one, is lit as at the start, and
- * windows are told of its size. Both block for a modeset, as the start does.
+ * Unplugged: the wl_output goes, its windows go to another output, and once what is under way is over
+ * the CRTC is turned off, which is when all that it showed is released, and the output goes. The last
+ * output stays: clients are served in the dark, and the first display that is connected to the device,
+ * which may be another one, is lit as at the start, and windows are told of its size. Each blocks for
+ * a modeset, as the start does.
  */
 
 /* So long a client may bind an output that it has not heard is gone. */
@@ -27,7 +29,7 @@
 struct withdrawn {
 	struct wl_global *global;
 	struct waybuf_source *timer;
-	struct wl_list link; // output.withdrawn
+	struct wl_list link; // daemon.withdrawn
 };
 
 static void forget(struct withdrawn *withdrawn)
@@ -47,38 +49,48 @@ static void remove_global(struct output *output)
 {
 	int error = -ENOMEM;
 	struct withdrawn *withdrawn = calloc(1, sizeof(*withdrawn));
+	/* who binds it yet binds nothing, and the output may be gone by then */
+	wl_global_set_user_data(output->global, NULL);
 	wl_global_remove(output->global);
 	if (!withdrawn) {
 		wl_global_destroy(output->global);
 		return;
 	}
 	withdrawn->global = output->global;
-	wl_list_insert(&output->withdrawn, &withdrawn->link);
+	wl_list_insert(&output->daemon->withdrawn, &withdrawn->link);
 	withdrawn->timer =
 		waybuf_loop_add_timer(output->daemon->loop, handle_grace, withdrawn, &error);
 	if (!withdrawn->timer || waybuf_source_arm(withdrawn->timer, GRACE_MS) < 0)
 		forget(withdrawn);
 }
 
-static void send_all_enter(struct output *output, bool enter)
+static void send_all_leave(struct output *output)
 {
 	struct surface *surface;
 	wl_list_for_each(surface, &output->daemon->surfaces, link)
-		if (surface->mapped)
-			output_send_enter(output, surface, enter);
+		if (surface->output == output)
+			output_send_enter(output, surface, false);
+}
+
+/* What was bound stays with its clients, and means nothing any more. */
+static void detach_all(struct wl_list *resources)
+{
+	struct wl_resource *resource, *tmp;
+	wl_resource_for_each_safe(resource, tmp, resources) {
+		resource_detach(resource);
+		wl_resource_set_user_data(resource, NULL);
+	}
 }
 
 void hotplug_withdraw(struct output *output)
 {
-	struct wl_resource *resource, *tmp;
 	if (!output->global)
 		return;
-	send_all_enter(output, false);
+	send_all_leave(output);
 	remove_global(output);
 	output->global = NULL;
-	/* what was bound stays with its clients, and means nothing any more */
-	wl_resource_for_each_safe(resource, tmp, &output->resources)
-		resource_detach(resource);
+	detach_all(&output->resources);
+	detach_all(&output->xdg_resources);
 	capture_stop(output);
 }
 
@@ -102,20 +114,33 @@ static bool turn_off(struct output *output)
 	return true;
 }
 
+/* ---- the last one is lit again ------------------------------------------------------------- */
+
 static void tell_size(struct output *output)
 {
 	struct xdg_surface *xdg;
 	wl_list_for_each(xdg, &output->daemon->xdg_surfaces, link)
-		if (xdg->toplevel && xdg->initialised)
+		if (xdg->toplevel && xdg->toplevel->output == output && xdg->initialised)
 			xdg_surface_configure(xdg);
 }
 
-static bool light(struct output *output)
+static int light_up(
+	struct output *output, struct waybuf_kms_connector *connector, struct waybuf_kms_why *why)
 {
-	uint32_t width = output->width, height = output->height;
+	int ret = output_choose(output, connector, false, why);
+	if (ret == 0)
+		ret = card_find_crtc(output->card, output, connector, why);
+	return ret == 0 ? output_light_up(&output, 1, why) : ret;
+}
+
+/* False: it is tried again each second. */
+static bool light(struct output *output, struct waybuf_kms_connector *connector)
+{
+	uint32_t width, height, old_width, old_height;
 	const struct waybuf_kms_plane *plane = output->plane;
 	struct waybuf_kms_why why = {.text = ""};
-	int ret = output_light_up(output, &why);
+	output_logical_size(output, &old_width, &old_height);
+	int ret = light_up(output, connector, &why);
 	if (ret < 0) {
 		slots_finish(output);
 		if (!output->unlit)
@@ -133,11 +158,70 @@ static bool light(struct output *output)
 	output->global = output_global_create(output);
 	capture_relit(output);
 	if (output->plane != plane)
-		planes_update(output->daemon);
-	if (output->width != width || output->height != height)
+		planes_update(output);
+	output_logical_size(output, &width, &height);
+	if (width != old_width || height != old_height)
 		tell_size(output);
 	output_damage(output);
 	return true;
+}
+
+/* Those that were plugged in together with its own have waited for it. */
+static bool relight(struct output *output)
+{
+	struct waybuf_kms_connector *connector = card_find_connector(output->card, output);
+	if (!connector)
+		return true;
+	if (!light(output, connector))
+		return false;
+	outputs_arrange(output->daemon);
+	card_connect(output->card);
+	return true;
+}
+
+/* ---- the others go ------------------------------------------------------------------------- */
+
+/* Not at once: this comes out of the middle of what the output does. */
+static void handle_retiring(void *data)
+{
+	struct daemon *daemon = data;
+	struct output *output, *tmp;
+	daemon->retiring = NULL;
+	wl_list_for_each_safe(output, tmp, &daemon->retired, link)
+		if (output->crtc_off)
+			output_destroy(output);
+	/* its display may have been plugged in again */
+	card_connect(daemon->card);
+}
+
+static void retire_later(struct daemon *daemon)
+{
+	struct wl_event_loop *loop = wl_display_get_event_loop(daemon->display);
+	if (!daemon->retiring)
+		daemon->retiring = wl_event_loop_add_idle(loop, handle_retiring, daemon);
+}
+
+static void retire(struct output *output, struct output *heir)
+{
+	struct daemon *daemon = output->daemon;
+	output->retired = true;
+	wl_list_remove(&output->link);
+	wl_list_insert(&daemon->retired, &output->link);
+	outputs_move_all(output, heir);
+	outputs_arrange(daemon);
+}
+
+void hotplug_unplug(struct output *output)
+{
+	struct output *heir = outputs_other(output);
+	waybuf_info("%s was unplugged", output->connector->name);
+	output->dark = OUTPUT_UNPLUGGED;
+	output->failing = true;
+	watch_slow_down(output);
+	hotplug_withdraw(output);
+	if (heir)
+		retire(output, heir);
+	hotplug_settle(output);
 }
 
 void hotplug_settle(struct output *output)
@@ -147,55 +231,17 @@ void hotplug_settle(struct output *output)
 	/* each of them comes back here, or the watch does */
 	bool busy = output->composing || waybuf_kms_crtc_busy(output->crtc) || capture_busy(output);
 	bool done = !busy && (output->crtc_off || turn_off(output));
-	if (done && output_find_connector(output))
-		done = light(output);
+	if (done && output->retired)
+		retire_later(output->daemon);
+	else if (done)
+		done = relight(output);
 	if (!done)
 		watch_arm(output);
 }
 
-static bool is_plugged(const struct output *output)
-{
-	const struct waybuf_kms_connector *connector = output->connector;
-	return connector->connected && !connector->gone && connector->n_modes;
-}
-
-static void handle_event(void *data, enum waybuf_kms_uevent what)
-{
-	struct output *output = data;
-	bool changed = false;
-	if (output->dark == OUTPUT_GONE)
-		return;
-	if (what == WAYBUF_KMS_UEVENT_REMOVED) {
-		watch_lost(output, -ENODEV);
-		return;
-	}
-	int ret = waybuf_kms_device_refresh(output->kms, true, &changed);
-	if (ret < 0)
-		waybuf_error("the displays cannot be listed: %s", strerror(-ret));
-	if (output->dark != OUTPUT_UNPLUGGED && !is_plugged(output)) {
-		waybuf_info("%s was unplugged", output->connector->name);
-		output->dark = OUTPUT_UNPLUGGED;
-		output->failing = true;
-		watch_slow_down(output);
-		hotplug_withdraw(output);
-	}
-	hotplug_settle(output);
-}
-
-int hotplug_init(struct output *output)
-{
-	int ret = waybuf_kms_uevents_create(
-		output->daemon->loop, output->kms->rdev, handle_event, output, &output->uevents);
-	/* in a sandbox without it, the display is the one of the start */
-	if (ret < 0 && ret != -ENOMEM)
-		waybuf_info("hotplug is not noticed: %s", strerror(-ret));
-	return ret == -ENOMEM ? ret : 0;
-}
-
-void hotplug_finish(struct output *output)
+void hotplug_finish(struct daemon *daemon)
 {
 	struct withdrawn *withdrawn, *tmp;
-	waybuf_kms_uevents_destroy(output->uevents);
-	wl_list_for_each_safe(withdrawn, tmp, &output->withdrawn, link)
+	wl_list_for_each_safe(withdrawn, tmp, &daemon->withdrawn, link)
 		forget(withdrawn);
 }

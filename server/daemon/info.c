@@ -3,6 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "card.h"
 #include "content_type.h"
 #include "daemon.h"
 #include "info.h"
@@ -38,14 +39,15 @@ static const char *why_dark(const struct output *output)
 	return reasons[output->dark];
 }
 
-static void report_output(const struct daemon *daemon, struct waybuf_report *report)
+static void report_output(const struct output *output, struct waybuf_report *report)
 {
-	const struct output *output = daemon->output;
-	const struct daemon_stats *stats = &daemon->stats;
+	const struct output_stats *stats = &output->stats;
 	struct json_builder builder;
 	json_begin(&builder);
 	json_add_string(&builder, builder.root, "type", "output");
 	json_add_string(&builder, builder.root, "name", output->name);
+	json_add_number(&builder, builder.root, "x", (uint64_t)output->x);
+	json_add_number(&builder, builder.root, "y", (uint64_t)output->y);
 	json_add_number(&builder, builder.root, "width", output->width);
 	json_add_number(&builder, builder.root, "height", output->height);
 	json_add_number(&builder, builder.root, "refresh_mhz", output->refresh_mhz);
@@ -89,6 +91,8 @@ static void report_surface(const struct surface *surface, struct waybuf_report *
 	json_add_number(&builder, builder.root, "width", surface->width);
 	json_add_number(&builder, builder.root, "height", surface->height);
 	json_add_bool(&builder, builder.root, "visible", surface->visible);
+	if (surface->output)
+		json_add_string(&builder, builder.root, "output", surface->output->name);
 	if (content_type)
 		json_add_string(&builder, builder.root, "content_type", content_type);
 	json_add_number(&builder, builder.root, "direct", surface->frames_direct);
@@ -100,13 +104,13 @@ static void report_surface(const struct surface *surface, struct waybuf_report *
 void info_report(void *data, struct waybuf_report *report)
 {
 	const struct daemon *daemon = data;
+	const struct output *output;
 	const struct surface *surface;
 	report_process(report);
-	if (!daemon->output)
-		return;
-	if (daemon->output->kms)
-		report_add(report, report_kms_device(daemon->output->kms));
-	report_output(daemon, report);
+	if (daemon->card)
+		report_add(report, report_kms_device(daemon->card->kms));
+	wl_list_for_each(output, &daemon->outputs, link)
+		report_output(output, report);
 	wl_list_for_each(surface, &daemon->surfaces, link)
 		report_surface(surface, report);
 }

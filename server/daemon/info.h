@@ -11,10 +11,10 @@ struct waybuf_report;
  * Adds to an `info` report what the daemon knows beyond the library; @data is the daemon.
  *
  *	{"type": "device", ...}, see report/info.h
- *	{"type": "output", "name": "Virtual-1", "width": 1024, "height": 768, "refresh_mhz": 60000,
- *	 "direct": 180, "copied": 0, "refused": 0, "discarded": 0, "commits": 181}
+ *	{"type": "output", "name": "Virtual-1", "x": 0, "y": 0, "width": 1024, "height": 768,
+ *	 "refresh_mhz": 60000, "direct": 180, "copied": 0, "refused": 0, "discarded": 0, "commits": 181}
  *	{"type": "surface", "pid": 12, "id": 7, "width": 1024, "height": 768, "visible": true,
- *	 "direct": 180, "copied": 0, "plane": 31}
+ *	 "output": "Virtual-1", "direct": 180, "copied": 0, "plane": 31}
  * with "why" instead of "plane" if the last frame was composed
  */
 void info_report(void *data, struct waybuf_report *report);

@@ -19,11 +19,15 @@ static const char help[] =
 	"  -s, --socket NAME    name of the Wayland socket (default: the next free\n"
 	"                       wayland-N, printed as WAYLAND_DISPLAY=NAME)\n"
 	"  -d, --device PATH    display controller (default: the first with an output)\n"
-	"  -o, --output NAME    display, as Virtual-1 (default: the first connected one)\n"
+	"  -o, --output NAME[:MODE][:HOW][:off]\n"
+	"                       a display, as Virtual-1, with a mode and a transform of its\n"
+	"                       own; may come several times, from left to right (default:\n"
+	"                       all that are connected; all others where these are off)\n"
 	"  -n, --no-display     allocation service only, needs no display controller\n"
-	"  --headless[=WxH@HZ]  no display: for captures and tests (1280x720@60)\n"
-	"  -m, --mode WxH[@HZ]  display mode (default: the one the display prefers)\n"
-	"  -t, --transform HOW  the display is turned anticlockwise by 90, 180 or 270, or\n"
+	"  --headless[=WxH@HZ]  no display: for captures and tests (1280x720@60); one\n"
+	"                       output each time that it comes\n"
+	"  -m, --mode WxH[@HZ]  mode of displays (default: the one that each prefers)\n"
+	"  -t, --transform HOW  displays are turned anticlockwise by 90, 180 or 270, or\n"
 	"                       flipped, or flipped-90 and so on (default: normal)\n"
 	"  --full-repaint       draws all of a frame, not only what has changed: to find out\n"
 	"                       what is wrong with a picture\n"
@@ -53,7 +57,7 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static bool parse_mode(const char *text, struct options *options)
+static bool parse_mode(const char *text, struct options_mode *mode)
 {
 	unsigned width, height;
 	double hz = 0;
@@ -70,24 +74,71 @@ static bool parse_mode(const char *text, struct options *options)
 	}
 	if (!width || !height)
 		return false;
-	options->mode_width = width;
-	options->mode_height = height;
-	options->mode_refresh_mhz = (uint32_t)lround(hz * 1000);
+	*mode = (struct options_mode){width, height, (uint32_t)lround(hz * 1000)};
 	return true;
 }
 
 /* As wl_output.transform calls and counts them. */
-static bool parse_transform(const char *text, struct options *options)
+static bool parse_transform(const char *text, int32_t *transform)
 {
 	static const char *const names[] = {"normal", "90", "180", "270", "flipped", "flipped-90",
 		"flipped-180", "flipped-270"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(text, names[i]) == 0) {
-			options->transform = (int32_t)i;
+			*transform = (int32_t)i;
 			return true;
 		}
 	}
 	return false;
+}
+
+/* One of the parts that follow the name of a display. */
+static bool parse_part(const char *text, struct options_output *output)
+{
+	if (strcmp(text, "off") == 0) {
+		output->off = true;
+		return true;
+	}
+	if (parse_transform(text, &output->transform)) {
+		output->has_transform = true;
+		return true;
+	}
+	return parse_mode(text, &output->mode);
+}
+
+/* The part of *text up to the next colon, and *text is behind that, or NULL. False: too long. */
+static bool take_part(const char **text, char *part, size_t size)
+{
+	size_t length = strcspn(*text, ":");
+	if (length >= size)
+		return false;
+	memcpy(part, *text, length);
+	part[length] = '\0';
+	*text = (*text)[length] ? *text + length + 1 : NULL;
+	return true;
+}
+
+static bool parse_output(const char *text, struct options *options)
+{
+	struct options_output output = {.off = false};
+	char part[32];
+	if (!take_part(&text, output.name, sizeof(output.name)) || !output.name[0] ||
+		options_find_output(options, output.name))
+		return false;
+	while (text)
+		if (!take_part(&text, part, sizeof(part)) || !parse_part(part, &output))
+			return false;
+	options->only_named |= !output.off;
+	options->outputs[options->n_outputs++] = output;
+	return true;
+}
+
+const struct options_output *options_find_output(const struct options *options, const char *name)
+{
+	for (unsigned i = 0; i < options->n_outputs; i++)
+		if (strcmp(options->outputs[i].name, name) == 0)
+			return &options->outputs[i];
+	return NULL;
 }
 
 static bool parse_log(const char *text, struct options *options)
@@ -118,6 +169,12 @@ static bool parse_fd(const char *text, struct options *options)
 	return fcntl(options->ready_fd, F_GETFD) >= 0;
 }
 
+static const char *count_headless(struct options *options)
+{
+	options->n_headless++;
+	return NULL;
+}
+
 /* NULL, or what is wrong with the argument. */
 static const char *parse_option(int option, struct options *options)
 {
@@ -129,8 +186,12 @@ static const char *parse_option(int option, struct options *options)
 		options->device = optarg;
 		return *optarg ? NULL : "--device needs the path of a node like /dev/dri/card0";
 	case 'o':
-		options->output = optarg;
-		return *optarg ? NULL : "--output needs the name of a display like HDMI-A-1";
+		if (options->n_outputs == OPTIONS_MOST_OUTPUTS)
+			return "--output may come 16 times at most";
+		return parse_output(optarg, options)
+			? NULL
+			: "--output wants a display's name, once, and parts like "
+			  "HDMI-A-1:1280x720@60:90 or HDMI-A-1:off";
 	case 'n':
 		options->no_display = true;
 		return NULL;
@@ -138,15 +199,17 @@ static const char *parse_option(int option, struct options *options)
 		options->full_repaint = true;
 		return NULL;
 	case 'H':
-		options->headless = true;
-		return !optarg || parse_mode(optarg, options)
-			? NULL
+		if (options->n_headless == OPTIONS_MOST_OUTPUTS)
+			return "--headless may come 16 times at most";
+		return !optarg || parse_mode(optarg, &options->headless[options->n_headless])
+			? count_headless(options)
 			: "--headless wants =WxH or =WxH@HZ, like --headless=1280x720@60";
 	case 'm':
-		return parse_mode(optarg, options) ? NULL
-						   : "--mode wants WxH or WxH@HZ, like 1280x720@60";
+		return parse_mode(optarg, &options->mode)
+			? NULL
+			: "--mode wants WxH or WxH@HZ, like 1280x720@60";
 	case 't':
-		return parse_transform(optarg, options)
+		return parse_transform(optarg, &options->transform)
 			? NULL
 			: "--transform wants normal, 90, 180, 270, flipped, flipped-90, "
 			  "flipped-180 or flipped-270";
@@ -169,15 +232,29 @@ static const char *culprit(int option, char *const argv[])
 	return option == ':' || option == '?' ? argv[optind - 1] : "";
 }
 
+/* A timer can stand for the vertical blank. */
+static bool rate_is_good(const struct options_mode *mode)
+{
+	return !mode->refresh_mhz || (mode->refresh_mhz >= 1000 && mode->refresh_mhz <= 1000000);
+}
+
+static const char *check_headless(const struct options *options)
+{
+	bool good = rate_is_good(&options->mode);
+	if (options->device || options->n_outputs || options->no_display)
+		return "--headless leaves no use for --device, --output and --no-display";
+	for (unsigned i = 0; i < options->n_headless; i++)
+		good = good && rate_is_good(&options->headless[i]);
+	return good ? NULL : "--headless has from 1 to 1000 Hz";
+}
+
 static const char *check(const struct options *options)
 {
-	if (options->headless && (options->device || options->output || options->no_display))
-		return "--headless leaves no use for --device, --output and --no-display";
-	if (options->headless && options->mode_refresh_mhz &&
-		(options->mode_refresh_mhz < 1000 || options->mode_refresh_mhz > 1000000))
-		return "--headless has from 1 to 1000 Hz";
+	if (options->n_headless)
+		return check_headless(options);
 	if (options->no_display &&
-		(options->device || options->output || options->mode_width || options->transform))
+		(options->device || options->n_outputs || options->mode.width ||
+			options->transform))
 		return "--no-display leaves no use for --device, --output, --mode and --transform";
 	return NULL;
 }

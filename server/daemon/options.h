@@ -16,17 +16,35 @@ enum {
 	EXIT_SIGNALLED = 128, /* plus the signal that ended the COMMAND */
 };
 
+/* Of a display: 0 is what it prefers, or any refresh rate. */
+struct options_mode {
+	uint32_t width, height, refresh_mhz;
+};
+
+enum { OPTIONS_MOST_OUTPUTS = 16 };
+
+/* What was said of one display. */
+struct options_output {
+	char name[32];
+	bool off;
+	bool has_transform;
+	int32_t transform;
+	struct options_mode mode; /* 0: the common one */
+};
+
 /* The command line. All strings are borrowed from argv. */
 struct options {
 	const char *socket; /* NULL: the next free wayland-N */
 	const char *device; /* NULL: the first display controller that does */
-	const char *output; /* name of its connector; NULL: the first that is connected */
+	struct options_output outputs[OPTIONS_MOST_OUTPUTS];
+	unsigned n_outputs;
+	bool only_named; /* displays that are among those; else all but those that are off */
 	bool no_display;
 	bool full_repaint; /* what is composed is drawn whole each time */
-	bool headless; /* in the mode below, or a default one */
-	/* 0: the display's preferred mode, or any refresh rate */
-	uint32_t mode_width, mode_height, mode_refresh_mhz;
-	int32_t transform; /* of the display: enum wl_output_transform */
+	struct options_mode headless[OPTIONS_MOST_OUTPUTS]; /* outputs without a display */
+	unsigned n_headless;
+	struct options_mode mode; /* of those that have none of their own */
+	int32_t transform; /* likewise: enum wl_output_transform */
 	int ready_fd; /* -1: nobody waits */
 	enum waybuf_log_level log;
 	char **command; /* NULL: none */
@@ -37,5 +55,7 @@ struct options {
  * with *status; what there is to say has been said.
  */
 bool options_parse(struct options *options, int argc, char *argv[], int *status);
+/* What was said of the display @name; NULL: nothing. */
+const struct options_output *options_find_output(const struct options *options, const char *name);
 
 #endif

@@ -56,7 +56,7 @@ static void drop_scene(struct output *output, struct scene *scene, const char *w
 	if (!output->failing)
 		waybuf_error("frames cannot be shown: %s", why);
 	output->failing = true;
-	callbacks_adopt(output, scene);
+	callbacks_adopt(output, &scene->callbacks);
 	scene_destroy(scene);
 }
 
@@ -88,7 +88,7 @@ static void note(struct output *output, const struct scene *scene)
 		const struct scene_layer *layer = &scene->layers[i];
 		if (!layer->surface)
 			continue;
-		planes_tell(output->daemon, layer->surface, scanout_result(output, scene, i));
+		planes_tell(output, layer->surface, scanout_result(output, scene, i));
 		if (layer->plane)
 			note_plane(layer->surface, layer);
 		else
@@ -101,7 +101,7 @@ static void retry(struct output *output, struct scene *scene, const struct waybu
 {
 	waybuf_info("the display refuses planes that it had agreed to: %s", why->text);
 	scanout_refused(output, scene, why);
-	callbacks_adopt(output, scene);
+	callbacks_adopt(output, &scene->callbacks);
 	scene_destroy(scene);
 	output->dirty = true;
 }
@@ -129,7 +129,7 @@ static void handle_composed(struct render_job *job, int error)
 	struct waybuf_kms_why why = {.text = "composition failed"};
 	output->composing = false;
 	output->drawn = job->drawn;
-	output->daemon->stats.drawn += job->drawn;
+	output->stats.drawn += job->drawn;
 	note_unreadable(output->daemon, job);
 	job->scene = NULL;
 	scene_drop_composed(scene);
@@ -152,11 +152,11 @@ static void handle_composed(struct render_job *job, int error)
 	output_schedule(output);
 }
 
-static void count_refused(struct daemon *daemon, const struct scene *scene)
+static void count_refused(struct output *output, const struct scene *scene)
 {
 	for (uint32_t i = 0; i < scene->n_layers; i++)
 		if (!scene->layers[i].plane && scene->layers[i].frame->backing)
-			daemon->stats.refused++;
+			output->stats.refused++;
 }
 
 static int compose(struct output *output, struct scene *scene, struct waybuf_kms_why *why)
@@ -201,6 +201,16 @@ static bool show(struct output *output, struct scene *scene)
 	return true;
 }
 
+/* Images of other outputs may have a surface from when it was there, and it may come back to them. */
+static void note_new(const struct daemon *daemon, const struct scene *scene)
+{
+	struct output *output;
+	wl_list_for_each(output, &daemon->outputs, link) {
+		slots_miss(output, scene);
+		capture_miss(output, scene);
+	}
+}
+
 static void repaint(struct output *output)
 {
 	struct waybuf_kms_why why = {.text = ""};
@@ -210,8 +220,7 @@ static void repaint(struct output *output)
 		waybuf_error("a frame could not be shown: no memory");
 		return;
 	}
-	slots_miss(output, scene);
-	capture_miss(output, scene);
+	note_new(output->daemon, scene);
 	output->backend->assign(output, scene);
 	bool shown = show(output, scene);
 	if (!shown && output->dark) {
@@ -223,18 +232,18 @@ static void repaint(struct output *output)
 		scene_drop_composed(scene);
 		return;
 	}
-	count_refused(output->daemon, scene);
+	count_refused(output, scene);
 	if (compose(output, scene, &why) < 0)
 		drop_scene(output, scene, why.text[0] ? why.text : "no worker");
 }
 
-static void count(struct daemon *daemon, const struct scene *scene)
+static void count(struct output *output, const struct scene *scene)
 {
 	bool composed = !scene->reused && scene_count_composed(scene) > 0;
 	if (scene->n_layers && !composed)
-		daemon->stats.direct++;
+		output->stats.direct++;
 	else if (scene->n_layers)
-		daemon->stats.copied++;
+		output->stats.copied++;
 	for (uint32_t i = 0; i < scene->n_layers; i++) {
 		struct surface *surface = scene->layers[i].surface;
 		if (surface && scene->layers[i].plane)
@@ -263,7 +272,7 @@ static void scene_flipped(struct output *output)
 	output->shown = scene;
 	output->failing = output->overdue = false;
 	scene_trace(scene, WAYBUF_TRACE_FLIP, output->flip_ns, output->flip_sequence);
-	count(output->daemon, scene);
+	count(output, scene);
 	surface_send_callbacks(&scene->callbacks, (uint32_t)(output->flip_ns / 1000000));
 	show_feedbacks(output, scene);
 	seat_scene_changed(output->daemon->seat);
@@ -285,14 +294,30 @@ void output_drop_scenes(struct output *output)
 	output_settle_flip(output);
 	output->shown = output->pending = NULL;
 	if (pending)
-		callbacks_adopt(output, pending);
+		callbacks_adopt(output, &pending->callbacks);
 	scene_destroy(shown);
 	scene_destroy(pending);
+}
+
+/*
+ * A commit that set the whole device has flips of all CRTCs, and while one is under way no other can
+ * be made that does.
+ */
+static void schedule_others(const struct output *output)
+{
+	struct output *other;
+	wl_list_for_each(other, &output->daemon->outputs, link)
+		if (other != output)
+			output_schedule(other);
 }
 
 static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 {
 	struct output *output = data;
+	if (flip->crtc != output->crtc) {
+		schedule_others(output);
+		return;
+	}
 	output->flip_ns = flip->time_ns;
 	output->flip_sequence = flip->sequence;
 	output_settle_flip(output);
@@ -306,6 +331,7 @@ static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 		repaint(output);
 	hotplug_settle(output);
 	capture_poke(output);
+	schedule_others(output);
 	waybuf_gate_hint(output->daemon->gate, output->flip_ns + output_period_ns(output));
 }
 
@@ -335,7 +361,7 @@ void output_surface_applied(struct output *output, struct surface *surface)
 		callbacks_arm(output, surface);
 }
 
-static void forget_visible(struct output *output, const struct surface *surface)
+void output_forget_visible(struct output *output, const struct surface *surface)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < output->n_visible; i++)
@@ -346,7 +372,7 @@ static void forget_visible(struct output *output, const struct surface *surface)
 
 void output_surface_gone(struct output *output, struct surface *surface)
 {
-	forget_visible(output, surface);
+	output_forget_visible(output, surface);
 	scene_surface_gone(output->shown, surface);
 	scene_surface_gone(output->pending, surface);
 	if (output->composing)

@@ -10,10 +10,10 @@
 #include "slots.h"
 
 struct capture;
+struct card;
 struct cursor_images;
 struct headless;
 struct output;
-struct waybuf_kms_uevents;
 
 /* What is different with a display (scanout.c) and without one (headless.c). */
 struct output_backend {
@@ -44,8 +44,20 @@ enum output_dark {
 	OUTPUT_GONE, /* there is no device any more */
 };
 
+/* What it has shown, for `waybufctl info`. */
+struct output_stats {
+	uint64_t commits; /* wl_surface.commit, of what is on it */
+	uint64_t discarded; /* commits whose fence never signalled, or failed */
+	uint64_t direct; /* pictures for which nothing was composed */
+	uint64_t copied; /* pictures for which something was */
+	uint64_t drawn; /* pixels, in these */
+	uint64_t captures; /* pictures that were taken */
+	uint64_t captures_direct; /* of these, written by the display into the client's buffer */
+	uint64_t refused; /* frames of dma-bufs in those that no plane took */
+};
+
 /*
- * One display: a wl_output, and the loop that keeps its picture right.
+ * One display of several: a wl_output, and the loop that keeps its picture right.
  *
  *	idle --something visible changed--> repaint: a scene is made
  *	     planes are found for its layers, as far as the display has them (scanout.c)
@@ -60,17 +72,23 @@ enum output_dark {
  */
 struct output {
 	struct daemon *daemon;
+	struct wl_list link; // daemon.outputs, or daemon.retired
 	struct wl_global *global; /* NULL: no display is plugged in */
 	struct wl_list resources; // wl_output, by wl_resource_get_link()
+	struct wl_list xdg_resources; // zxdg_output_v1, likewise
+	uint32_t rank; /* those of lower ranks are to the left of it */
+	int32_t x, y; /* of its top left corner in the layout, where clients see it */
+	bool retired; /* unplugged for good: in daemon.retired until it is off */
 
 	const struct output_backend *backend;
 	struct headless *headless; /* NULL: it is a display */
 	const char *name, *make;
 
 	/* of a display; NULL without one */
-	struct waybuf_kms_device *kms;
-	struct waybuf_kms_restore *restore;
+	struct card *card;
+	struct waybuf_kms_device *kms; /* the card's */
 	struct waybuf_kms_connector *connector;
+	const struct _drmModeModeInfo *mode; /* of the connector; to be used at once */
 	struct waybuf_kms_crtc *crtc;
 	struct waybuf_kms_plane *plane; /* the primary one: below all others, always on */
 	uint32_t width, height, refresh_mhz; /* of the mode: pixels as the display has them */
@@ -87,6 +105,7 @@ struct output {
 	uint64_t drawn; /* pixels, for the last frame */
 	struct waybuf_kms_assigner *assigner;
 	struct cursor_images *cursor_images; /* of cursor_image.c; NULL: none yet */
+	struct waybuf_tranche tranche; /* what the primary plane takes, of what is composed */
 	struct waybuf_kms_place places[SCENE_MAX_LAYERS]; /* of the scene that was made last */
 	unsigned refused; /* repaints that use no planes yet */
 	bool dirty;
@@ -107,6 +126,7 @@ struct output {
 	uint64_t flip_ns;
 	uint32_t flip_sequence;
 	struct capture *capture;
+	struct output_stats stats;
 
 	/* armed while there are commits, and once a second in the dark */
 	struct waybuf_source *watch;
@@ -114,29 +134,31 @@ struct output {
 	uint64_t n_watched, looked_at; /* commits in all, and when it was looked last */
 	bool overdue; /* a flip did not come, and that was said */
 
-	struct waybuf_kms_uevents *uevents; /* NULL: they cannot be heard */
 	bool crtc_off; /* unplugged, and nothing is shown any more */
 	bool unlit; /* what is plugged in cannot be used, and that was said */
-	struct wl_list withdrawn; // of hotplug.c
 };
 
-/*
- * Takes the display and makes it black. NULL: said why on stderr. Destroy gives it back as it was.
- */
+/* One that shows nothing yet, and is in no list. NULL: no memory, or no timers. */
 struct output *output_create(struct daemon *daemon);
-/* After the clients are gone. NULL is a no-op. */
+/* Takes it out of its list. What is on a display stays there. NULL is a no-op. */
 void output_destroy(struct output *output);
 
 /* The wl_output global. */
 struct wl_global *output_global_create(struct output *output);
 /* Tells a new surface's client how to draw for the output. */
 void output_send_preferred(const struct output *output, struct surface *surface);
+/* NULL: it has been withdrawn. */
+struct output *output_from_resource(struct wl_resource *resource);
+/* It has moved: tells all clients where it is, with its size. */
+void output_tell(const struct output *output);
 /* Tells the surface's client that it is on the output, or no longer. */
 void output_send_enter(struct output *output, struct surface *surface, bool enter);
 
-/* A surface has a new current state; NULL output: there is no display. */
+/* A surface of the output has a new current state. */
 void output_surface_applied(struct output *output, struct surface *surface);
 void output_surface_gone(struct output *output, struct surface *surface);
+/* Another output shows it from now on: this one forgets that it is seen. */
+void output_forget_visible(struct output *output, const struct surface *surface);
 /* A toplevel came or went. */
 void output_stack_changed(struct output *output);
 
@@ -174,21 +196,26 @@ void watch_arm(struct output *output);
 int watch_init(struct output *output);
 void watch_finish(struct output *output);
 
-/* hotplug.c: follows what is plugged in. 0, or -ENOMEM and the like. */
-int hotplug_init(struct output *output);
-void hotplug_finish(struct output *output);
+/* hotplug.c: its display was unplugged. */
+void hotplug_unplug(struct output *output);
 /* Something that was under way is over: an unplugged display may be turned off now, or lit. */
 void hotplug_settle(struct output *output);
 /* There is no output any more, for clients. */
 void hotplug_withdraw(struct output *output);
+/* At the end: the globals that are still there for those who did not know. */
+void hotplug_finish(struct daemon *daemon);
 
-/* output_setup.c: what there is to show on; NULL: nothing. */
-struct waybuf_kms_connector *output_find_connector(const struct output *output);
 /*
- * Takes it, in a mode of its own, and makes it black. 0, or a negative errno with @why, and then
- * images that were made for it are there.
+ * output_setup.c: what its display is to be: @connector, in a mode of the command line or, if that
+ * has none such and @strict is not set, its own. 0, or -EINVAL with @why.
  */
-int output_light_up(struct output *output, struct waybuf_kms_why *why);
+int output_choose(struct output *output, struct waybuf_kms_connector *connector, bool strict,
+	struct waybuf_kms_why *why);
+/*
+ * Takes the displays of the @n outputs, on the CRTCs that they have, and makes them black; others
+ * stay as they are. 0, or a negative errno with @why, and then images that were made are there.
+ */
+int output_light_up(struct output *const outputs[], size_t n, struct waybuf_kms_why *why);
 
 /* output.c: what the device tells about a commit, with the output as data */
 extern const struct waybuf_kms_listener output_kms_listener;
@@ -203,8 +230,8 @@ enum waybuf_plane_result scanout_result(
 void scanout_refused(struct output *output, struct scene *scene, const struct waybuf_kms_why *why);
 extern const struct waybuf_kms_assigner_ops scanout_assigner_ops;
 
-/* headless.c: the output is one. False: said why. */
-bool headless_init(struct output *output);
+/* headless.c: makes all of them. False: said why. */
+bool headless_start(struct daemon *daemon);
 /* A no-op for a display. */
 void headless_finish(struct output *output);
 /* For attachments of kind display. */
@@ -215,7 +242,7 @@ int callbacks_init(struct output *output);
 void callbacks_finish(struct output *output);
 /* Sees to it that the callbacks of @surface are answered, though it will not be repainted now. */
 void callbacks_arm(struct output *output, const struct surface *surface);
-/* Takes those of a scene that failed. */
-void callbacks_adopt(struct output *output, struct scene *scene);
+/* Takes those of a list: of a scene that failed, or of an output that goes. */
+void callbacks_adopt(struct output *output, struct wl_list *callbacks);
 
 #endif

@@ -6,17 +6,33 @@
 
 #include <drm_fourcc.h>
 
+#include "card.h"
 #include "daemon.h"
 #include "kms/probe.h"
 #include "output.h"
+#include "outputs.h"
 #include "planes.h"
 #include "surface.h"
 #include "util/log.h"
 
+static int probe_plane(void *data, const struct waybuf_layout *layout)
+{
+	const struct output *output = data;
+	return waybuf_kms_probe(output->kms, output->plane, output->crtc, layout, NULL, NULL);
+}
+
+/* Wherever it is shown then: one display that takes it is enough, and on the others it fails. */
 static int import_test(void *data, const struct waybuf_layout *layout)
 {
-	struct output *output = data;
-	return waybuf_kms_probe(output->kms, output->plane, output->crtc, layout, NULL, NULL);
+	const struct daemon *daemon = data;
+	struct output *output;
+	int ret = -ENODEV;
+	wl_list_for_each(output, &daemon->outputs, link) {
+		ret = probe_plane(output, layout);
+		if (ret >= 0)
+			break;
+	}
+	return ret;
 }
 
 /* As composition reads it. A page: whoever maps that maps the rest, too. */
@@ -70,7 +86,7 @@ static int add_composed(const struct output *output, struct waybuf_constraints_b
 
 static int constraints(void *data, uint64_t access, struct waybuf_constraints **out)
 {
-	const struct output *output = data;
+	const struct output *output = outputs_first(data);
 	const uint64_t possible = WAYBUF_ACCESS_READ | WAYBUF_ACCESS_SCANOUT | WAYBUF_ACCESS_SAMPLE;
 	if (access & ~possible)
 		return -EOPNOTSUPP;
@@ -88,9 +104,9 @@ static int constraints(void *data, uint64_t access, struct waybuf_constraints **
 
 static int display_test(void *data, const struct waybuf_layout *layout)
 {
-	struct output *output = data;
-	return plane_has(output, layout->format) ? import_test(output, layout)
-						 : cpu_test(output->daemon, layout);
+	struct daemon *daemon = data;
+	return plane_has(outputs_first(daemon), layout->format) ? import_test(daemon, layout)
+								: cpu_test(daemon, layout);
 }
 
 const struct waybuf_server_device_ops planes_device_ops = {
@@ -113,29 +129,29 @@ static int dmabuf_test(void *data, const struct waybuf_dmabuf_import *import)
 		return -EOPNOTSUPP;
 	if (cpu_test(daemon, layout) == 0)
 		return WAYBUF_IMPORT_KIND;
-	return import_test(daemon->output, layout);
+	return import_test(daemon, layout);
 }
 
 /* Keeps of @tranche's pairs what @test takes. The number, or a negative errno. */
-static int probe(struct daemon *daemon, struct waybuf_dmabuf_pair *pairs, size_t n,
+static int probe(struct output *output, struct waybuf_dmabuf_pair *pairs, size_t n,
 	int (*test)(void *data, const struct waybuf_layout *layout))
 {
 	const struct waybuf_probe request = {
-		.width = daemon->output->width,
-		.height = daemon->output->height,
+		.width = output->width,
+		.height = output->height,
 		.import_test = test,
-		.data = daemon->output,
+		.data = output,
 	};
-	return waybuf_server_probe_pairs(daemon->server, &request, pairs, n);
+	return waybuf_server_probe_pairs(output->daemon->server, &request, pairs, n);
 }
 
 /*
  * Pairs that the plane takes and composition does too, because no client can know when it will be
  * composed. A layout that only one of them reads would be black at times.
  */
-static int list_scanout(struct daemon *daemon)
+static int list_scanout(struct output *output)
 {
-	const struct waybuf_kms_formats *formats = &daemon->output->plane->formats;
+	const struct waybuf_kms_formats *formats = &output->plane->formats;
 	struct waybuf_dmabuf_pair *pairs = calloc(formats->n + 1, sizeof(*pairs));
 	if (!pairs)
 		return -ENOMEM;
@@ -145,9 +161,9 @@ static int list_scanout(struct daemon *daemon)
 			render_readable(formats->pairs[i].format))
 			pairs[n++] = (struct waybuf_dmabuf_pair){
 				formats->pairs[i].format, formats->pairs[i].modifier};
-	int kept = probe(daemon, pairs, n, import_test);
-	daemon->plane = (struct waybuf_tranche){
-		.target = daemon->output->kms->rdev,
+	int kept = probe(output, pairs, n, probe_plane);
+	output->tranche = (struct waybuf_tranche){
+		.target = output->kms->rdev,
 		.pairs = pairs,
 		.n_pairs = kept < 0 ? 0 : (size_t)kept,
 	};
@@ -159,7 +175,18 @@ static int list_sampling(struct daemon *daemon, struct waybuf_dmabuf_pair pairs[
 	size_t n = 0;
 	for (; render_format(n); n++)
 		pairs[n] = (struct waybuf_dmabuf_pair){render_format(n), DRM_FORMAT_MOD_LINEAR};
-	return probe(daemon, pairs, n, cpu_test);
+	return probe(outputs_first(daemon), pairs, n, cpu_test);
+}
+
+static int list_all_scanout(struct daemon *daemon)
+{
+	struct output *output;
+	wl_list_for_each(output, &daemon->outputs, link) {
+		int ret = list_scanout(output);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
 }
 
 /*
@@ -169,9 +196,9 @@ static int list_sampling(struct daemon *daemon, struct waybuf_dmabuf_pair pairs[
 int planes_dmabuf_create(struct daemon *daemon)
 {
 	struct waybuf_dmabuf_pair pairs[RENDER_FORMATS];
-	dev_t device = daemon->output->kms->rdev;
+	dev_t device = daemon->card->kms->rdev;
 	int n = list_sampling(daemon, pairs);
-	if (n > 0 && list_scanout(daemon) < 0)
+	if (n > 0 && list_all_scanout(daemon) < 0)
 		return -ENOMEM;
 	if (n <= 0) {
 		waybuf_error("linux-dmabuf is not offered: no dma-buf could be made to be read");
@@ -188,24 +215,24 @@ int planes_dmabuf_create(struct daemon *daemon)
 }
 
 void planes_tell(
-	struct daemon *daemon, const struct surface *surface, enum waybuf_plane_result result)
+	struct output *output, const struct surface *surface, enum waybuf_plane_result result)
 {
-	if (!daemon->dmabuf || (result == WAYBUF_PLANE_COULD && daemon->plane.n_pairs == 0))
+	struct waybuf_server_dmabuf *dmabuf = output->daemon->dmabuf;
+	if (!dmabuf || (result == WAYBUF_PLANE_COULD && output->tranche.n_pairs == 0))
 		return;
 	/* what cannot be told now is told with a later frame */
-	waybuf_server_dmabuf_set_plane_result(
-		daemon->dmabuf, surface->resource, result, &daemon->plane);
+	waybuf_server_dmabuf_set_plane_result(dmabuf, surface->resource, result, &output->tranche);
 }
 
-void planes_update(struct daemon *daemon)
+void planes_update(struct output *output)
 {
-	planes_finish(daemon);
-	if (daemon->dmabuf && list_scanout(daemon) < 0)
+	planes_finish(output);
+	if (output->daemon->dmabuf && list_scanout(output) < 0)
 		waybuf_info("clients are not told what the display takes: no memory");
 }
 
-void planes_finish(struct daemon *daemon)
+void planes_finish(struct output *output)
 {
-	free((void *)daemon->plane.pairs);
-	daemon->plane = (struct waybuf_tranche){0};
+	free((void *)output->tranche.pairs);
+	output->tranche = (struct waybuf_tranche){0};
 }

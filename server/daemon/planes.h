@@ -10,11 +10,12 @@ struct surface;
 
 /*
  * What the display takes, as clients hear of it: the pairs of linux-dmabuf, and the constraints of
- * display attachments. Everything is that of the primary plane, where whole frames go; what is not
- * scanned out is composed, which reads linear RGB.
+ * display attachments. Everything is that of the primary plane, where whole frames go, of the output
+ * that shows it, or of the first one as long as nobody knows; what is not scanned out is composed,
+ * which reads linear RGB.
  */
 
-/* For attachments of kind display and to the device by its id; the data is the output. */
+/* For attachments of kind display and to the device by its id; the data is the daemon. */
 extern const struct waybuf_server_device_ops planes_device_ops;
 
 /*
@@ -24,10 +25,10 @@ extern const struct waybuf_server_device_ops planes_device_ops;
 int planes_dmabuf_create(struct daemon *daemon);
 /* Says what came of a surface, for its client. */
 void planes_tell(
-	struct daemon *daemon, const struct surface *surface, enum waybuf_plane_result result);
+	struct output *output, const struct surface *surface, enum waybuf_plane_result result);
 /* The output has another primary plane: that is what clients hear of from now on. */
-void planes_update(struct daemon *daemon);
-/* After linux-dmabuf. */
-void planes_finish(struct daemon *daemon);
+void planes_update(struct output *output);
+/* After linux-dmabuf, or when nothing is shown on it any more. */
+void planes_finish(struct output *output);
 
 #endif

@@ -282,10 +282,21 @@ static bool displace(
 	return ret == 0 && scene_displaced(output->shown, next, output->flip_fence);
 }
 
+/* A commit that sets the whole device has a flip on each CRTC. */
+static void watch_accepted(struct output *output, bool whole)
+{
+	struct output *other;
+	watch_commit(output);
+	wl_list_for_each(other, &output->daemon->outputs, link)
+		if (whole && other != output)
+			watch_commit(other);
+}
+
 static int commit(
 	struct output *output, struct scene *scene, struct slot *slot, struct waybuf_kms_why *why)
 {
 	struct waybuf_kms_state *state;
+	bool whole = !output->kms->known;
 	int ret = propose(output, scene, slot, &state, why);
 	if (ret < 0)
 		return ret;
@@ -306,7 +317,7 @@ static int commit(
 		scene_trace(scene, WAYBUF_TRACE_COMMIT, released ? WAYBUF_TRACE_AS_BEFORE : 0, 0);
 		waybuf_kms_commit_result_finish(&result);
 		output->pending = scene;
-		watch_commit(output);
+		watch_accepted(output, whole);
 		return 0;
 	}
 	waybuf_kms_state_destroy(state);
@@ -318,9 +329,14 @@ static int commit(
 	return capturing ? commit(output, scene, slot, why) : ret;
 }
 
+/* A commit that sets the whole device waits for all of its CRTCs. */
 static bool is_busy(const struct output *output)
 {
-	return waybuf_kms_crtc_busy(output->crtc);
+	const struct waybuf_kms_resources *res = &output->kms->res;
+	bool busy = waybuf_kms_crtc_busy(output->crtc);
+	for (uint32_t i = 0; i < res->n_crtcs && !output->kms->known; i++)
+		busy |= waybuf_kms_crtc_busy(res->crtcs[i]);
+	return busy;
 }
 
 static int make_image(struct output *output, struct slot *slot, struct waybuf_kms_why *why)

@@ -188,7 +188,7 @@ static bool add_toplevel(
 static void add_cursor(struct output *output, struct scene *scene)
 {
 	int64_t x, y;
-	struct surface *cursor = cursor_place(output->daemon->seat, &x, &y);
+	struct surface *cursor = cursor_place(output->daemon->seat, output, &x, &y);
 	if (cursor)
 		add_tree(output, scene, cursor, x, y);
 	if (scene->n_layers == 1)
@@ -210,7 +210,7 @@ static void settle_hidden(struct output *output, struct surface *const before[],
 		if (before[i]->visible)
 			continue;
 		callbacks_arm(output, before[i]);
-		planes_tell(output->daemon, before[i], WAYBUF_PLANE_CANNOT);
+		planes_tell(output, before[i], WAYBUF_PLANE_CANNOT);
 	}
 }
 
@@ -234,7 +234,7 @@ struct scene *scene_create(struct output *output)
 	add_icon(output, scene);
 	struct xdg_toplevel *toplevel;
 	wl_list_for_each(toplevel, &output->daemon->toplevels, link) {
-		if (!add_toplevel(output, scene, toplevel))
+		if (toplevel->output == output && !add_toplevel(output, scene, toplevel))
 			break;
 	}
 	settle_hidden(output, before, n_before);

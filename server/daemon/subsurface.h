@@ -48,7 +48,10 @@ bool subsurface_descends(const struct surface *surface, const struct surface *an
 /* A surface is about to go: as a subsurface, and as a parent of some. */
 void subsurface_surface_gone(struct surface *surface);
 
-/* subsurface_stack.c: the surface, which is no subsurface, is seen from now on, or is not. */
+/*
+ * subsurface_stack.c: the surface, which is no subsurface, is seen from now on, on the output that it
+ * has been given, or is not.
+ */
 void subsurface_set_mapped(struct surface *surface, bool mapped);
 /* Of a subsurface: by its content, its parent and the parent's stack. */
 void subsurface_update_mapped(struct surface *surface);

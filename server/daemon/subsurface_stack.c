@@ -3,6 +3,7 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "outputs.h"
 #include "subsurface.h"
 #include "surface_state.h"
 
@@ -114,9 +115,15 @@ void subsurface_set_mapped(struct surface *surface, bool mapped)
 	if (surface->mapped == mapped)
 		return;
 	surface->mapped = mapped;
-	output_send_enter(surface->daemon->output, surface, mapped);
-	output_stack_changed(surface->daemon->output);
+	if (mapped && surface->subsurface && surface->subsurface->parent)
+		surface->output = surface->subsurface->parent->output;
+	struct output *output = outputs_of(surface);
+	surface->output = output;
+	output_send_enter(output, surface, mapped);
+	output_stack_changed(output);
 	subsurface_stack_applied(surface);
+	if (!mapped)
+		surface->output = NULL;
 }
 
 void subsurface_update_mapped(struct surface *surface)

@@ -12,6 +12,7 @@
 #include "daemon.h"
 #include "input/seat.h"
 #include "output.h"
+#include "outputs.h"
 #include "presentation.h"
 #include "region.h"
 #include "subsurface.h"
@@ -221,7 +222,7 @@ static void make_commit(struct surface *surface, struct waybuf_syncobj_points *p
 		return;
 	if ((frame && !latch(surface, frame, &fences.fence[1])) || !surface_view_valid(surface))
 		return;
-	surface->daemon->stats.commits++;
+	outputs_of(surface)->stats.commits++;
 	if (surface->role && surface->role->committed)
 		surface->role->committed(surface);
 	surface_enqueue(surface, &surface->pending, &fences);
@@ -275,7 +276,7 @@ static void surface_destroyed(struct wl_resource *resource)
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
 	seat_surface_gone(surface->daemon->seat, surface);
-	output_surface_gone(surface->daemon->output, surface);
+	outputs_surface_gone(surface->daemon, surface);
 	subsurface_surface_gone(surface);
 	surface_queue_finish(surface);
 	forget_pending_buffer(surface);
@@ -312,7 +313,7 @@ static void handle_create_surface(
 	wl_list_insert(&daemon->surfaces, &surface->link);
 	wl_resource_set_implementation(
 		surface->resource, &surface_impl, surface, surface_destroyed);
-	output_send_preferred(daemon->output, surface);
+	output_send_preferred(outputs_default(daemon), surface);
 }
 
 static void handle_create_region(

@@ -13,6 +13,7 @@
 #include "kms/state.h"
 
 struct daemon;
+struct output;
 struct subsurface;
 struct surface;
 struct surface_commit;
@@ -128,6 +129,8 @@ struct surface {
 	void *role_object;
 	struct xdg_surface *xdg; /* made for it, with a role or without; NULL: none is there */
 
+	struct output *output; /* that it is on, while it is mapped; else NULL */
+	int32_t preferred_transform; /* that its client was told */
 	struct subsurface *subsurface; /* it is one now; NULL: it is none */
 	struct wl_list children; // subsurface.link, in no order
 	struct wl_array stack; // as in surface_state, what the next commit will say

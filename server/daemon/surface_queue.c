@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "daemon.h"
+#include "output.h"
+#include "outputs.h"
 #include "presentation.h"
 #include "subsurface.h"
 #include "surface_state.h"
@@ -253,7 +255,7 @@ static void handle_discard(void *data, enum waybuf_gate_reason reason, int error
 		return;
 	first = wl_container_of(commit->parts.next, first, commit_link);
 	surface_log(first->surface, "a commit is given up, the last frame stays: %s", why[reason]);
-	first->surface->daemon->stats.discarded++;
+	outputs_of(first->surface)->stats.discarded++;
 	wl_list_for_each(part, &commit->parts, commit_link)
 		trace(part, WAYBUF_TRACE_DISCARD, reason);
 	forget_contents(commit);

@@ -5,6 +5,7 @@
 #include "core/format.h"
 #include "daemon.h"
 #include "output.h"
+#include "outputs.h"
 #include "presentation.h"
 #include "subsurface.h"
 #include "surface_state.h"
@@ -333,5 +334,5 @@ void surface_apply(struct surface *surface, struct surface_state *state)
 		surface->role->applied(surface);
 	if (changes & SURFACE_STACK)
 		subsurface_stack_applied(surface);
-	output_surface_applied(surface->daemon->output, surface);
+	output_surface_applied(outputs_of(surface), surface);
 }

@@ -6,6 +6,7 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "outputs.h"
 #include "planes.h"
 #include "presentation.h"
 #include "util/clock.h"
@@ -64,11 +65,13 @@ void watch_slow_down(struct output *output)
 {
 	struct surface *surface;
 	if (output->pending)
-		callbacks_adopt(output, output->pending);
+		callbacks_adopt(output, &output->pending->callbacks);
 	wl_list_for_each(surface, &output->daemon->surfaces, link) {
+		if (outputs_of(surface) != output)
+			continue;
 		presentation_discard(&surface->current.feedbacks);
 		callbacks_arm(output, surface);
-		planes_tell(output->daemon, surface, WAYBUF_PLANE_CANNOT);
+		planes_tell(output, surface, WAYBUF_PLANE_CANNOT);
 	}
 }
 

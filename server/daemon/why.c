@@ -174,7 +174,10 @@ bool info_why(void *data, struct waybuf_report *report, uint32_t id)
 		report_surface(surface, report);
 		found = true;
 	}
-	if (daemon->output)
-		found |= report_readers(daemon->output, report, id);
+	const struct output *output;
+	wl_list_for_each(output, &daemon->outputs, link)
+		found |= report_readers(output, report, id);
+	wl_list_for_each(output, &daemon->retired, link)
+		found |= report_readers(output, report, id);
 	return found;
 }

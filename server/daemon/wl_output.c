@@ -4,6 +4,7 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "xdg_output.h"
 
 static void handle_release(struct wl_client *client, struct wl_resource *resource)
 {
@@ -24,7 +25,8 @@ static void send_all(const struct output *output, struct wl_resource *resource)
 {
 	int version = wl_resource_get_version(resource);
 	const struct waybuf_kms_connector *connector = output->connector;
-	wl_output_send_geometry(resource, 0, 0, connector ? (int32_t)connector->width_mm : 0,
+	wl_output_send_geometry(resource, output->x, output->y,
+		connector ? (int32_t)connector->width_mm : 0,
 		connector ? (int32_t)connector->height_mm : 0, WL_OUTPUT_SUBPIXEL_UNKNOWN,
 		output->make, output->name, output->transform);
 	wl_output_send_mode(resource, WL_OUTPUT_MODE_CURRENT | WL_OUTPUT_MODE_PREFERRED,
@@ -42,7 +44,7 @@ static void send_entered(struct output *output, struct wl_resource *resource)
 {
 	struct surface *surface;
 	wl_list_for_each(surface, &output->daemon->surfaces, link)
-		if (surface->mapped &&
+		if (surface->output == output &&
 			wl_resource_get_client(surface->resource) ==
 				wl_resource_get_client(resource))
 			wl_surface_send_enter(surface->resource, resource);
@@ -60,7 +62,7 @@ static void bind_output(struct wl_client *client, void *data, uint32_t version, 
 	wl_resource_set_implementation(resource, &output_impl, output, resource_unlink);
 	wl_list_init(wl_resource_get_link(resource));
 	/* who binds what has just been withdrawn hears nothing of it */
-	if (!output->global)
+	if (!output)
 		return;
 	wl_list_insert(&output->resources, wl_resource_get_link(resource));
 	send_all(output, resource);
@@ -73,23 +75,48 @@ struct wl_global *output_global_create(struct output *output)
 		output->daemon->display, &wl_output_interface, 4, output, bind_output);
 }
 
-/*
- * Before the first buffer is drawn, as there is one output only. Normal and 1 are what they are
- * before anybody says anything, but not for everybody.
- */
+/* Normal is what it is before anybody says anything. */
+static void prefer_transform(struct surface *surface, int32_t transform)
+{
+	if (surface->preferred_transform == transform ||
+		wl_resource_get_version(surface->resource) <
+			WL_SURFACE_PREFERRED_BUFFER_TRANSFORM_SINCE_VERSION)
+		return;
+	surface->preferred_transform = transform;
+	wl_surface_send_preferred_buffer_transform(surface->resource, (uint32_t)transform);
+}
+
+/* Normal and 1 are what they are before anybody says anything, but not for everybody. */
 void output_send_preferred(const struct output *output, struct surface *surface)
 {
 	if (wl_resource_get_version(surface->resource) <
 		WL_SURFACE_PREFERRED_BUFFER_SCALE_SINCE_VERSION)
 		return;
+	surface->preferred_transform = output->transform;
 	wl_surface_send_preferred_buffer_scale(surface->resource, 1);
 	wl_surface_send_preferred_buffer_transform(surface->resource, (uint32_t)output->transform);
+}
+
+struct output *output_from_resource(struct wl_resource *resource)
+{
+	return wl_resource_get_user_data(resource);
+}
+
+/* xdg-output's part first: wl_output.done ends both. */
+void output_tell(const struct output *output)
+{
+	struct wl_resource *resource;
+	xdg_output_tell(output);
+	wl_resource_for_each(resource, &output->resources)
+		send_all(output, resource);
 }
 
 void output_send_enter(struct output *output, struct surface *surface, bool enter)
 {
 	struct wl_client *client = wl_resource_get_client(surface->resource);
 	struct wl_resource *resource;
+	if (enter)
+		prefer_transform(surface, output->transform);
 	wl_resource_for_each(resource, &output->resources) {
 		if (wl_resource_get_client(resource) != client)
 			continue;

@@ -58,6 +58,7 @@ struct xdg_toplevel {
 	struct daemon *daemon;
 	struct xdg_surface *xdg;
 	struct xdg_toplevel *parent;
+	struct output *output; /* that it is on, or will be */
 	struct toplevel_size least, most; /* the client's last word, which only has to make sense */
 	struct wl_list link; // daemon.toplevels, while it is mapped
 };
@@ -86,6 +87,8 @@ void xdg_toplevel_create(struct wl_client *client, struct xdg_surface *xdg, uint
 bool xdg_toplevel_is_top(const struct xdg_toplevel *toplevel);
 /* Above all others, as if it had been mapped last. */
 void xdg_toplevel_raise(struct xdg_toplevel *toplevel);
+/* To another output, with its popups. Its client has to be told of the size there. */
+void xdg_toplevel_move_to(struct xdg_toplevel *toplevel, struct output *output);
 /* NULL is a no-op. */
 void xdg_toplevel_free(struct xdg_toplevel *toplevel);
 void xdg_popup_create(struct wl_client *client, struct xdg_surface *xdg, uint32_t id,

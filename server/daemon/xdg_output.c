@@ -6,10 +6,7 @@
 #include "xdg-output-unstable-v1-server-protocol.h"
 #include "xdg_output.h"
 
-/*
- * What a client knows of an output does not change while that is there, so that it is told once, and
- * nobody has to keep the object in mind.
- */
+/* Only the position can change while an output is there. */
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
 {
@@ -18,14 +15,18 @@ static void handle_destroy(struct wl_client *client, struct wl_resource *resourc
 
 static const struct zxdg_output_v1_interface output_impl = {.destroy = handle_destroy};
 
-static void send_all(const struct output *output, struct wl_resource *resource)
+static void send_place(const struct output *output, struct wl_resource *resource)
 {
-	int version = wl_resource_get_version(resource);
 	uint32_t width, height;
 	output_logical_size(output, &width, &height);
-	zxdg_output_v1_send_logical_position(resource, 0, 0);
+	zxdg_output_v1_send_logical_position(resource, output->x, output->y);
 	zxdg_output_v1_send_logical_size(resource, (int32_t)width, (int32_t)height);
-	if (version >= ZXDG_OUTPUT_V1_NAME_SINCE_VERSION) {
+}
+
+static void send_all(const struct output *output, struct wl_resource *resource)
+{
+	send_place(output, resource);
+	if (wl_resource_get_version(resource) >= ZXDG_OUTPUT_V1_NAME_SINCE_VERSION) {
 		zxdg_output_v1_send_name(resource, output->name);
 		zxdg_output_v1_send_description(resource, output->name);
 	}
@@ -40,18 +41,34 @@ static void send_done(struct wl_resource *resource, struct wl_resource *output)
 		wl_output_send_done(output);
 }
 
-static void handle_get_xdg_output(struct wl_client *client, struct wl_resource *resource,
-	uint32_t id, struct wl_resource *output)
+void xdg_output_tell(const struct output *output)
 {
+	struct wl_resource *resource;
+	wl_resource_for_each(resource, &output->xdg_resources) {
+		send_place(output, resource);
+		if (wl_resource_get_version(resource) < 3)
+			zxdg_output_v1_send_done(resource);
+	}
+}
+
+static void handle_get_xdg_output(struct wl_client *client, struct wl_resource *resource,
+	uint32_t id, struct wl_resource *output_resource)
+{
+	struct output *output = output_from_resource(output_resource);
 	struct wl_resource *made = wl_resource_create(
 		client, &zxdg_output_v1_interface, wl_resource_get_version(resource), id);
 	if (!made) {
 		wl_client_post_no_memory(client);
 		return;
 	}
-	wl_resource_set_implementation(made, &output_impl, NULL, NULL);
-	send_all(wl_resource_get_user_data(output), made);
-	send_done(made, output);
+	wl_resource_set_implementation(made, &output_impl, NULL, resource_unlink);
+	wl_list_init(wl_resource_get_link(made));
+	/* of one that has been withdrawn there is nothing to say */
+	if (!output)
+		return;
+	wl_list_insert(&output->xdg_resources, wl_resource_get_link(made));
+	send_all(output, made);
+	send_done(made, output_resource);
 }
 
 static const struct zxdg_output_manager_v1_interface manager_impl = {

@@ -6,6 +6,7 @@
 #include "daemon.h"
 #include "input/seat.h"
 #include "output.h"
+#include "outputs.h"
 #include "subsurface.h"
 #include "xdg.h"
 #include "xdg_popup.h"
@@ -67,10 +68,17 @@ struct xdg_toplevel *xdg_popup_toplevel(const struct xdg_popup *popup)
 	return root ? root->toplevel : NULL;
 }
 
+/* Whose toplevel is gone is nowhere, and that is the first one. */
+static struct output *output_of(const struct xdg_popup *popup)
+{
+	const struct xdg_toplevel *toplevel = xdg_popup_toplevel(popup);
+	return toplevel ? toplevel->output : outputs_first(popup->xdg->wm_base->daemon);
+}
+
 /* The output, relative to the parent. Toplevels stand in the middle of it. */
 static struct placement_rect bounds_of(const struct xdg_popup *popup)
 {
-	const struct output *output = popup->xdg->wm_base->daemon->output;
+	const struct output *output = output_of(popup);
 	int64_t x, y;
 	uint32_t width, height;
 	const struct xdg_surface *root = find_root(popup->parent, &x, &y);
@@ -111,7 +119,10 @@ static void unlink_popup(struct xdg_popup *popup)
 {
 	wl_list_remove(&popup->link);
 	wl_list_init(&popup->link);
-	output_stack_changed(popup->xdg->wm_base->daemon->output);
+	/* also the one that it was on, if its toplevel is gone */
+	if (popup->xdg->surface)
+		output_stack_changed(outputs_of(popup->xdg->surface));
+	output_stack_changed(output_of(popup));
 }
 
 /* Children first, as they are to be destroyed in that order. Their parent is not asked again. */
@@ -140,7 +151,8 @@ static void mapped(struct xdg_surface *xdg, bool now)
 	struct xdg_popup *popup = xdg->popup;
 	if (now && !popup->dismissed) {
 		wl_list_insert(&xdg->wm_base->daemon->popups, &popup->link);
-		output_stack_changed(xdg->wm_base->daemon->output);
+		xdg->surface->output = output_of(popup);
+		output_stack_changed(xdg->surface->output);
 	} else if (!now) {
 		popup->grabs = false;
 		unlink_popup(popup);

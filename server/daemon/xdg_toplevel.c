@@ -6,8 +6,10 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "outputs.h"
 #include "subsurface.h"
 #include "xdg.h"
+#include "xdg_popup.h"
 
 /* Requests come only while the xdg_surface is there: it may not be destroyed before its role. */
 static struct xdg_toplevel *from_resource(struct wl_resource *resource)
@@ -39,7 +41,7 @@ static void send_capabilities(struct wl_resource *resource)
 
 static void configure(struct xdg_surface *xdg)
 {
-	const struct output *output = xdg->wm_base->daemon->output;
+	const struct output *output = xdg->toplevel->output;
 	struct wl_array states;
 	uint32_t width, height;
 	wl_array_init(&states);
@@ -80,9 +82,26 @@ static void mapped(struct xdg_surface *xdg, bool now)
 		if (was_top)
 			configure_top(daemon);
 	}
+	if (xdg->surface && now)
+		xdg->surface->output = toplevel->output;
 	if (xdg->surface)
 		subsurface_set_mapped(xdg->surface, now);
-	output_stack_changed(daemon->output);
+	output_stack_changed(toplevel->output);
+}
+
+void xdg_toplevel_move_to(struct xdg_toplevel *toplevel, struct output *output)
+{
+	struct daemon *daemon = toplevel->daemon;
+	struct xdg_surface *xdg = toplevel->xdg;
+	struct xdg_popup *popup;
+	if (toplevel->output == output)
+		return;
+	toplevel->output = output;
+	if (xdg->surface)
+		outputs_move(xdg->surface, output);
+	wl_list_for_each(popup, &daemon->popups, link)
+		if (xdg_popup_toplevel(popup) == toplevel)
+			outputs_move(popup->xdg->surface, output);
 }
 
 void xdg_toplevel_raise(struct xdg_toplevel *toplevel)
@@ -95,7 +114,7 @@ void xdg_toplevel_raise(struct xdg_toplevel *toplevel)
 	wl_list_insert(&toplevel->daemon->toplevels, &toplevel->link);
 	xdg_surface_configure_later(before->xdg);
 	xdg_surface_configure_later(toplevel->xdg);
-	output_stack_changed(toplevel->daemon->output);
+	output_stack_changed(toplevel->output);
 }
 
 /* They are set one after the other, so only together, at the commit, can they be wrong. */
@@ -141,6 +160,9 @@ static void handle_set_parent(
 		return;
 	}
 	toplevel->parent = parent;
+	/* a dialogue comes to where it was called from */
+	if (parent && !toplevel->xdg->initialised)
+		xdg_toplevel_move_to(toplevel, parent->output);
 }
 
 /* There is nowhere to show them. */
@@ -222,6 +244,10 @@ static void handle_unset_maximized(struct wl_client *client, struct wl_resource 
 static void handle_set_fullscreen(
 	struct wl_client *client, struct wl_resource *resource, struct wl_resource *output)
 {
+	struct output *wanted = output ? output_from_resource(output) : NULL;
+	struct xdg_surface *xdg = wl_resource_get_user_data(resource);
+	if (wanted)
+		xdg_toplevel_move_to(xdg->toplevel, wanted);
 	answer(resource);
 }
 
@@ -287,6 +313,7 @@ void xdg_toplevel_create(struct wl_client *client, struct xdg_surface *xdg, uint
 		return;
 	}
 	toplevel->daemon = xdg->wm_base->daemon;
+	toplevel->output = outputs_default(toplevel->daemon);
 	toplevel->xdg = xdg;
 	wl_list_init(&toplevel->link);
 	xdg->toplevel = toplevel;

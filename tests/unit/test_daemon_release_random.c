@@ -14,6 +14,7 @@
 #include "fence/sync_file.h"
 #include "gate_model.h"
 #include "output.h"
+#include "outputs.h"
 
 /*
  * Who must be released, and when, in all of waybufd: random histories of windows, their buffers and
@@ -360,7 +361,7 @@ static void do_flip(void)
 	if (!fake_screen_flipping())
 		return;
 	/* until a later one comes that is waited for */
-	run.silent = !tell || !waybuf_kms_flip_pending(run.world.daemon.output->crtc);
+	run.silent = !tell || !waybuf_kms_flip_pending(outputs_first(&run.world.daemon)->crtc);
 	fake_screen_flip(0, tell);
 }
 

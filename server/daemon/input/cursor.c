@@ -2,18 +2,33 @@
 #include "cursor.h"
 #include "../daemon.h"
 #include "../output.h"
+#include "../outputs.h"
 #include "../subsurface.h"
 #include "seat.h"
 #include "theme.h"
+
+/* Where the pointer is. */
+static struct output *output_of(const struct seat *seat)
+{
+	double x = seat->x, y = seat->y;
+	return outputs_at(seat->daemon, &x, &y);
+}
+
+static void set_mapped(const struct seat *seat, struct surface *surface, bool mapped)
+{
+	if (mapped && !surface->mapped)
+		surface->output = output_of(seat);
+	subsurface_set_mapped(surface, mapped);
+}
 
 /* A cursor with its subsurfaces is mapped while it is shown and has content. */
 static void applied(struct surface *surface)
 {
 	const struct seat *seat = surface->daemon->seat;
 	bool shown = seat && seat->cursor == surface;
-	subsurface_set_mapped(surface, shown && surface->current.frame);
+	set_mapped(seat, surface, shown && surface->current.frame);
 	if (shown)
-		output_damage(surface->daemon->output);
+		output_damage(output_of(seat));
 }
 
 static const struct surface_role cursor_role = {.name = "cursor", .applied = applied};
@@ -37,11 +52,11 @@ void cursor_show(struct seat *seat, struct surface *surface, int32_t hotspot_x, 
 	seat->cursor_dx = surface ? surface->current.dx : 0;
 	seat->cursor_dy = surface ? surface->current.dy : 0;
 	if (before && before != surface)
-		subsurface_set_mapped(before, false);
+		set_mapped(seat, before, false);
 	if (surface)
-		subsurface_set_mapped(surface, surface->current.frame);
+		set_mapped(seat, surface, surface->current.frame);
 	if (before || surface)
-		output_damage(seat->daemon->output);
+		output_damage(output_of(seat));
 }
 
 void cursor_set(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y)
@@ -72,8 +87,11 @@ void cursor_set_default(struct seat *seat)
 
 void cursor_moved(struct seat *seat)
 {
-	if (seat->cursor)
-		output_damage(seat->daemon->output);
+	struct output *output = output_of(seat);
+	if (!seat->cursor)
+		return;
+	outputs_move(seat->cursor, output);
+	output_damage(output);
 }
 
 void cursor_forget(struct seat *seat, const struct surface *surface)
@@ -81,14 +99,17 @@ void cursor_forget(struct seat *seat, const struct surface *surface)
 	if (seat->cursor != surface)
 		return;
 	seat->cursor = NULL;
-	output_damage(seat->daemon->output);
+	output_damage(output_of(seat));
 }
 
-struct surface *cursor_place(const struct seat *seat, int64_t *x, int64_t *y)
+struct surface *cursor_place(
+	const struct seat *seat, const struct output *output, int64_t *x, int64_t *y)
 {
-	if (!seat || !seat->cursor)
+	if (!seat || !seat->cursor || output_of(seat) != output)
 		return NULL;
-	*x = (int64_t)seat->x - seat->hotspot_x + seat->cursor->current.dx - seat->cursor_dx;
-	*y = (int64_t)seat->y - seat->hotspot_y + seat->cursor->current.dy - seat->cursor_dy;
+	*x = (int64_t)seat->x - output->x - seat->hotspot_x + seat->cursor->current.dx -
+		seat->cursor_dx;
+	*y = (int64_t)seat->y - output->y - seat->hotspot_y + seat->cursor->current.dy -
+		seat->cursor_dy;
 	return seat->cursor;
 }

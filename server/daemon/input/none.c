@@ -17,6 +17,8 @@ void input_destroy(struct daemon *daemon) {}
 
 void seat_scene_changed(struct seat *seat) {}
 
+void seat_layout_changed(struct seat *seat) {}
+
 void seat_surface_gone(struct seat *seat, const struct surface *surface) {}
 
 bool seat_had_action(const struct seat *seat, const struct wl_client *client, uint32_t serial)
@@ -24,7 +26,8 @@ bool seat_had_action(const struct seat *seat, const struct wl_client *client, ui
 	return false;
 }
 
-struct surface *cursor_place(const struct seat *seat, int64_t *x, int64_t *y)
+struct surface *cursor_place(
+	const struct seat *seat, const struct output *output, int64_t *x, int64_t *y)
 {
 	return NULL;
 }

@@ -2,7 +2,8 @@
 #include <wayland-server-protocol.h>
 
 #include "../daemon.h"
-#include "../output.h"
+#include "../outputs.h"
+#include "../surface.h"
 #include "cursor.h"
 #include "drag.h"
 #include "popup_grab.h"
@@ -102,20 +103,12 @@ void pointer_forget(struct seat *seat, const struct surface *surface)
 
 /* ---- what it does -------------------------------------------------------------------------- */
 
-static double clamp(double value, uint32_t size)
-{
-	if (value < 0)
-		return 0;
-	return value < size - 1 ? value : size - 1;
-}
-
 static void moved(struct seat *seat, uint32_t ms, double x, double y)
 {
 	const struct surface *before = seat->pointer.surface;
-	uint32_t width, height;
-	output_logical_size(seat->daemon->output, &width, &height);
-	seat->x = clamp(x, width);
-	seat->y = clamp(y, height);
+	outputs_at(seat->daemon, &x, &y);
+	seat->x = x;
+	seat->y = y;
 	cursor_moved(seat);
 	if (drag_has_pointer(seat->drag)) {
 		drag_move(seat->drag, ms, seat->x, seat->y);

@@ -9,6 +9,7 @@
 
 #include "../daemon.h"
 #include "../output.h"
+#include "../outputs.h"
 #include "../subsurface.h"
 #include "../xdg_popup.h"
 #include "clipboard.h"
@@ -47,9 +48,8 @@ bool seat_had_action(const struct seat *seat, const struct wl_client *client, ui
 /* ---- where things are ---------------------------------------------------------------------- */
 
 /* The newest picture: what is on the screen, or will be at the next flip. */
-static const struct scene *scene_of(const struct seat *seat)
+static const struct scene *scene_of(const struct output *output)
 {
-	const struct output *output = seat->daemon->output;
 	return output->pending ? output->pending : output->shown;
 }
 
@@ -74,18 +74,18 @@ static bool takes_input(const struct scene_layer *layer, int x, int y)
 			(int)(y - box->y), NULL);
 }
 
-/* Such devices are in front of the display, and turned with it. */
+/* Such devices are in front of the first display, and turned with it. */
 void seat_place(const struct seat *seat, double *x, double *y)
 {
-	const struct output *output = seat->daemon->output;
+	const struct output *output = outputs_first(seat->daemon);
 	const int64_t width = (int64_t)output->width * GEOMETRY_ONE;
 	const int64_t height = (int64_t)output->height * GEOMETRY_ONE;
 	const struct geometry_box on_display = {
 		.x = (int64_t)(*x * (double)width), .y = (int64_t)(*y * (double)height)};
 	const struct geometry_box upright =
 		geometry_turn(geometry_inverse(output->transform), on_display, width, height);
-	*x = (double)upright.x / GEOMETRY_ONE;
-	*y = (double)upright.y / GEOMETRY_ONE;
+	*x = (double)upright.x / GEOMETRY_ONE + output->x;
+	*y = (double)upright.y / GEOMETRY_ONE + output->y;
 }
 
 bool seat_is_for(struct wl_resource *resource, const struct surface *surface)
@@ -99,26 +99,34 @@ wl_fixed_t seat_fixed(double value)
 	return wl_fixed_from_double(fmin(fmax(value, -0x7fffff), 0x7fffff));
 }
 
+static struct seat_target target_of(const struct output *output, const struct scene_layer *layer)
+{
+	return (struct seat_target){layer->surface, (int32_t)layer->upright.x + output->x,
+		(int32_t)layer->upright.y + output->y};
+}
+
 struct seat_target seat_find(const struct seat *seat, double x, double y)
 {
-	const struct scene *scene = scene_of(seat);
+	const struct output *output = outputs_at(seat->daemon, &x, &y);
+	const struct scene *scene = scene_of(output);
 	for (uint32_t i = 0; scene && i < scene->n_layers; i++) {
 		const struct scene_layer *layer = &scene->layers[i];
-		if (takes_input(layer, (int)x, (int)y))
-			return (struct seat_target){layer->surface, (int32_t)layer->upright.x,
-				(int32_t)layer->upright.y};
+		if (takes_input(layer, (int)x - output->x, (int)y - output->y))
+			return target_of(output, layer);
 	}
 	return (struct seat_target){NULL, 0, 0};
 }
 
 void seat_follow(const struct seat *seat, struct seat_target *target)
 {
-	const struct scene *scene = scene_of(seat);
-	for (uint32_t i = 0; scene && target->surface && i < scene->n_layers; i++) {
+	if (!target->surface)
+		return;
+	const struct output *output = outputs_of(target->surface);
+	const struct scene *scene = scene_of(output);
+	for (uint32_t i = 0; scene && i < scene->n_layers; i++) {
 		if (scene->layers[i].surface != target->surface)
 			continue;
-		target->x = (int32_t)scene->layers[i].upright.x;
-		target->y = (int32_t)scene->layers[i].upright.y;
+		*target = target_of(output, &scene->layers[i]);
 		return;
 	}
 }
@@ -178,6 +186,15 @@ void seat_scene_changed(struct seat *seat)
 		return;
 	struct wl_event_loop *loop = wl_display_get_event_loop(seat->daemon->display);
 	seat->idle = wl_event_loop_add_idle(loop, handle_idle, seat);
+}
+
+void seat_layout_changed(struct seat *seat)
+{
+	if (!seat)
+		return;
+	outputs_at(seat->daemon, &seat->x, &seat->y);
+	cursor_moved(seat);
+	seat_scene_changed(seat);
 }
 
 void seat_surface_gone(struct seat *seat, const struct surface *surface)
@@ -313,7 +330,7 @@ struct seat *seat_create(struct daemon *daemon)
 	wl_list_init(&seat->touches);
 	wl_list_init(&seat->data_devices);
 	uint32_t width, height;
-	output_logical_size(daemon->output, &width, &height);
+	output_logical_size(outputs_first(daemon), &width, &height);
 	seat->x = width / 2.0;
 	seat->y = height / 2.0;
 	int ret = keymap_init(&seat->keymap);

@@ -10,7 +10,7 @@
 
 /*
  * wl_seat: one, with what all devices do together. A source of input (source.h) calls the functions
- * below; positions are pixels of the output, times milliseconds of CLOCK_MONOTONIC.
+ * below; positions are pixels of the row of outputs, times milliseconds of CLOCK_MONOTONIC.
  *
  * The pointer is over the topmost surface whose input region it is in, as the scene on the screen
  * has it. While a button is held that surface keeps it (the implicit grab), and so does each finger.
@@ -125,6 +125,8 @@ void seat_touch_frame(struct seat *seat);
 /* Another picture is on the screen, or windows have changed places. */
 void seat_scene_changed(struct seat *seat);
 void seat_surface_gone(struct seat *seat, const struct surface *surface);
+/* Outputs have come, gone, or another size: the pointer may have to be brought back onto one. */
+void seat_layout_changed(struct seat *seat);
 
 /* ---- between the files of the seat ---- */
 
@@ -133,13 +135,13 @@ uint32_t seat_serial(const struct seat *seat);
 uint32_t seat_action_serial(struct seat *seat, const struct surface *surface);
 /* Whether @serial is of something that the user did to @client, and not long ago. */
 bool seat_had_action(const struct seat *seat, const struct wl_client *client, uint32_t serial);
-/* From parts of the display's size, 0 to 1, to where clients see that point of the output. */
+/* From parts of the first display's size, 0 to 1, to where clients see that point in the row. */
 void seat_place(const struct seat *seat, double *x, double *y);
 /* Whether @resource is of the client that @surface (NULL: nobody's) is of. */
 bool seat_is_for(struct wl_resource *resource, const struct surface *surface);
 /* For the wire, which has 24 bits for a window that a viewport has made larger than that. */
 wl_fixed_t seat_fixed(double value);
-/* What is below a point of the output. */
+/* What is below a point. */
 struct seat_target seat_find(const struct seat *seat, double x, double y);
 /* Where the surface is now, if it can be seen; else *target stays. */
 void seat_follow(const struct seat *seat, struct seat_target *target);
