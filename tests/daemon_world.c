@@ -156,6 +156,7 @@ void world_init(struct world *world)
 {
 	*world = (struct world){.options = {.ready_fd = -1}};
 	setenv("WAYBUF_EXPORTERS", "memfd", 1);
+	setenv("LIBSEAT_BACKEND", "none", 1);
 	if (getenv("WAYBUF_TEST_LOG"))
 		waybuf_log_set_handler(waybuf_log_to_stderr, NULL, WAYBUF_LOG_DEBUG);
 	else

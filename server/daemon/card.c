@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "card.h"
 #include "daemon.h"
+#include "kms/open.h"
 #include "kms/route.h"
 #include "kms/uevent.h"
 #include "output.h"
 #include "outputs.h"
 #include "planes.h"
+#include "session.h"
 #include "util/log.h"
 
 static const char advice[] = "use --device PATH for another one, --headless, or --no-display";
@@ -266,10 +269,23 @@ static bool start(struct card *card)
 	return ret == 0;
 }
 
+static int open_node(void *data, const char *path)
+{
+	return session_open(data, path, O_RDWR | O_NONBLOCK);
+}
+
+static void close_node(void *data, int fd)
+{
+	session_close(data, fd);
+}
+
 static bool open_device(struct card *card, const struct options *options)
 {
 	struct waybuf_kms_why why = {.text = ""};
-	int ret = waybuf_kms_device_open(options->device, WAYBUF_KMS_MASTER, &card->kms, &why);
+	struct waybuf_kms_opener opener = {
+		.open = open_node, .close = close_node, .data = card->daemon->session};
+	int ret = waybuf_kms_device_open_by(
+		&opener, options->device, WAYBUF_KMS_MASTER, &card->kms, &why);
 	if (ret == 0)
 		return true;
 	const char *name = options->device ? options->device : "the display";
@@ -291,6 +307,7 @@ bool card_start(struct daemon *daemon)
 	if (!card)
 		return false;
 	card->daemon = daemon;
+	daemon->session = session_create(daemon);
 	if (!open_device(card, daemon->options)) {
 		free(card);
 		return false;
@@ -334,7 +351,7 @@ static bool one_waits(const struct card *card)
 void card_connect(struct card *card)
 {
 	struct displays displays = list_free(card, NULL);
-	if (one_waits(card))
+	if (one_waits(card) || !session_is_active(card->daemon->session))
 		return;
 	for (size_t i = 0; i < displays.n; i++)
 		connect_one(card, displays.connectors[i]);
@@ -376,6 +393,30 @@ static void handle_event(void *data, enum waybuf_kms_uevent what)
 	card_connect(card);
 }
 
+/* What was committed before is shown yet, and read, until somebody else has the display. */
+void card_pause(struct card *card)
+{
+	struct output *output;
+	wl_list_for_each(output, &card->daemon->outputs, link)
+		watch_pause(output);
+}
+
+/* Whatever was plugged in the meantime, and whatever others have set. */
+void card_resume(struct card *card)
+{
+	const struct output *first = outputs_first(card->daemon);
+	struct output *output;
+	if (!first || first->dark == OUTPUT_GONE)
+		return;
+	waybuf_kms_device_check_master(card->kms);
+	waybuf_kms_device_invalidate(card->kms);
+	wl_list_for_each(output, &card->daemon->outputs, link)
+		watch_resume(output);
+	wl_list_for_each(output, &card->daemon->retired, link)
+		hotplug_settle(output);
+	handle_event(card, WAYBUF_KMS_UEVENT_HOTPLUG);
+}
+
 /* ---- the end ------------------------------------------------------------------------------- */
 
 /* The scenes go after the restore, so that nothing is released that is still on the screen. */
@@ -397,6 +438,8 @@ void card_destroy(struct card *card)
 	if (!card)
 		return;
 	waybuf_kms_uevents_destroy(card->uevents);
+	/* which closes it */
+	session_release(card->daemon->session, card->kms->fd);
 	waybuf_kms_device_destroy(card->kms);
 	free(card);
 }

@@ -35,6 +35,9 @@ int card_find_crtc(struct card *card, struct output *output,
 	const struct waybuf_kms_connector *connector, struct waybuf_kms_why *why);
 /* Makes outputs of the displays that have none, unless one in the dark waits for them. */
 void card_connect(struct card *card);
+/* The session is paused: the displays are not ours; and they are again. */
+void card_pause(struct card *card);
+void card_resume(struct card *card);
 /* Where it stands among others, from left to right: as on the command line, then as in the device. */
 uint32_t card_rank(const struct card *card, const struct waybuf_kms_connector *connector);
 

@@ -21,6 +21,7 @@
 #include "presentation.h"
 #include "sandbox.h"
 #include "service.h"
+#include "session.h"
 #include "shm.h"
 #include "single_pixel.h"
 #include "socket.h"
@@ -309,6 +310,7 @@ void daemon_finish(struct daemon *daemon)
 	}
 	input_destroy(daemon);
 	destroy_outputs(daemon);
+	session_destroy(daemon->session);
 	waybuf_server_destroy(daemon->server);
 	for (size_t i = 0; i < sizeof(daemon->signals) / sizeof(daemon->signals[0]); i++)
 		if (daemon->signals[i])

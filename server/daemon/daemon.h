@@ -17,6 +17,7 @@
 struct card;
 struct input_source;
 struct seat;
+struct session;
 
 /*
  * The program: one display connection for clients, at most one display controller. Made in this
@@ -36,6 +37,7 @@ struct daemon {
 	struct waybuf_server_monitor *monitor;
 	struct waybuf_gpu *gpu; /* NULL: none */
 	uint32_t gpu_device; /* 0: not offered */
+	struct session *session; /* NULL: devices are opened directly */
 	struct card *card; /* NULL: no display controller */
 	struct wl_list
 		outputs; // output.link, from left to right; empty: an allocation service only

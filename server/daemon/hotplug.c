@@ -9,6 +9,7 @@
 #include "output.h"
 #include "outputs.h"
 #include "planes.h"
+#include "session.h"
 #include "util/log.h"
 #include "xdg.h"
 
@@ -226,7 +227,7 @@ void hotplug_unplug(struct output *output)
 
 void hotplug_settle(struct output *output)
 {
-	if (output->dark != OUTPUT_UNPLUGGED)
+	if (output->dark != OUTPUT_UNPLUGGED || !session_is_active(output->daemon->session))
 		return;
 	/* each of them comes back here, or the watch does */
 	bool busy = output->composing || waybuf_kms_crtc_busy(output->crtc) || capture_busy(output);

@@ -33,6 +33,7 @@ static const char *why_dark(const struct output *output)
 		[OUTPUT_LIT] = NULL,
 		[OUTPUT_STUCK] = "a flip does not come",
 		[OUTPUT_REFUSED] = "the display is somebody else's, or in trouble",
+		[OUTPUT_PAUSED] = "the session is paused",
 		[OUTPUT_UNPLUGGED] = "unplugged",
 		[OUTPUT_GONE] = "the device is gone",
 	};

@@ -40,6 +40,7 @@ enum output_dark {
 	OUTPUT_LIT, /* it is */
 	OUTPUT_STUCK, /* a flip does not come, and the kernel takes no other commit */
 	OUTPUT_REFUSED, /* the display is somebody else's, or in trouble */
+	OUTPUT_PAUSED, /* the user is in another session */
 	OUTPUT_UNPLUGGED, /* no display is connected */
 	OUTPUT_GONE, /* there is no device any more */
 };
@@ -191,6 +192,9 @@ bool output_is_lost(int error);
 void watch_lost(struct output *output, int error);
 /* All surfaces wait for something else than a flip from now on. */
 void watch_slow_down(struct output *output);
+/* The session is paused, and goes on. */
+void watch_pause(struct output *output);
+void watch_resume(struct output *output);
 /* Looks again in a second. */
 void watch_arm(struct output *output);
 int watch_init(struct output *output);

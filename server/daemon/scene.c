@@ -198,7 +198,7 @@ static void add_cursor(struct output *output, struct scene *scene)
 static void add_icon(struct output *output, struct scene *scene)
 {
 	int64_t x, y;
-	struct surface *icon = drag_icon_place(output->daemon->seat, &x, &y);
+	struct surface *icon = drag_icon_place(output->daemon->seat, output, &x, &y);
 	if (icon)
 		add_tree(output, scene, icon, x, y);
 }

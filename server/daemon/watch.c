@@ -26,6 +26,8 @@
  * (EIO): it is tried again each second, and what was shown last stays, because it may still be seen.
  * A device that is gone (ENODEV) shows nothing: all is let go, for good.
  *
+ * While the session is paused nothing is tried, and when it goes on the first commit sets all.
+ *
  * Meanwhile the output is dark: no scenes are made, and frame callbacks come slowly.
  */
 #define LIMIT_MS 1000
@@ -187,6 +189,29 @@ static void try_again(struct output *output)
 	}
 	output->dark = OUTPUT_LIT;
 	output_damage(output);
+}
+
+void watch_pause(struct output *output)
+{
+	if (output->dark == OUTPUT_UNPLUGGED || output->dark == OUTPUT_GONE)
+		return;
+	output->dark = OUTPUT_PAUSED;
+	output->failing = true;
+	watch_slow_down(output);
+}
+
+/* A flip that has not come by now is looked for as ever. */
+void watch_resume(struct output *output)
+{
+	if (output->dark != OUTPUT_PAUSED)
+		return;
+	output->dark = OUTPUT_LIT;
+	output->failing = false;
+	output->refused = 0;
+	waybuf_kms_assigner_forget(output->assigner);
+	output_damage(output);
+	if (output->pending)
+		watch_arm(output);
 }
 
 /* The commit that turns it off waits for the flip, whether we hear of that or not. */

@@ -9,8 +9,7 @@
 #include <xf86drm.h>
 #include <xf86drmMode.h>
 
-#include "kms/device.h"
-#include "util/fd.h"
+#include "kms/open.h"
 
 /* Which node: a path, the environment, or a search. */
 
@@ -68,15 +67,29 @@ static bool has_connected(int fd, const drmModeRes *res)
 	return connected;
 }
 
+/* O_NONBLOCK: an event that another reader took must not stop the loop. */
+static int open_node(void *data, const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static void close_node(void *data, int fd)
+{
+	close(fd);
+}
+
+static const struct waybuf_kms_opener by_ourselves = {.open = open_node, .close = close_node};
+
 /*
  * How good a node is for a display: 0 not at all, 1 nothing connected, 2. The look takes no
  * reading of properties, and leaves no master behind.
  */
-static int rate(const char *path, int *error)
+static int rate(const struct waybuf_kms_opener *opener, const char *path, int *error)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	int fd = opener->open(opener->data, path);
 	if (fd < 0) {
-		*error = -errno;
+		*error = fd;
 		return 0;
 	}
 	int rating = 0;
@@ -86,18 +99,18 @@ static int rate(const char *path, int *error)
 	if (res && res->count_crtcs > 0)
 		rating = has_connected(fd, res) ? 2 : 1;
 	drmModeFreeResources(res);
-	fd_close(&fd);
+	opener->close(opener->data, fd);
 	return rating;
 }
 
-static int search(char *path, struct waybuf_kms_why *why)
+static int search(const struct waybuf_kms_opener *opener, char *path, struct waybuf_kms_why *why)
 {
 	char **nodes = waybuf_kms_list_nodes();
 	if (!nodes)
 		return -ENOMEM;
 	int best = 0, error = -ENODEV;
 	for (size_t i = 0; nodes[i] && best < 2; i++) {
-		int rating = rate(nodes[i], &error);
+		int rating = rate(opener, nodes[i], &error);
 		if (rating <= best)
 			continue;
 		best = rating;
@@ -114,21 +127,27 @@ static int search(char *path, struct waybuf_kms_why *why)
 int waybuf_kms_device_open(const char *path, enum waybuf_kms_mode mode,
 	struct waybuf_kms_device **out, struct waybuf_kms_why *why)
 {
+	return waybuf_kms_device_open_by(NULL, path, mode, out, why);
+}
+
+int waybuf_kms_device_open_by(const struct waybuf_kms_opener *opener, const char *path,
+	enum waybuf_kms_mode mode, struct waybuf_kms_device **out, struct waybuf_kms_why *why)
+{
 	char found[NODE_LENGTH];
+	if (!opener)
+		opener = &by_ourselves;
 	if (!path || !*path)
 		path = getenv("WAYBUF_DRM_DEVICE");
 	if (!path || !*path) {
-		int error = search(found, why);
+		int error = search(opener, found, why);
 		if (error)
 			return error;
 		path = found;
 	}
-	/* O_NONBLOCK: an event that another reader took must not stop the loop */
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	int fd = opener->open(opener->data, path);
 	if (fd < 0) {
-		int error = -errno;
-		waybuf_kms_why_set(why, "cannot open %s: %s", path, strerror(-error));
-		return error;
+		waybuf_kms_why_set(why, "cannot open %s: %s", path, strerror(-fd));
+		return fd;
 	}
 	return waybuf_kms_device_create(fd, path, mode, out, why);
 }

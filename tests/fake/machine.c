@@ -19,14 +19,15 @@
 #include "frame.h"
 #include "kms/device.h"
 #include "kms/dumb.h"
+#include "kms/open.h"
 #include "kms/uevent.h"
 #include "render.h"
 #include "util/fd.h"
 
 /* ---- the device ------------------------------------------------------------------------------ */
 
-int waybuf_kms_device_open(const char *path, enum waybuf_kms_mode mode,
-	struct waybuf_kms_device **out, struct waybuf_kms_why *why)
+int waybuf_kms_device_open_by(const struct waybuf_kms_opener *opener, const char *path,
+	enum waybuf_kms_mode mode, struct waybuf_kms_device **out, struct waybuf_kms_why *why)
 {
 	int fd = fake_drm_open();
 	fake_drm_set_mode(FAKE_MACHINE_WIDTH, FAKE_MACHINE_HEIGHT);

@@ -5,6 +5,7 @@
 
 #include "../daemon.h"
 #include "../output.h"
+#include "../outputs.h"
 #include "../subsurface.h"
 #include "clipboard.h"
 #include "cursor.h"
@@ -26,15 +27,30 @@ struct drag {
 	struct wl_resource *device; /* the target's, which was told; NULL: nobody was */
 };
 
+static struct output *output_of(const struct drag *drag)
+{
+	double x = drag->x, y = drag->y;
+	return outputs_at(drag->seat->daemon, &x, &y);
+}
+
 /* ---- the icon -------------------------------------------------------------------------------- */
+
+static void map_icon(const struct drag *drag)
+{
+	if (!drag->icon->mapped)
+		drag->icon->output = output_of(drag);
+	subsurface_set_mapped(drag->icon, drag->icon->current.frame);
+}
 
 static void icon_applied(struct surface *surface)
 {
 	const struct seat *seat = surface->daemon->seat;
-	bool shown = seat && seat->drag && seat->drag->icon == surface;
-	subsurface_set_mapped(surface, shown && surface->current.frame);
-	if (shown)
-		output_damage(surface->daemon->output);
+	if (!seat || !seat->drag || seat->drag->icon != surface) {
+		subsurface_set_mapped(surface, false);
+		return;
+	}
+	map_icon(seat->drag);
+	output_damage(output_of(seat->drag));
 }
 
 static const struct surface_role icon_role = {
@@ -50,13 +66,14 @@ bool drag_is_icon(const struct surface *surface)
 	return surface->role == &icon_role;
 }
 
-struct surface *drag_icon_place(const struct seat *seat, int64_t *x, int64_t *y)
+struct surface *drag_icon_place(
+	const struct seat *seat, const struct output *output, int64_t *x, int64_t *y)
 {
 	const struct drag *drag = seat ? seat->drag : NULL;
-	if (!drag || !drag->icon)
+	if (!drag || !drag->icon || output_of(drag) != output)
 		return NULL;
-	*x = (int64_t)drag->x + drag->icon->current.dx - drag->icon_dx;
-	*y = (int64_t)drag->y + drag->icon->current.dy - drag->icon_dy;
+	*x = (int64_t)drag->x - output->x + drag->icon->current.dx - drag->icon_dx;
+	*y = (int64_t)drag->y - output->y + drag->icon->current.dy - drag->icon_dy;
 	return drag->icon;
 }
 
@@ -67,7 +84,7 @@ static void show_icon(struct drag *drag, struct surface *icon)
 		return;
 	drag->icon_dx = icon->current.dx;
 	drag->icon_dy = icon->current.dy;
-	subsurface_set_mapped(icon, icon->current.frame);
+	map_icon(drag);
 }
 
 /* ---- what it is over ------------------------------------------------------------------------- */
@@ -169,8 +186,10 @@ void drag_move(struct drag *drag, uint32_t ms, double x, double y)
 {
 	drag->x = x;
 	drag->y = y;
-	if (drag->icon)
-		output_damage(drag->seat->daemon->output);
+	if (drag->icon) {
+		outputs_move(drag->icon, output_of(drag));
+		output_damage(output_of(drag));
+	}
 	/* enter has told where it is */
 	if (refocus(drag) || !drag->device)
 		return;
@@ -191,7 +210,7 @@ static void finish(struct drag *drag)
 	wl_list_remove(&drag->client_destroyed.link);
 	if (!drag->by_finger)
 		cursor_set_default(seat);
-	output_damage(seat->daemon->output);
+	output_damage(output_of(drag));
 	seat_scene_changed(seat);
 	free(drag);
 }
@@ -357,6 +376,6 @@ bool drag_start(struct seat *seat, struct wl_client *client, struct clipboard_so
 	show_icon(drag, icon);
 	drag_agreed(drag);
 	drag_refocus(drag);
-	output_damage(seat->daemon->output);
+	output_damage(output_of(drag));
 	return true;
 }

@@ -18,6 +18,7 @@
 
 struct clipboard_source;
 struct drag;
+struct output;
 struct seat;
 struct surface;
 struct wl_client;
@@ -57,8 +58,9 @@ void drag_surface_gone(struct drag *drag, const struct surface *surface);
 /* The target accepts something, or nothing more; or there is another action. */
 void drag_agreed(struct drag *drag);
 
-/* The icon, and where its 0,0 is; NULL: none. @seat may be NULL. */
-struct surface *drag_icon_place(const struct seat *seat, int64_t *x, int64_t *y);
+/* The icon, and where its 0,0 is on @output; NULL: none there. @seat may be NULL. */
+struct surface *drag_icon_place(
+	const struct seat *seat, const struct output *output, int64_t *x, int64_t *y);
 /* Whether it was given that role, and so is nothing that is pointed at. */
 bool drag_is_icon(const struct surface *surface);
 

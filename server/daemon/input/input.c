@@ -17,6 +17,18 @@ bool input_create(struct daemon *daemon)
 	return true;
 }
 
+void input_pause(struct daemon *daemon)
+{
+	if (daemon->input)
+		input_source_libinput.pause(daemon->input);
+}
+
+void input_resume(struct daemon *daemon)
+{
+	if (daemon->input)
+		input_source_libinput.resume(daemon->input);
+}
+
 void input_destroy(struct daemon *daemon)
 {
 	input_source_libinput.destroy(daemon->input);

@@ -12,5 +12,8 @@ struct daemon;
 bool input_create(struct daemon *daemon);
 /* After the clients are gone. */
 void input_destroy(struct daemon *daemon);
+/* The session is paused, and goes on. */
+void input_pause(struct daemon *daemon);
+void input_resume(struct daemon *daemon);
 
 #endif

@@ -4,6 +4,7 @@
 #include <wayland-server-protocol.h>
 
 #include "../daemon.h"
+#include "../session.h"
 #include "../surface.h"
 #include "clipboard.h"
 #include "seat.h"
@@ -70,7 +71,10 @@ void seat_key(struct seat *seat, uint32_t ms, uint32_t key, bool pressed)
 	struct wl_resource *resource;
 	if (!note_key(seat, key, pressed))
 		return;
+	unsigned session = pressed ? keymap_session(&seat->keymap, key) : 0;
 	bool modifiers = keymap_key(&seat->keymap, key, pressed);
+	if (session)
+		session_switch(seat->daemon->session, session);
 	uint32_t serial = seat_action_serial(seat, seat->keyboard);
 	wl_resource_for_each(resource, &seat->keyboards) {
 		if (!seat_is_for(resource, seat->keyboard))

@@ -76,6 +76,14 @@ void keymap_finish(struct keymap *keymap)
 	xkb_context_unref(keymap->context);
 }
 
+unsigned keymap_session(const struct keymap *keymap, uint32_t key)
+{
+	xkb_keysym_t symbol = xkb_state_key_get_one_sym(keymap->state, key + FIRST_KEY);
+	if (symbol < XKB_KEY_XF86Switch_VT_1 || symbol > XKB_KEY_XF86Switch_VT_12)
+		return 0;
+	return symbol - XKB_KEY_XF86Switch_VT_1 + 1;
+}
+
 bool keymap_key(struct keymap *keymap, uint32_t key, bool pressed)
 {
 	xkb_state_update_key(keymap->state, key + FIRST_KEY, pressed ? XKB_KEY_DOWN : XKB_KEY_UP);

@@ -28,6 +28,9 @@ int keymap_init(struct keymap *keymap);
 /* Also after a failed init. */
 void keymap_finish(struct keymap *keymap);
 
+/* Which session the key asks for, as Ctrl, Alt and a function key do. 0: none. */
+unsigned keymap_session(const struct keymap *keymap, uint32_t key);
+
 /* A key of linux/input-event-codes.h. True: the modifiers are others now. */
 bool keymap_key(struct keymap *keymap, uint32_t key, bool pressed);
 

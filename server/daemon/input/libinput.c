@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <libinput.h>
 #include <libudev.h>
 #include <wayland-server-protocol.h>
 
 #include "../daemon.h"
+#include "../session.h"
 #include "seat.h"
 #include "source.h"
 #include "util/log.h"
@@ -23,16 +22,17 @@ struct input_source {
 
 static int open_restricted(const char *path, int flags, void *data)
 {
-	int fd = open(path, flags | O_CLOEXEC);
-	int error = errno;
+	const struct input_source *source = data;
+	int fd = session_open(source->seat->daemon->session, path, flags);
 	if (fd < 0)
-		waybuf_info("the input device %s cannot be opened: error %d", path, error);
-	return fd < 0 ? -error : fd;
+		waybuf_info("the input device %s cannot be opened: error %d", path, -fd);
+	return fd;
 }
 
 static void close_restricted(int fd, void *data)
 {
-	close(fd);
+	const struct input_source *source = data;
+	session_close(source->seat->daemon->session, fd);
 }
 
 static const struct libinput_interface interface = {
@@ -197,6 +197,20 @@ static int handle_readable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
+/* The devices go, as far as anybody knows. */
+static void source_pause(struct input_source *source)
+{
+	libinput_suspend(source->libinput);
+	handle_readable(-1, 0, source);
+}
+
+static void source_resume(struct input_source *source)
+{
+	if (libinput_resume(source->libinput) < 0)
+		waybuf_error("input devices cannot be opened again");
+	handle_readable(-1, 0, source);
+}
+
 static void source_destroy(struct input_source *source)
 {
 	if (!source)
@@ -244,5 +258,7 @@ static int source_create(struct seat *seat, struct input_source **out)
 const struct input_source_ops input_source_libinput = {
 	.name = "libinput",
 	.create = source_create,
+	.pause = source_pause,
+	.resume = source_resume,
 	.destroy = source_destroy,
 };

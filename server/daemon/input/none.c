@@ -15,6 +15,10 @@ bool input_create(struct daemon *daemon)
 
 void input_destroy(struct daemon *daemon) {}
 
+void input_pause(struct daemon *daemon) {}
+
+void input_resume(struct daemon *daemon) {}
+
 void seat_scene_changed(struct seat *seat) {}
 
 void seat_layout_changed(struct seat *seat) {}

@@ -10,6 +10,9 @@ struct input_source_ops {
 	const char *name;
 	/* @seat is borrowed, and outlives it. 0, or a negative errno. */
 	int (*create)(struct seat *seat, struct input_source **out);
+	/* Lets its devices go, and opens them again. */
+	void (*pause)(struct input_source *source);
+	void (*resume)(struct input_source *source);
 	/* NULL is a no-op. */
 	void (*destroy)(struct input_source *source);
 };
