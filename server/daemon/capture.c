@@ -272,6 +272,7 @@ static struct waybuf_kms_fb *direct_fb(struct capture *capture)
 	if (!fb)
 		return NULL;
 	capture->direct = frame;
+	frame->direct = capture;
 	capture->written = frame->target;
 	capture->written->refs++;
 	return fb;
@@ -310,7 +311,7 @@ static void forget_written(struct capture *capture)
 {
 	capture_target_unref(capture->written);
 	capture->written = NULL;
-	capture->direct = NULL;
+	capture_frame_end_direct(capture->direct);
 }
 
 /* The display does not write into that, so it is not asked again. */
@@ -469,7 +470,7 @@ void capture_destroy(struct output *output)
 		return;
 	capture_forget_sources(output->capture);
 	waybuf_kms_dumb_destroy(output->capture->dumb);
-	capture_target_unref(output->capture->written);
+	forget_written(output->capture);
 	pixman_region32_fini(&output->capture->difference);
 	free(output->capture);
 	output->capture = NULL;

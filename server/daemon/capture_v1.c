@@ -84,12 +84,19 @@ static void end_wait(struct capture_frame *frame)
 	frame->deadline = NULL;
 }
 
+void capture_frame_end_direct(struct capture_frame *frame)
+{
+	if (frame && frame->direct)
+		frame->direct->direct = NULL;
+	if (frame)
+		frame->direct = NULL;
+}
+
 static void fail(struct capture_frame *frame, uint32_t reason)
 {
 	ext_image_copy_capture_frame_v1_send_failed(frame->resource, reason);
 	end_wait(frame);
-	if (frame->session->capture->direct == frame)
-		frame->session->capture->direct = NULL;
+	capture_frame_end_direct(frame);
 	wl_list_remove(&frame->link);
 	wl_list_init(&frame->link);
 }
@@ -184,8 +191,7 @@ static void frame_destroyed(struct wl_resource *resource)
 		damage_merge(&frame->session->damage, &frame->copy->damage);
 		frame->copy->frame = NULL;
 	}
-	if (frame->session->capture->direct == frame)
-		frame->session->capture->direct = NULL;
+	capture_frame_end_direct(frame);
 	end_wait(frame);
 	capture_target_unref(frame->target);
 	forget_buffer(frame);

@@ -52,6 +52,7 @@ struct capture_frame {
 	struct waybuf_fence_wait wait; /* pending: for fences of the target */
 	struct waybuf_source *deadline; /* of that; NULL: none */
 	struct capture_copy *copy; /* under way */
+	struct capture *direct; /* whose .direct it is; NULL: nobody's */
 	struct wl_list link; // capture.frames or .served, or in neither
 };
 
@@ -82,6 +83,8 @@ void capture_copy_init(struct capture_copy *copy, struct capture_frame *frame);
 void capture_copy_finish(struct capture_copy *copy, int error);
 /* The display has written all of it. */
 void capture_frame_written(struct capture_frame *frame);
+/* It is no longer the one that the display writes for, if it was. NULL is a no-op. */
+void capture_frame_end_direct(struct capture_frame *frame);
 void capture_frame_fail(struct capture_frame *frame);
 /* There is nothing to be captured any more. */
 void capture_session_stop(struct capture_session *session);
