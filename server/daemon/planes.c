@@ -190,6 +190,12 @@ static int list_all_scanout(struct daemon *daemon)
 }
 
 /*
+ * The last version with a main device. GTK 4 binds whatever is offered, makes its list of formats
+ * when it hears of that device, and crashes without.
+ */
+#define DMABUF_VERSION 5
+
+/*
  * All surfaces can be composed, which is what the default says. Those that could do without hear of
  * the plane when it is free for them.
  */
@@ -210,6 +216,7 @@ int planes_dmabuf_create(struct daemon *daemon)
 		.feedback = &feedback,
 		.data = daemon,
 		.import_test = dmabuf_test,
+		.version = DMABUF_VERSION,
 	};
 	return waybuf_server_dmabuf_create(daemon->server, &options, &daemon->dmabuf);
 }

@@ -273,5 +273,21 @@ TEST(opened_by_its_path)
 	end(&s);
 }
 
+/* GTK 4 binds whatever version there is, and crashes with one that tells of no main device. */
+TEST(version_with_a_main_device)
+{
+	struct daemon daemon;
+	struct client client;
+	daemon_start(&daemon, NULL);
+	client_connect(&client, &daemon);
+	struct zwp_linux_dmabuf_v1 *dmabuf = client_bind(&client, &zwp_linux_dmabuf_v1_interface,
+		(uint32_t)zwp_linux_dmabuf_v1_interface.version);
+	ck_assert_ptr_nonnull(dmabuf);
+	ck_assert_uint_eq(wl_proxy_get_version((struct wl_proxy *)dmabuf), 5);
+	zwp_linux_dmabuf_v1_destroy(dmabuf);
+	client_disconnect(&client);
+	ck_assert_int_eq(daemon_stop(&daemon, SIGTERM), 0);
+}
+
 TEST_TIMEOUT(60)
 TEST_MAIN("daemon-planes")
