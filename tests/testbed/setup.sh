@@ -22,7 +22,7 @@ command_clean()
 	dir=$(cache_dir)
 	[ -d "$dir" ] || return 0
 	cache_lock
-	for dir in "$dir"/{rootfs-,kernel-,peers-,build-,clip-,logs}*; do
+	for dir in "$dir"/{rootfs-,kernel-,peers-,clients-,build-,clip-,logs}*; do
 		[ -e "$dir" ] || continue
 		say "removing $dir"
 		remove_tree "$dir"
