@@ -190,8 +190,9 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		theme->shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
 	else
 		return;
-	if (theme->compositor && theme->shm)
-		waybuf_worker_submit(theme->seat->daemon->worker, &theme->job);
+	if (theme->compositor && theme->shm &&
+		waybuf_worker_submit(theme->seat->daemon->worker, &theme->job) < 0)
+		waybuf_error("there are no cursors of a theme: no worker");
 }
 
 static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {}
