@@ -315,4 +315,61 @@ TEST(worker_destroy_completes_what_is_queued)
 	waybuf_loop_destroy(loop);
 }
 
+/* A byte is for whoever sleeps, and not for each job: a pipe holds 65536. */
+TEST(worker_has_room_for_more_jobs_than_a_pipe_has_for_bytes)
+{
+	struct waybuf_loop *loop;
+	struct waybuf_worker *worker;
+	const int n = 70000;
+	struct squares *squares = calloc((size_t)n, sizeof(*squares));
+	ck_assert_ptr_nonnull(squares);
+	ck_assert_int_eq(waybuf_loop_create_epoll(&loop), 0);
+	ck_assert_int_eq(waybuf_worker_create(loop, &worker), 0);
+	for (int i = 0; i < n; i++) {
+		squares[i].job = (struct waybuf_job){.run = run_square, .done = square_done};
+		ck_assert_int_eq(waybuf_worker_submit(worker, &squares[i].job), 0);
+	}
+	while (!squares[n - 1].done)
+		ck_assert_int_ge(waybuf_loop_dispatch(loop, 1000), 0);
+	for (int i = 0; i < n; i++)
+		ck_assert_int_eq(squares[i].done, 1);
+	waybuf_worker_destroy(worker);
+	waybuf_loop_destroy(loop);
+	free(squares);
+}
+
+/* A job that is submitted again by its own end. */
+struct round {
+	struct waybuf_job job;
+	struct waybuf_worker *worker;
+	int left, done; /* done: in this turn of the loop */
+};
+
+static void run_round(struct waybuf_job *job) {}
+
+static void round_done(struct waybuf_job *job)
+{
+	struct round *round = waybuf_container_of(job, struct round, job);
+	round->done++;
+	if (--round->left > 0)
+		ck_assert_int_eq(waybuf_worker_submit(round->worker, job), 0);
+}
+
+TEST(worker_cannot_keep_the_loop)
+{
+	struct waybuf_loop *loop;
+	struct round round = {.job = {.run = run_round, .done = round_done}, .left = 500};
+	ck_assert_int_eq(waybuf_loop_create_epoll(&loop), 0);
+	ck_assert_int_eq(waybuf_worker_create(loop, &round.worker), 0);
+	ck_assert_int_eq(waybuf_worker_submit(round.worker, &round.job), 0);
+	while (round.left > 0) {
+		round.done = 0;
+		ck_assert_int_ge(waybuf_loop_dispatch(loop, 1000), 0);
+		ck_assert_int_le(round.done, 1);
+	}
+	/* its thread sleeps, and is woken up for the end */
+	waybuf_worker_destroy(round.worker);
+	waybuf_loop_destroy(loop);
+}
+
 TEST_MAIN("util")
