@@ -27,7 +27,8 @@ static int count_fds(const struct daemon *daemon)
 }
 
 struct counts {
-	uint64_t all, closes;
+	/* but for those of a turn of the loop: a busy machine hears a client in more of them */
+	uint64_t work, closes;
 	/* of what a frame that is ready has no use for: eventfds, watches, duplicates; and timers */
 	uint64_t extra, timers;
 	uint64_t seconds; /* that it took, rounded up */
@@ -37,9 +38,12 @@ static struct counts count(const struct bench_trace *trace)
 {
 	static const unsigned extra[] = {
 		SYS_eventfd2, SYS_timerfd_create, SYS_epoll_ctl, SYS_dup, SYS_dup3, SYS_fcntl};
-	struct counts counts = {.all = bench_trace_count(trace)};
 	/* the clock is read without a call where there is a vDSO, which the guest has not */
-	counts.all -= bench_trace_number(trace, SYS_clock_gettime);
+	static const unsigned turn[] = {
+		SYS_epoll_wait, SYS_recvmsg, SYS_timerfd_settime, SYS_clock_gettime};
+	struct counts counts = {.work = bench_trace_count(trace)};
+	for (size_t i = 0; i < sizeof(turn) / sizeof(turn[0]); i++)
+		counts.work -= bench_trace_number(trace, turn[i]);
 	counts.timers = bench_trace_number(trace, SYS_timerfd_settime);
 	counts.closes = bench_trace_number(trace, SYS_close);
 	for (size_t i = 0; i < sizeof(extra) / sizeof(extra[0]); i++)
@@ -72,12 +76,12 @@ static struct counts measure(struct scenario *s, bool is_explicit)
 	after.seconds = (uint64_t)(time(NULL) - begun) + 1;
 	bench_trace_stop(trace);
 	ck_assert_int_eq(count_fds(&s->daemon), fds);
-	after.all -= before.all;
+	after.work -= before.work;
 	after.closes -= before.closes;
 	after.extra -= before.extra;
 	after.timers -= before.timers;
 	printf("# a frame %s: %.2f calls, %.2f closes; timers %u\n",
-		is_explicit ? "with points" : "without", (double)after.all / FRAMES,
+		is_explicit ? "with points" : "without", (double)after.work / FRAMES,
 		(double)after.closes / FRAMES, (unsigned)after.timers);
 	fflush(stdout);
 	return after;
@@ -100,9 +104,9 @@ TEST(points_that_have_signalled_cost_next_to_nothing)
 	ck_assert_uint_le(with.timers, 2 * with.seconds + FRAMES / 10);
 	ck_assert_uint_eq(without.extra, 0);
 	ck_assert_uint_eq(without.closes, FRAMES);
-	/* 10, and here and there a client is heard in two parts */
-	ck_assert_uint_lt(without.all, 11 * FRAMES);
-	ck_assert_uint_le(with.all, without.all + 4 * FRAMES);
+	/* 6, and now and then an answer in two parts */
+	ck_assert_uint_lt(without.work, 7 * FRAMES);
+	ck_assert_uint_le(with.work, without.work + 4 * FRAMES);
 	end(&s);
 }
 
@@ -140,8 +144,8 @@ TEST(frame_that_is_late_does_not_wait_for_fds)
 		(double)(calls - begun) / (double)commits, s.window.discarded);
 	fflush(stdout);
 	ck_assert_uint_ge(commits, FRAMES / 2);
-	/* two questions, and now and then a client that is heard in the same turn */
-	ck_assert_uint_lt(calls - begun, 4 * commits);
+	/* two questions, and what else comes in the same turn; 7 if all is closed first */
+	ck_assert_uint_lt(calls - begun, 5 * commits);
 	/* a flip may be under way, and no more */
 	ck_assert_int_le(count_fds(&s.daemon), fds + 3);
 	end(&s);
