@@ -24,7 +24,7 @@
  *
  * Two steps. Learning that a fence has settled and telling the waits are apart. Anybody may learn,
  * at any time, in waybuf_fence_status(): that runs no callback, so asking is safe in the middle of
- * anything. The waits are told by the loop source (waybuf_fence_check()) or by whoever completes
+ * anything. The waits are told by the loop source (waybuf_fence_announce()) or by whoever completes
  * software work (waybuf_fence_settle()), and by nothing else. A fence may thus be known as settled
  * while its waits still wait for the loop to come round; a wait added then is answered at once, so
  * that one added later may be answered earlier.
@@ -32,11 +32,12 @@
  *	client's sync_file signals
  *	gate:  waybuf_fence_status() -> 1         record(), no callback
  *	gate:  waybuf_fence_wait_add(w2) -> 1     settled already: no fd, no callback
- *	loop:  source is readable                 waybuf_fence_check() -> w1's function, once
+ *	loop:  source is readable                 waybuf_fence_announce() -> w1's function, once
+ *	loop:  its turn is over                   the source goes, and so do fds
  *
  * Watching costs what it must: the first wait makes the fence watch itself (ops->enable), the last
  * one to go ends that (ops->disable), so a fence that nobody waits for costs its memory, and a
- * settled one has no source any more.
+ * settled one has no source any more once the loop has come round.
  *
  * Who may wait where. Waiting for a fence while holding what its signaller needs is a deadlock, and
  * a fence of a client's is in the hands of somebody who may never signal it. So
