@@ -4,7 +4,7 @@
  * Plays the video of any file that FFmpeg opens, fullscreen:
  *
  *	player [--frames N] [--seconds S] [--buffers N] [--threads N] [--seek SECONDS] [--scale]
- *		[--progress] [--untimed] [--decode-only] FILE
+ *		[--progress] [--loop] [--untimed] [--decode-only] FILE
  *
  * The codec decodes into buffers of the display, which shows them where they are: nobody copies
  * anything. What it refers to later is read by both. Frames that no display takes as they are get
@@ -22,10 +22,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
 #include <waybuf/client.h>
 #include <waybuf/ffmpeg.h>
 
+#include "choice.h"
 #include "colours.h"
 #include "convert.h"
 #include "decoder.h"
@@ -38,7 +38,7 @@
 struct player {
 	const char *path;
 	uint32_t max_frames, seconds, n_buffers, threads, seek;
-	bool scale, progress, untimed, decode_only;
+	bool scale, progress, untimed, decode_only, loop;
 
 	struct waybuf_client *client;
 	struct waybuf_ffmpeg *ffmpeg;
@@ -49,6 +49,8 @@ struct player {
 	struct colours colours;
 	struct decoder *decoder;
 	AVFrame *frame;
+	/* untimed: the newest one, while the compositor asks for none */
+	AVFrame *waiting;
 
 	/* the last reason for a conversion */
 	char told[128];
@@ -56,8 +58,10 @@ struct player {
 	uint64_t buffer_bytes;
 
 	int64_t start_ms, end_ms, progress_ms;
+	/* when the last frame was due, and what comes before the first one, in a loop */
+	int64_t due_us, before_us;
 	/* direct: shown where the decoder wrote them. Bytes that we wrote again */
-	uint32_t shown, dropped, direct;
+	uint32_t decoded, shown, dropped, replaced, direct;
 	uint64_t copied;
 };
 
@@ -94,7 +98,7 @@ static bool wait_turn(struct player *player, int64_t due_ms)
 	int64_t end = window_now_ms() + FRAME_PATIENCE_MS;
 	while (may_go_on(player)) {
 		int64_t now = window_now_ms();
-		bool ready = player->untimed || window_is_ready(&player->window);
+		bool ready = window_is_ready(&player->window);
 		if (ready && now >= due_ms)
 			return true;
 		if (!ready && now >= end) {
@@ -201,6 +205,33 @@ static bool show(struct player *player, int64_t due_ms)
 	return show_converted(player, due_ms);
 }
 
+/*
+ * Frames that come faster than the display shows them replace one another here: to send each of them
+ * would be work for both sides that nobody sees.
+ */
+static bool show_untimed(struct player *player)
+{
+	if (waybuf_client_dispatch(player->client, 0) < 0)
+		return report_client_error(player);
+	if (player->waiting->buf[0])
+		player->replaced++;
+	av_frame_unref(player->waiting);
+	if (window_is_ready(&player->window))
+		return show(player, 0);
+	av_frame_move_ref(player->waiting, player->frame);
+	return true;
+}
+
+/* The film ends with its last frame. */
+static bool show_waiting(struct player *player)
+{
+	if (!player->waiting->buf[0])
+		return true;
+	av_frame_unref(player->frame);
+	av_frame_move_ref(player->frame, player->waiting);
+	return show(player, 0);
+}
+
 /* Late by more than a frame, while the next one is there already. */
 static bool is_late(const struct player *player, int64_t due_ms)
 {
@@ -227,10 +258,44 @@ static void show_progress(struct player *player, int64_t due_us)
 	if (!player->progress || now < player->progress_ms)
 		return;
 	player->progress_ms = now + 1000;
-	fprintf(stderr, "time %.1f s, frames %u, dropped %u, copied %" PRIu64 " KiB, %s%s",
-		(double)due_us / 1000000, player->shown, player->dropped, player->copied / 1024,
-		player->window.zero_copy ? "direct" : "composed",
+	fprintf(stderr,
+		"time %.1f s, decoded %u, frames %u, dropped %u, copied %" PRIu64 " KiB, %s%s",
+		(double)due_us / 1000000, player->decoded, player->shown, player->dropped,
+		player->copied / 1024, player->window.zero_copy ? "direct" : "composed",
 		isatty(STDERR_FILENO) ? "\r" : "\n");
+}
+
+static bool has_had_enough(const struct player *player)
+{
+	return player->max_frames && player->shown + player->replaced >= player->max_frames;
+}
+
+static bool is_first(const struct player *player)
+{
+	return player->shown == 1 && player->dropped == 0 && player->replaced == 0 &&
+		!player->waiting->buf[0];
+}
+
+static bool show_frame(struct player *player, int64_t due_us)
+{
+	if (player->shown + player->dropped == 0)
+		/* The clock starts with the first picture, wherever the file began. */
+		player->start_ms = window_now_ms() - due_us / 1000;
+	int64_t due_ms = player->start_ms + due_us / 1000;
+	if (is_late(player, due_ms))
+		player->dropped++;
+	else if (!(player->untimed ? show_untimed(player) : show(player, due_ms)))
+		return false;
+	/* What the first one took, memory for instance, makes no other one late. */
+	if (is_first(player))
+		player->start_ms = window_now_ms() - due_us / 1000;
+	return true;
+}
+
+static bool begin_again(struct player *player)
+{
+	player->before_us = player->due_us + decoder_frame_us(player->decoder);
+	return decoder_seek(player->decoder, (int64_t)player->seek * 1000000);
 }
 
 static bool play(struct player *player)
@@ -238,27 +303,23 @@ static bool play(struct player *player)
 	if (player->seek && !decoder_seek(player->decoder, (int64_t)player->seek * 1000000))
 		return false;
 	player->start_ms = window_now_ms();
-	while (may_go_on(player) && (!player->max_frames || player->shown < player->max_frames)) {
+	while (may_go_on(player) && !has_had_enough(player)) {
 		int64_t due_us = 0;
 		if (!wait_paused(player))
 			return false;
 		enum decoder_status status = decoder_next(player->decoder, player->frame, &due_us);
+		if (status == DECODER_END && player->loop && player->shown > 0 &&
+			begin_again(player))
+			continue;
 		if (status != DECODER_FRAME)
-			return status == DECODER_END;
-		if (player->shown + player->dropped == 0)
-			/* The clock starts with the first picture, wherever the file began. */
-			player->start_ms = window_now_ms() - due_us / 1000;
-		int64_t due_ms = player->untimed ? 0 : player->start_ms + due_us / 1000;
-		if (is_late(player, due_ms))
-			player->dropped++;
-		else if (!show(player, due_ms))
+			return status == DECODER_END && show_waiting(player);
+		player->decoded++;
+		player->due_us = player->before_us + due_us;
+		if (!show_frame(player, player->due_us))
 			return false;
-		/* What the first one took, memory for instance, makes no other one late. */
-		if (player->shown == 1 && player->dropped == 0)
-			player->start_ms = window_now_ms() - due_us / 1000;
-		show_progress(player, due_us);
+		show_progress(player, player->due_us);
 	}
-	return true;
+	return show_waiting(player);
 }
 
 /* Hears what became of the last frames. */
@@ -277,56 +338,12 @@ static bool settle(struct player *player)
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
-/* Whether a line of the explanation is about another exporter than the one that was taken. */
-static bool is_about_other(const struct player *player, const char *line)
-{
-	size_t length = strlen(player->exporter);
-	return strncmp(line, "not ", 4) == 0 && strncmp(line + 4, player->exporter, length) != 0;
-}
-
-/* The server's words on its choice: what it took, and why not from elsewhere. */
-static bool print_choice(const struct player *player, const char *line)
-{
-	static const char chosen[] = "chosen: ";
-	struct json_object *object = json_tokener_parse(line), *type = NULL, *text = NULL;
-	bool found = json_object_is_type(object, json_type_object) &&
-		json_object_object_get_ex(object, "type", &type) &&
-		strcmp(json_object_get_string(type), "choice") == 0 &&
-		json_object_object_get_ex(object, "text", &text) &&
-		json_object_is_type(text, json_type_array);
-	for (size_t i = 0; found && i < json_object_array_length(text); i++) {
-		const char *words = json_object_get_string(json_object_array_get_idx(text, i));
-		if (strncmp(words, chosen, strlen(chosen)) == 0)
-			printf("why %s\n", words + strlen(chosen));
-		else if (is_about_other(player, words))
-			printf("%s\n", words);
-	}
-	json_object_put(object);
-	return found;
-}
-
 /* The pool in which most of the frames were. */
 static struct waybuf_client_pool *print_pool(const struct player *player)
 {
 	struct waybuf_client_pool *direct = waybuf_ffmpeg_get_pool(player->ffmpeg);
 	return player->pool && (!direct || player->direct * 2 < player->shown) ? player->pool
 									       : direct;
-}
-
-static void print_why(struct player *player)
-{
-	char *text = NULL;
-	if (waybuf_client_pool_explain(print_pool(player), 1000, &text) < 0) {
-		printf("why %s\n", waybuf_client_error(player->client));
-		return;
-	}
-	char *rest = text, *line;
-	bool found = false;
-	while (!found && (line = strsep(&rest, "\n")))
-		found = print_choice(player, line);
-	if (!found)
-		printf("why the server does not say\n");
-	free(text);
 }
 
 static void print_table(struct player *player)
@@ -336,6 +353,7 @@ static void print_table(struct player *player)
 	printf("video %s\n", decoder_describe(player->decoder));
 	printf("frames-shown %u\n", player->shown);
 	printf("frames-dropped %u\n", player->dropped);
+	printf("frames-replaced %u\n", player->replaced);
 	printf("frames-direct %u\n", player->direct);
 	printf("frames-converted %u\n", player->shown - player->direct);
 	printf("bytes-copied %" PRIu64 "\n", player->copied);
@@ -343,7 +361,7 @@ static void print_table(struct player *player)
 	printf("buffers %u of %" PRIu64 " KiB\n", waybuf_client_pool_get_count(print_pool(player)),
 		player->buffer_bytes / 1024);
 	printf("exporter %s\n", player->exporter);
-	print_why(player);
+	choice_print(player->client, print_pool(player), player->exporter);
 	if (!window->presentation)
 		printf("path unknown: the compositor has no wp_presentation\n");
 	else
@@ -403,6 +421,7 @@ static bool run(struct player *player)
 	colours_finish(&player->colours);
 	/* The surface first: it shows buffers of the pools. Then who refers to their memory. */
 	window_finish(&player->window);
+	av_frame_unref(player->waiting);
 	av_frame_unref(player->frame);
 	decoder_stop(player->decoder);
 	waybuf_ffmpeg_destroy(player->ffmpeg);
@@ -446,22 +465,25 @@ static bool parse(int argc, char **argv, struct player *player)
 		{"progress", no_argument, NULL, 'p'},
 		{"untimed", no_argument, NULL, 'u'},
 		{"decode-only", no_argument, NULL, 'd'},
+		{"loop", no_argument, NULL, 'l'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
-	while ((option = getopt_long(argc, argv, "n:s:b:t:k:cpud", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "n:s:b:t:k:cpudl", options, NULL)) != -1) {
 		bool ok = option == 'n' && parse_number(optarg, 10, &player->max_frames);
 		ok |= option == 's' && parse_number(optarg, 10, &player->seconds);
 		ok |= option == 'b' && parse_number(optarg, 10, &player->n_buffers);
 		ok |= option == 't' && parse_number(optarg, 10, &player->threads);
 		ok |= option == 'k' && parse_number(optarg, 10, &player->seek);
-		ok |= option == 'c' || option == 'p' || option == 'u' || option == 'd';
+		ok |= option == 'c' || option == 'p' || option == 'u' || option == 'd' ||
+			option == 'l';
 		if (!ok)
 			return false;
 		player->scale |= option == 'c';
 		player->progress |= option == 'p';
 		player->untimed |= option == 'u';
 		player->decode_only |= option == 'd';
+		player->loop |= option == 'l';
 	}
 	player->path = argv[optind];
 	return optind == argc - 1;
@@ -474,7 +496,7 @@ int main(int argc, char **argv)
 		fprintf(stderr,
 			"usage: player [--frames N] [--seconds S] [--buffers N] "
 			"[--threads N]\n\t[--seek SECONDS] [--scale] [--progress] "
-			"[--untimed] [--decode-only] FILE\n");
+			"[--loop] [--untimed] [--decode-only] FILE\n");
 		return 2;
 	}
 	window_catch_signals();
@@ -482,10 +504,12 @@ int main(int argc, char **argv)
 	/* The file first: a wrong name is no reason to take the screen. */
 	player.decoder = decoder_create(player.path);
 	player.frame = av_frame_alloc();
-	bool ok = player.decoder && player.frame &&
+	player.waiting = av_frame_alloc();
+	bool ok = player.decoder && player.frame && player.waiting &&
 		(player.decode_only ? decode_only(&player) : run(&player));
 	waybuf_client_destroy(player.client);
 	converter_finish(&player.converter);
+	av_frame_free(&player.waiting);
 	av_frame_free(&player.frame);
 	decoder_destroy(player.decoder);
 	return ok ? 0 : 1;
