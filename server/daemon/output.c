@@ -201,16 +201,6 @@ static bool show(struct output *output, struct scene *scene)
 	return true;
 }
 
-/* Images of other outputs may have a surface from when it was there, and it may come back to them. */
-static void note_new(const struct daemon *daemon, const struct scene *scene)
-{
-	struct output *output;
-	wl_list_for_each(output, &daemon->outputs, link) {
-		slots_miss(output, scene);
-		capture_miss(output, scene);
-	}
-}
-
 static void repaint(struct output *output)
 {
 	struct waybuf_kms_why why = {.text = ""};
@@ -220,7 +210,8 @@ static void repaint(struct output *output)
 		waybuf_error("a frame could not be shown: no memory");
 		return;
 	}
-	note_new(output->daemon, scene);
+	slots_miss(output, scene);
+	capture_miss(output, scene);
 	output->backend->assign(output, scene);
 	bool shown = show(output, scene);
 	if (!shown && output->dark) {

@@ -59,25 +59,50 @@ uint32_t picture_crc(screen_pixel_t pixel, uint32_t seed)
 }
 
 /*
- * The same for pictures whose rows are all alike, fast enough for hundreds of them: what a row does to
- * a CRC is linear, apart from the CRC of the row itself.
+ * The same for rows that are alike, fast enough for hundreds of pictures: what a row does to a CRC is
+ * linear, apart from the CRC of the row itself.
  */
-uint32_t striped_crc(screen_pixel_t pixel, uint32_t seed)
+static uint32_t crc_rows(uint32_t crc, const uint8_t *row, uint32_t n)
 {
 	static uint32_t columns[32];
-	uint8_t *row = calloc(screen_width, 8);
-	uint32_t crc = 0;
-	ck_assert_ptr_nonnull(row);
+	const size_t size = (size_t)screen_width * 8;
+	uint8_t *zeroes = calloc(1, size);
+	ck_assert_ptr_nonnull(zeroes);
 	for (int bit = 0; !columns[31] && bit < 32; bit++)
-		columns[bit] = crc_bytes(UINT32_C(1) << bit, row, (size_t)screen_width * 8);
-	fill_row(row, pixel, 0, seed);
-	uint32_t row_crc = crc_bytes(0, row, (size_t)screen_width * 8);
-	for (uint32_t y = 0; y < screen_height; y++) {
+		columns[bit] = crc_bytes(UINT32_C(1) << bit, zeroes, size);
+	free(zeroes);
+	uint32_t row_crc = crc_bytes(0, row, size);
+	for (uint32_t y = 0; y < n; y++) {
 		uint32_t moved = 0;
 		for (int bit = 0; bit < 32; bit++)
 			moved ^= crc >> bit & 1 ? columns[bit] : 0;
 		crc = moved ^ row_crc;
 	}
+	return crc;
+}
+
+uint32_t striped_crc(screen_pixel_t pixel, uint32_t seed)
+{
+	uint8_t *row = malloc((size_t)screen_width * 8);
+	ck_assert_ptr_nonnull(row);
+	fill_row(row, pixel, 0, seed);
+	uint32_t crc = crc_rows(0, row, screen_height);
+	free(row);
+	return crc;
+}
+
+uint32_t screen_box_crc(const uint16_t rgb[3], uint32_t width, uint32_t height)
+{
+	const uint32_t left = (screen_width - width) / 2, top = (screen_height - height) / 2;
+	uint16_t *row = calloc(screen_width, 8);
+	ck_assert_ptr_nonnull(row);
+	fill_row((uint8_t *)row, black, 0, 0);
+	uint32_t crc = crc_rows(0, (const uint8_t *)row, top);
+	for (uint32_t x = left; x < left + width; x++)
+		memcpy(row + x * 4 + 1, rgb, 3 * sizeof(*rgb));
+	crc = crc_rows(crc, (const uint8_t *)row, height);
+	fill_row((uint8_t *)row, black, 0, 0);
+	crc = crc_rows(crc, (const uint8_t *)row, screen_height - top - height);
 	free(row);
 	return crc;
 }

@@ -26,6 +26,9 @@ uint32_t picture_crc(screen_pixel_t pixel, uint32_t seed);
 /* The same for pictures whose rows are all alike, fast enough for hundreds of them. */
 uint32_t striped_crc(screen_pixel_t pixel, uint32_t seed);
 
+/* Of a box of one colour, 16 bits a channel, in the middle of a black screen. */
+uint32_t screen_box_crc(const uint16_t rgb[3], uint32_t width, uint32_t height);
+
 /* The CRCs of the frames to come, one with each screen_next_crc(). Skips without debugfs. */
 int screen_open_crcs(void);
 uint32_t screen_next_crc(int crcs);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon_points.h"
+#include "film.h"
 #include "kms_fixture.h"
 #include "screen_crc.h"
 #include "sw_sync.h"
@@ -324,6 +325,118 @@ TEST(weston_without_dmabuf_and_egl)
 	start_compositor(&compositors[4]);
 	check_egl_client("by way of wl_shm", "copied to after they were drawn by ");
 	stop_compositor();
+}
+#endif
+
+/* ---- films ----------------------------------------------------------------------------------- */
+
+#if defined(PLAYER) && defined(WAYBUFD)
+struct screening {
+	const struct compositor *compositor;
+	const char *matrix; /* NULL: BT.601 */
+	const char *way, *text; /* what the player says of it, and what else, or NULL */
+};
+
+static pid_t start_film(const struct film_part *part)
+{
+	char path[128];
+	film_make(folder, part, 1, path);
+	return START(PLAYER, "--progress", path);
+}
+
+static void finish_film(pid_t player, const struct screening *screening)
+{
+	char line[128];
+	int status = finish_program(player);
+	snprintf(line, sizeof(line), "cat '%s' >&2", output_path);
+	if (status != 0 || !said(screening->way))
+		ck_assert_int_ge(system(line), 0);
+	ck_assert_int_eq(status, 0);
+	ck_assert(said(screening->way));
+	ck_assert(!screening->text || said(screening->text));
+}
+
+/* What stays when the player pauses is one frame, and each a later one than that before. */
+static void play(const struct screening *screening)
+{
+	int last = -1;
+	start_compositor(screening->compositor);
+	const struct film_part part = {
+		"yuv420p", screen_width, screen_height, FILM_FRAMES, screening->matrix};
+	pid_t player = start_film(&part);
+	ck_assert(film_begins(&part));
+	for (int i = 0; i < 3; i++) {
+		int frame = film_hold(&part, player);
+		ck_assert_int_gt(frame, last);
+		last = frame;
+		usleep(600000);
+	}
+	kill(player, SIGTERM);
+	finish_film(player, screening);
+	stop_compositor();
+}
+
+TEST(film_on_wlroots)
+{
+	play(&(struct screening){
+		&compositors[0], NULL, "by way of the compositor's allocator", NULL});
+}
+
+/*
+ * Weston 14 cannot be told of these colours, so that they come as RGB, which it leaves to the display:
+ * what it has to compose itself Mesa's renderer for KMS without a GPU cannot map, and dies of it.
+ */
+static const char cannot_be_told[] =
+	"its colours are BT.709 in limited range, of which the compositor cannot be told";
+
+static void restart_service(void)
+{
+	char path[96];
+	kill(service, SIGKILL);
+	ck_assert_int_eq(finish_program(service), 128 + SIGKILL);
+	snprintf(path, sizeof(path), "%s/waybuf-0", folder);
+	unlink(path);
+	start_service();
+}
+
+/* To its end. With @serviced an allocation service goes and comes again in the midst of it. */
+static void play_through(const struct screening *screening, bool serviced)
+{
+	start_compositor(screening->compositor);
+	if (serviced)
+		start_service();
+	const struct film_part part = {
+		"yuv420p", screen_width, screen_height, 12, screening->matrix};
+	pid_t player = start_film(&part);
+	ck_assert(waits_for("time 1"));
+	if (serviced)
+		restart_service();
+	finish_film(player, screening);
+	ck_assert(said("frames-replaced 0\nframes-direct 0\n"));
+	if (serviced)
+		kill(service, SIGTERM);
+	ck_assert(!serviced || finish_program(service) == 0);
+	stop_compositor();
+}
+
+TEST(film_on_weston_with_the_module)
+{
+	const struct screening screening = {
+		&compositors[2], "bt709", "by way of the compositor's allocator", cannot_be_told};
+	play_through(&screening, false);
+}
+
+/* The service knows its memory again. */
+TEST(film_on_weston_and_a_service)
+{
+	const struct screening screening = {&compositors[3], "bt709",
+		"waybuf_allocator_v1, but the service at waybuf-0)", cannot_be_told};
+	play_through(&screening, true);
+}
+
+TEST(film_on_weston_without_dmabuf)
+{
+	play(&(struct screening){&compositors[4], NULL, "by way of wl_shm", NULL});
 }
 #endif
 
