@@ -9,6 +9,7 @@
 
 #include "capture.h"
 #include "capture_v1.h"
+#include "core/account.h"
 #include "daemon.h"
 #include "output.h"
 #include "util/list.h"
@@ -82,6 +83,10 @@ static void end_wait(struct capture_frame *frame)
 	waybuf_fence_wait_cancel(&frame->wait);
 	waybuf_source_remove(frame->deadline);
 	frame->deadline = NULL;
+	if (frame->payer)
+		waybuf_account_discharge(frame->payer, WAYBUF_RESOURCE_FDS, 1);
+	waybuf_account_unref(frame->payer);
+	frame->payer = NULL;
 }
 
 void capture_frame_end_direct(struct capture_frame *frame)
@@ -124,6 +129,18 @@ static void handle_deadline(void *data)
 /* As long as a commit waits for its fences. */
 #define TARGET_MS 1000
 
+/* A fence that is waited for keeps an fd: whoever has a thousand of them has a quota. */
+static int pay(struct capture_frame *frame)
+{
+	struct waybuf_account *account =
+		waybuf_server_client_account(frame->session->capture->output->daemon->server,
+			wl_resource_get_client(frame->resource));
+	int error = account ? waybuf_account_charge(account, WAYBUF_RESOURCE_FDS, 1) : -ENOMEM;
+	if (error == 0)
+		frame->payer = waybuf_account_ref(account);
+	return error;
+}
+
 /* 0, or an error: it cannot be waited for. */
 static int wait_for(struct capture_frame *frame, struct waybuf_fence *fence)
 {
@@ -131,6 +148,9 @@ static int wait_for(struct capture_frame *frame, struct waybuf_fence *fence)
 	int error = waybuf_fence_wait_add(&frame->wait, fence, loop, handle_settled);
 	if (error != 0)
 		return error < 0 ? error : 0;
+	error = pay(frame);
+	if (error < 0)
+		return error;
 	frame->deadline = waybuf_loop_add_timer(loop, handle_deadline, frame, &error);
 	return frame->deadline ? waybuf_source_arm(frame->deadline, TARGET_MS) : error;
 }

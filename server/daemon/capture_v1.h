@@ -8,6 +8,7 @@
 #include "picture.h"
 #include "render.h"
 
+struct waybuf_account;
 struct waybuf_kms_dumb;
 
 /* What capture.c and capture_v1.c share. */
@@ -51,6 +52,7 @@ struct capture_frame {
 	struct capture_target *target; /* since then */
 	struct waybuf_fence_wait wait; /* pending: for fences of the target */
 	struct waybuf_source *deadline; /* of that; NULL: none */
+	struct waybuf_account *payer; /* of the fence's fd, meanwhile; NULL: nobody */
 	struct capture_copy *copy; /* under way */
 	struct capture *direct; /* whose .direct it is; NULL: nobody's */
 	struct wl_list link; // capture.frames or .served, or in neither

@@ -418,5 +418,48 @@ TEST(fence_that_never_signals)
 	end(&s);
 }
 
+/* Each of them keeps an fd of the server's: there are as many as the client's quota has. */
+TEST(too_many_fences)
+{
+	enum { MANY = 520 };
+	static struct recorder stuck[MANY];
+	struct scenario s;
+	struct client hostile;
+	struct picture held, target;
+	int failed = 0, refused = 0;
+	begin(&s);
+	client_connect(&hostile, &s.daemon);
+	int timeline = open_timeline();
+	picture_init(&hostile, &held, PICTURE_DMABUF, 640, 480, DRM_FORMAT_XRGB8888);
+	put_fence(&held, timeline, 1);
+	for (int i = 0; i < MANY; i++)
+		recorder_init(&stuck[i], &hostile);
+	for (int i = 0; i < MANY; i++)
+		recorder_ask(&stuck[i], held.buffer);
+	ck_assert(client_sync(&hostile));
+	for (int i = 0; i < MANY; i++)
+		refused += stuck[i].failed;
+	ck_assert_int_ge(refused, MANY - 512);
+	target_init(&s, &target, DRM_FORMAT_XRGB8888);
+	recorder_take(&s.recorder, target.buffer);
+	expect(&target, &s.shown[0]);
+	/* those that have one are given up, too, and then it is free again */
+	for (int i = 0; i < MANY; i++)
+		ck_assert(client_wait(&hostile, &stuck[i].failed, 1, PATIENCE_MS));
+	ck_assert_int_eq(sw_sync_advance(timeline, 1), 0);
+	for (int i = 0; i < 8; i++)
+		recorder_take(&stuck[i], held.buffer);
+	for (int i = 0; i < MANY; i++) {
+		failed += stuck[i].failed;
+		recorder_finish(&stuck[i]);
+	}
+	ck_assert_int_eq(failed, MANY - 8);
+	picture_finish(&held);
+	client_disconnect(&hostile);
+	close(timeline);
+	picture_finish(&target);
+	end(&s);
+}
+
 TEST_TIMEOUT(120)
 TEST_MAIN("daemon-capture")
