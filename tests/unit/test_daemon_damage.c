@@ -681,6 +681,67 @@ TEST(no_more_than_changed)
 	ck_assert_int_eq(daemon_stop(&daemon, SIGTERM), 0);
 }
 
+static bool is_same(const struct picture *a, const struct picture *b)
+{
+	for (uint32_t y = 0; y < a->height; y++)
+		for (uint32_t x = 0; x < a->width; x++)
+			if ((picture_pixel(a, x, y) ^ picture_pixel(b, x, y)) & 0xffffff)
+				return false;
+	return true;
+}
+
+/* A recorder waits for what is new, is told where that is, and has it copied and nothing else. */
+TEST(recorder)
+{
+	static const char *const options[] = {"--headless=320x200@100", NULL};
+	struct daemon daemon;
+	struct client client;
+	struct window window;
+	struct picture shown, targets[2];
+	struct recorder recorder;
+	daemon_start(&daemon, options);
+	client_connect(&client, &daemon);
+	window_init(&window, &client);
+	picture_init(&client, &shown, PICTURE_SHM, 320, 200, DRM_FORMAT_XRGB8888);
+	for (int i = 0; i < 2; i++)
+		picture_init(&client, &targets[i], PICTURE_SHM, 320, 200, DRM_FORMAT_XRGB8888);
+	picture_draw(&shown, 1);
+	window_show(&window, &shown);
+	recorder_init(&recorder, &client);
+	/* no device, no dma-bufs */
+	ck_assert_uint_eq(recorder.n_dmabuf_formats, 0);
+	recorder_take(&recorder, targets[0].buffer);
+	ck_assert(is_same(&targets[0], &shown));
+	ck_assert_uint_eq(recorder.time_ns, window.presented_ns);
+	recorder_ask(&recorder, targets[0].buffer);
+	ck_assert(!recorder_wait(&recorder, 200));
+	/* what was not damaged is not looked at */
+	memset(targets[0].pixels, 0, 320 * 4);
+	picture_draw(&shown, 2);
+	show_a_little(&window, &shown, 30, 40);
+	ck_assert(recorder_wait(&recorder, PATIENCE_MS));
+	ck_assert_uint_eq(recorder.n_boxes, 1);
+	ck_assert_int_eq(recorder.boxes[0].x, 30);
+	ck_assert_int_eq(recorder.boxes[0].y, 40);
+	ck_assert_int_eq(recorder.boxes[0].width, 10);
+	ck_assert_int_eq(recorder.boxes[0].height, 10);
+	ck_assert_uint_eq(picture_pixel(&targets[0], 5, 0) & 0xffffff, 0);
+	ck_assert_uint_eq(picture_pixel(&targets[0], 39, 49) & 0xffffff,
+		picture_pixel(&shown, 39, 49) & 0xffffff);
+	/* another buffer misses more than the session does, and says so */
+	window_show(&window, &shown);
+	recorder_ask_damaged(&recorder, targets[1].buffer, 0, 0, 320, 200);
+	ck_assert(recorder_wait(&recorder, PATIENCE_MS));
+	ck_assert(is_same(&targets[1], &shown));
+	recorder_finish(&recorder);
+	for (int i = 0; i < 2; i++)
+		picture_finish(&targets[i]);
+	picture_finish(&shown);
+	window_finish(&window);
+	client_disconnect(&client);
+	ck_assert_int_eq(daemon_stop(&daemon, SIGTERM), 0);
+}
+
 TEST(upright)
 {
 	run("normal");
