@@ -58,6 +58,10 @@ static void add_damage(
 	const struct output *output, struct scene_layer *layer, struct surface *surface)
 {
 	struct geometry_box box;
+	/* what another output was told this one has not heard */
+	if (surface->seen_on != output)
+		damage_add_all(&surface->damage);
+	surface->seen_on = output;
 	for (uint32_t i = 0; i < surface->damage.n; i++) {
 		if (!damage_box(&surface->damage, i, surface->width, surface->height, &box))
 			continue;

@@ -141,6 +141,7 @@ struct surface {
 
 	uint64_t id; /* no other surface has it, before or after */
 	struct damage damage; /* what is new since it was in a scene; surface coordinates */
+	const struct output *seen_on; /* whose scene that was; to be compared, it may be gone */
 	bool lost; /* what its last content would have changed was not told */
 	/* changed since a scene was last made of it: its frame is not the one on the screen */
 	bool dirty;

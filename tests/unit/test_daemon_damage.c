@@ -51,6 +51,7 @@ struct world {
 	/* of the one that draws what has changed: its pictures are updated, too */
 	struct recorder recorder;
 	struct picture recorded;
+	uint32_t transform;
 	uint64_t random;
 	char story[1024]; /* of the last step */
 };
@@ -548,6 +549,8 @@ static void record(struct world *w, const struct picture *picture)
 		ck_assert(is_recorded(w, picture) || recorder_wait(recorder, PATIENCE_MS));
 	while (!is_recorded(w, picture))
 		recorder_take(recorder, w->recorded.buffer);
+	if (recorder->ready)
+		ck_assert_uint_eq(recorder->transform, w->transform);
 	if (!recorder->frame || recorder->ready)
 		recorder_ask(recorder, w->recorded.buffer);
 }
@@ -572,13 +575,13 @@ static void compare(struct world *w, int number)
 		picture_finish(&pictures[side]);
 }
 
-static void begin(struct world *w, const char *transform)
+static void begin(struct world *w, const char *transform, uint32_t number)
 {
 	const char *const options[2][5] = {
 		{"--headless=160x120@1000", "--transform", transform},
 		{"--headless=160x120@1000", "--transform", transform, "--full-repaint"},
 	};
-	*w = (struct world){.random = harness_seed()};
+	*w = (struct world){.random = harness_seed(), .transform = number};
 	for (int side = 0; side < 2; side++) {
 		daemon_start(&w->daemon[side], options[side]);
 		client_connect(&w->client[side], &w->daemon[side]);
@@ -614,10 +617,10 @@ static void end(struct world *w)
 	}
 }
 
-static void run(const char *transform)
+static void run(const char *transform, uint32_t number)
 {
 	static struct world w;
-	begin(&w, transform);
+	begin(&w, transform, number);
 	compare(&w, 0);
 	for (int i = 1; i <= STEPS; i++) {
 		step(&w);
@@ -744,12 +747,12 @@ TEST(recorder)
 
 TEST(upright)
 {
-	run("normal");
+	run("normal", WL_OUTPUT_TRANSFORM_NORMAL);
 }
 
 TEST(turned)
 {
-	run("flipped-90");
+	run("flipped-90", WL_OUTPUT_TRANSFORM_FLIPPED_90);
 }
 
 TEST_TIMEOUT(200)
