@@ -135,8 +135,13 @@ struct session *session_create(struct daemon *daemon)
 	libseat_set_log_handler(log_seat);
 	libseat_set_log_level(LIBSEAT_LOG_LEVEL_INFO);
 	session->seat = open_seat(session);
-	if (!session->seat || !wait_until_active(session) || !watch(session)) {
-		waybuf_info("devices are opened directly: there is no seat that is ours");
+	if (!session->seat) {
+		waybuf_debug("devices are opened directly: there is no seat");
+		session_destroy(session);
+		return NULL;
+	}
+	if (!wait_until_active(session) || !watch(session)) {
+		waybuf_info("devices are opened directly: the seat is not ours");
 		session_destroy(session);
 		return NULL;
 	}
