@@ -37,7 +37,6 @@ struct output *outputs_other(const struct output *output)
 
 /* ---- the row ------------------------------------------------------------------------------- */
 
-/* Up to the last pixel; between two outputs, up to the first pixel of the next one. */
 static double clamp(double value, double least, double most)
 {
 	if (value < least)
@@ -57,11 +56,9 @@ struct output *outputs_at(const struct daemon *daemon, double *x, double *y)
 	}
 	if (!output)
 		return NULL;
-	if (*x >= output->x + (double)width)
-		*x = output->x + (double)width - 1;
-	else if (output->link.next == &daemon->outputs)
-		*x = clamp(*x, output->x, output->x + (double)width - 1);
-	*x = *x < output->x ? output->x : *x;
+	/* up to the last pixel, or between two outputs up to the first one of the next */
+	bool is_last = output->link.next == &daemon->outputs;
+	*x = clamp(*x, output->x, output->x + (double)width - (is_last ? 1 : 0));
 	*y = clamp(*y, output->y, output->y + (double)height - 1);
 	return output;
 }
