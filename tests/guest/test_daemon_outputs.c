@@ -37,7 +37,8 @@ static void begin(struct scenario *s, const char *plugged)
 	*s = (struct scenario){.node = own_vkms_make()};
 	for (const char *name = "klm"; *name; name++)
 		own_vkms_plug((char[2]){*name}, strchr(plugged, *name));
-	daemon_start(&s->daemon, OPTIONS("--device", s->node));
+	/* as small as they can be: each picture is looked at by the CPU */
+	daemon_start(&s->daemon, OPTIONS("--device", s->node, "--mode", "640x480"));
 	client_connect(&s->client, &s->daemon);
 	outputs_init(&s->outputs, &s->client);
 	learn_names(s);
@@ -183,7 +184,7 @@ TEST(crtcs_for_all)
 	own_vkms_unmake();
 	s.node = own_vkms_make();
 	own_vkms_plug("m", true);
-	daemon_start(&s.daemon, OPTIONS("--device", s.node, "--log", "info"));
+	daemon_start(&s.daemon, OPTIONS("--device", s.node, "--mode", "640x480"));
 	client_connect(&s.client, &s.daemon);
 	outputs_init(&s.outputs, &s.client);
 	learn_names(&s);

@@ -44,7 +44,7 @@ static void begin(struct scenario *s, const char *plugged)
 	for (const char *name = "klm"; *name; name++)
 		own_vkms_plug((char[2]){*name}, strchr(plugged, *name));
 	make_fifo(s);
-	daemon_start(&s->daemon, OPTIONS("--device", s->node));
+	daemon_start(&s->daemon, OPTIONS("--device", s->node, "--mode", "640x480"));
 	client_connect(&s->client, &s->daemon);
 	outputs_init(&s->outputs, &s->client);
 }
