@@ -11,13 +11,15 @@
 
 /*
  * The player on waybufd, against the same player without a window: what it adds to decoding to show
- * every frame as soon as it is there, what it copies, and what a frame at the film's pace costs the
- * server. The film is as large as the guest's display has room for, and made here: H.264 of a moving
+ * the newest frame whenever the display can, what it copies, and what a frame at the film's pace
+ * costs the server; and what frames of heap-client, dma-bufs at the display's pace, cost it and
+ * weston. The film is as large as the guest's display has room for, and made here: H.264 of a moving
  * test picture with some noise, as cameras have it, decoded by one thread. vkms mixes the picture by
  * CPU, sixty times a second, and so has a part in the first figure that real displays have not.
  */
 #define FRAMES 300
 #define PACED 120
+#define HEAP_FRAMES 240
 #define RUNS 3
 
 struct played {
@@ -92,6 +94,68 @@ static double paced_cpu(const struct bench_server *server, const char *clip)
 	return (bench_server_cpu_us(server) - before) / played.direct;
 }
 
+/* ---- the same client on both servers --------------------------------------------------------- */
+
+/* Of the server, for each frame that it did not copy; ends the program if there are none. */
+static double heap_cpu(const struct bench_server *server)
+{
+	char command[512], out[4096];
+	unsigned shown = 0, direct = 0;
+	snprintf(command, sizeof(command), "WAYLAND_DISPLAY=%s %s --frames %d 2>&1", server->socket,
+		BENCH_HEAP_CLIENT, HEAP_FRAMES);
+	double before = bench_server_cpu_us(server);
+	run(command, out, sizeof(out));
+	double used = bench_server_cpu_us(server) - before;
+	const char *counts = strstr(out, "shown ");
+	if (!counts ||
+		sscanf(counts, "shown %u, of these without a copy %u", &shown, &direct) != 2 ||
+		direct == 0)
+		bench_fail("no frame of heap-client was shown in place");
+	return used / direct;
+}
+
+/* kiosk-shell of weston 14 without a seat does not outlive a second window, so each has its own. */
+static double weston_cpu(void)
+{
+	static const char script[] = "exec weston --backend=drm --shell=kiosk-shell.so "
+				     "--renderer=gl --continue-without-input --idle-time=0 "
+				     "--socket=wayland-0 --log=/dev/null\n";
+	char path[] = "/tmp/waybuf-bench-weston-XXXXXX";
+	struct bench_server server;
+	if (access("/usr/bin/weston", X_OK) < 0)
+		return NAN;
+	int fd = mkstemp(path);
+	if (fd < 0 || write(fd, script, sizeof(script) - 1) < 0)
+		bench_fail("%s: cannot be made", path);
+	close(fd);
+	bench_server_start_program(&server, "/bin/sh", path);
+	unlink(path);
+	double each = heap_cpu(&server);
+	bench_server_stop(&server);
+	return each;
+}
+
+static double waybufd_cpu(void)
+{
+	struct bench_server server;
+	bench_server_start(&server, NULL);
+	double each = heap_cpu(&server);
+	bench_server_stop(&server);
+	return each;
+}
+
+static void compare_with_weston(void)
+{
+	double ours[RUNS], theirs[RUNS];
+	for (int i = 0; i < RUNS; i++) {
+		ours[i] = waybufd_cpu();
+		theirs[i] = weston_cpu();
+	}
+	if (!isnan(theirs[0]))
+		bench_print_ratio("video_frame_cpu", bench_typical(ours, RUNS), "us",
+			bench_typical(theirs, RUNS), 0.5);
+}
+
 int main(void)
 {
 	char clip[] = "/tmp/waybuf-bench-video-XXXXXX.mkv";
@@ -121,5 +185,6 @@ int main(void)
 	bench_print_value("video_server_composed", composed, "frames", NAN, 0);
 	bench_print_ratio(
 		"video_server_cpu", bench_typical(cpu, RUNS), "us", bench_typical(bare, RUNS), 0);
+	compare_with_weston();
 	return 0;
 }

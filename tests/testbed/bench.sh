@@ -31,8 +31,8 @@ command_bench()
 	machine_run bash -c 'status=0
 		export LIBSEAT_BACKEND=builtin SEATD_VTBOUND=0 WLR_LIBINPUT_NO_DEVICES=1 WLR_RENDERER=pixman
 		for program; do
-			# wlroots finds its device by what udev knows of it
-			case $program in *import-any)
+			# wlroots and weston find their device by what udev knows of it
+			case $program in *import-any | *video)
 				/usr/lib/systemd/systemd-udevd --daemon
 				udevadm trigger
 				udevadm settle --timeout=10 ;;
