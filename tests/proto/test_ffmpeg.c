@@ -26,7 +26,8 @@ static void start(uint32_t count)
 	fixture.server.layout.planes[2] = (struct fake_plane){0, 49152, 128, 64};
 	fixture.server.layout.size = fixture.server.layout.told_size = 65536;
 	fixture_start(&fixture);
-	const struct waybuf_ffmpeg_options options = {.count = count, .patience_ms = 50};
+	/* as long as a busy machine may need */
+	const struct waybuf_ffmpeg_options options = {.count = count, .patience_ms = 2000};
 	ck_assert_int_eq(waybuf_ffmpeg_create(fixture.client, &options, &ffmpeg), 0);
 	codec = avcodec_alloc_context3(avcodec_find_decoder(AV_CODEC_ID_MPEG2VIDEO));
 	ck_assert_ptr_nonnull(codec);
@@ -101,8 +102,40 @@ TEST(frame_in_a_buffer)
 	ck_assert_str_eq(fixture_heard(&fixture), "unmap0 map0 damage surface-commit ");
 	av_frame_free(&frame);
 	ck_assert_str_eq(fixture_heard(&fixture), "");
-	ck_client_ok(&fixture, waybuf_ffmpeg_prepare(ffmpeg, codec, 50));
+	ck_client_ok(&fixture, waybuf_ffmpeg_prepare(ffmpeg, codec, 2000));
 	ck_assert_ptr_nonnull(strstr(fixture_heard(&fixture), "unmap0 map0 "));
+	finish();
+}
+
+/*
+ * A pool whose memory moves while a film is played: what is shown, and what the codec refers to, stays
+ * where it is, and frames from then on have the new strides.
+ */
+TEST(memory_that_moves)
+{
+	start(2);
+	AVFrame *old = get_frame(AV_PIX_FMT_YUV420P);
+	ck_assert_int_eq(old->linesize[0], 256);
+	old->data[0][0] = 77;
+	ck_client_ok(&fixture, waybuf_ffmpeg_present(ffmpeg, old, fixture.surface));
+	fixture.server.layout.generation++;
+	fixture.server.layout.planes[0] = (struct fake_plane){0, 0, 512, 128};
+	fixture.server.layout.planes[1] = (struct fake_plane){0, 65536, 256, 64};
+	fixture.server.layout.planes[2] = (struct fake_plane){0, 98304, 256, 64};
+	fixture.server.layout.size = fixture.server.layout.told_size = 131072;
+	AVFrame *next = get_frame(AV_PIX_FMT_YUV420P);
+	ck_assert_int_eq(next->linesize[0], 512);
+	ck_assert_int_eq(old->linesize[0], 256);
+	ck_assert_uint_eq(old->data[0][0], 77);
+	ck_client_ok(&fixture, waybuf_ffmpeg_present(ffmpeg, next, fixture.surface));
+	/* the codec lets go of the first one, which comes back as the others are */
+	av_frame_free(&old);
+	ck_client_ok(&fixture, waybuf_ffmpeg_prepare(ffmpeg, codec, 2000));
+	AVFrame *last = get_frame(AV_PIX_FMT_YUV420P);
+	ck_assert_ptr_nonnull(waybuf_ffmpeg_get_client_buffer(ffmpeg, last));
+	ck_assert_int_eq(last->linesize[0], 512);
+	av_frame_free(&next);
+	av_frame_free(&last);
 	finish();
 }
 
