@@ -244,8 +244,10 @@ static void note(struct capture *capture, const struct scene *scene)
 	if (!pixman_region32_not_empty((pixman_region32_t *)region))
 		return;
 	capture->sequence++;
+	struct damage new = {.n = 0};
+	add_region(&new, region);
 	wl_list_for_each(session, &capture->sessions, link)
-		add_region(&session->damage, region);
+		damage_merge(&session->damage, &new);
 }
 
 /* ---- by the display ------------------------------------------------------------------------ */

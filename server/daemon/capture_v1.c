@@ -24,8 +24,10 @@ static void handle_destroy(struct wl_client *client, struct wl_resource *resourc
 
 static void session_unref(struct capture_session *session)
 {
-	if (--session->refs == 0)
-		free(session);
+	if (--session->refs > 0)
+		return;
+	wl_list_remove(&session->link);
+	free(session);
 }
 
 static void forget_buffer(struct capture_frame *frame)
@@ -359,8 +361,7 @@ static void session_destroyed(struct wl_resource *resource)
 {
 	struct capture_session *session = wl_resource_get_user_data(resource);
 	session->resource = NULL;
-	wl_list_remove(&session->link);
-	wl_list_init(&session->link);
+	/* its frame goes on, and is to be stopped with the others */
 	session_unref(session);
 }
 
@@ -370,7 +371,8 @@ void capture_session_stop(struct capture_session *session)
 	session->stopped = true;
 	wl_list_remove(&session->link);
 	wl_list_init(&session->link);
-	ext_image_copy_capture_session_v1_send_stopped(session->resource);
+	if (session->resource)
+		ext_image_copy_capture_session_v1_send_stopped(session->resource);
 	/* one that the worker has already got is finished */
 	if (frame && !wl_list_empty(&frame->link))
 		fail(frame, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_STOPPED);
@@ -421,6 +423,7 @@ static struct capture_session *session_create(
 		return NULL;
 	}
 	session->capture = capture;
+	session->client = client;
 	session->refs = 1;
 	damage_add_all(&session->damage);
 	wl_list_init(&session->link);
@@ -465,6 +468,18 @@ static void cursor_destroyed(struct wl_resource *resource)
 
 /* ---- the globals --------------------------------------------------------------------------- */
 
+/* Each of them hears of each frame. */
+enum { MOST_SESSIONS = 1024 };
+
+static bool has_too_many(const struct capture *capture, const struct wl_client *client)
+{
+	const struct capture_session *session;
+	unsigned n = 0;
+	wl_list_for_each(session, &capture->sessions, link)
+		n += session->client == client;
+	return n >= MOST_SESSIONS;
+}
+
 static void handle_create_session(struct wl_client *client, struct wl_resource *resource,
 	uint32_t id, struct wl_resource *source, uint32_t options)
 {
@@ -479,7 +494,7 @@ static void handle_create_session(struct wl_client *client, struct wl_resource *
 		session_create(capture, client, (uint32_t)wl_resource_get_version(resource), id);
 	if (!session)
 		return;
-	if (!capture || !capture->output->global) {
+	if (!capture || !capture->output->global || has_too_many(capture, client)) {
 		capture_session_stop(session);
 		return;
 	}

@@ -33,6 +33,7 @@ struct capture {
 
 struct capture_session {
 	struct wl_resource *resource; /* NULL once the client has destroyed it */
+	const struct wl_client *client;
 	struct capture *capture; /* not to be looked at when it is stopped */
 	struct capture_frame *frame; /* at most one at a time */
 	bool stopped; /* there is nothing to be captured */

@@ -81,10 +81,17 @@ void recorder_drop(struct recorder *recorder)
 	recorder->frame = NULL;
 }
 
+void recorder_end_session(struct recorder *recorder)
+{
+	if (recorder->session)
+		ext_image_copy_capture_session_v1_destroy(recorder->session);
+	recorder->session = NULL;
+}
+
 void recorder_finish(struct recorder *recorder)
 {
 	recorder_drop(recorder);
-	ext_image_copy_capture_session_v1_destroy(recorder->session);
+	recorder_end_session(recorder);
 	ext_image_capture_source_v1_destroy(recorder->source);
 }
 

@@ -44,6 +44,8 @@ bool recorder_wait(struct recorder *recorder, int ms);
 void recorder_take(struct recorder *recorder, struct wl_buffer *buffer);
 /* Asks, and expects it to fail for @reason. */
 void recorder_refused(struct recorder *recorder, struct wl_buffer *buffer, uint32_t reason);
+/* Destroys the session, and not its frame. */
+void recorder_end_session(struct recorder *recorder);
 /* Destroys the frame. */
 void recorder_drop(struct recorder *recorder);
 

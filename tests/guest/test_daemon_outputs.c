@@ -4,10 +4,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "ext-image-copy-capture-v1-client-protocol.h"
 #include "input_devices.h"
 #include "outputs.h"
 #include "own_vkms.h"
 #include "presentation-time-client-protocol.h"
+#include "recorder.h"
 #include "xdg-shell-client-protocol.h"
 
 /* Several displays on one device: each with its own CRTC, planes, flips and captures. */
@@ -286,6 +288,34 @@ TEST(one_comes_and_goes)
 		show_direct(&stays);
 	}
 	placed_finish(&stays);
+	end(&s);
+}
+
+/* A frame that waits goes on when its session is destroyed, and not when its display is unplugged. */
+TEST(a_frame_outlives_its_session)
+{
+	struct scenario s;
+	struct recorder recorder;
+	struct picture picture;
+	begin(&s, "kl");
+	picture_init(&s.client, &picture, PICTURE_SHM, 640, 480, DRM_FORMAT_XRGB8888);
+	struct wl_output *bound = s.client.output;
+	s.client.output = get(&s, s.l)->output;
+	recorder_init(&recorder, &s.client);
+	s.client.output = bound;
+	recorder_take(&recorder, picture.buffer);
+	/* nothing is new */
+	recorder_ask(&recorder, picture.buffer);
+	client_sync(&s.client);
+	recorder_end_session(&recorder);
+	client_sync(&s.client);
+	ck_assert_int_eq(recorder.ready + recorder.failed, 0);
+	own_vkms_plug("l", false);
+	expect(&s, &recorder.failed, 1);
+	ck_assert_uint_eq(recorder.reason, EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_STOPPED);
+	expect(&s, &s.outputs.removed, 1);
+	recorder_finish(&recorder);
+	picture_finish(&picture);
 	end(&s);
 }
 

@@ -472,6 +472,65 @@ static void ask_for_captures(
 	ck_assert(client_sync(client));
 }
 
+static void handle_size(void *data, struct ext_image_copy_capture_session_v1 *session,
+	uint32_t width, uint32_t height)
+{
+}
+
+static void handle_shm_format(
+	void *data, struct ext_image_copy_capture_session_v1 *session, uint32_t format)
+{
+}
+
+static void handle_device(
+	void *data, struct ext_image_copy_capture_session_v1 *session, struct wl_array *device)
+{
+}
+
+static void handle_dmabuf_format(void *data, struct ext_image_copy_capture_session_v1 *session,
+	uint32_t format, struct wl_array *modifiers)
+{
+}
+
+static void handle_session_done(void *data, struct ext_image_copy_capture_session_v1 *session) {}
+
+static void handle_stopped(void *data, struct ext_image_copy_capture_session_v1 *session)
+{
+	*(int *)data += 1;
+}
+
+static const struct ext_image_copy_capture_session_v1_listener session_listener = {
+	.buffer_size = handle_size,
+	.shm_format = handle_shm_format,
+	.dmabuf_device = handle_device,
+	.dmabuf_format = handle_dmabuf_format,
+	.done = handle_session_done,
+	.stopped = handle_stopped,
+};
+
+/* Each hears of each frame, so that there are not as many as there can be objects. */
+TEST(sessions_without_end)
+{
+	struct scenario s;
+	struct hoard hoard = {0};
+	int stopped = 0;
+	begin(&s);
+	struct ext_image_capture_source_v1 *source = keep(&hoard,
+		ext_output_image_capture_source_manager_v1_create_source(
+			s.greedy.sources, s.greedy.output));
+	for (int i = 0; i < 1100; i++) {
+		struct ext_image_copy_capture_session_v1 *session = keep(&hoard,
+			ext_image_copy_capture_manager_v1_create_session(
+				s.greedy.captures, source, 0));
+		ext_image_copy_capture_session_v1_add_listener(
+			session, &session_listener, &stopped);
+	}
+	ck_assert(client_sync(&s.greedy));
+	ck_assert_int_eq(stopped, 1100 - 1024);
+	forget(&hoard);
+	end(&s);
+}
+
 /* Whoever draws is not made to wait until all captures have been copied. */
 TEST(captures_without_end)
 {
