@@ -90,6 +90,9 @@ void callbacks_arm(struct output *output, const struct surface *surface)
 
 void callbacks_adopt(struct output *output, struct wl_list *callbacks)
 {
+	/* one that is about to go answers nobody */
+	if (output->retired)
+		output = outputs_first(output->daemon);
 	wl_list_insert_list(output->orphans.prev, callbacks);
 	wl_list_init(callbacks);
 	if (!wl_list_empty(&output->orphans))

@@ -140,8 +140,7 @@ static struct scene *copy_scene(struct output *output, const struct scene_layer 
 	return scene;
 }
 
-static void start(
-	struct output *output, const struct scene_layer *layer, const struct cursor *what)
+static void start(struct output *output, const struct scene_layer *layer, const struct cursor *what)
 {
 	struct cursor_images *images = output->cursor_images;
 	uint32_t size = size_for(output, layer);
@@ -193,6 +192,11 @@ struct cursor_image *cursor_image_find(struct output *output, const struct scene
 	if (!images->next)
 		start(output, layer, &what);
 	return NULL;
+}
+
+bool cursor_image_busy(const struct output *output)
+{
+	return output->cursor_images && output->cursor_images->next;
 }
 
 void cursor_image_finish(struct output *output)

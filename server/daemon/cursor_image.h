@@ -2,6 +2,8 @@
 #ifndef DAEMON_CURSOR_IMAGE_H
 #define DAEMON_CURSOR_IMAGE_H
 
+#include <stdbool.h>
+
 #include "kms/dumb.h"
 
 /*
@@ -29,6 +31,9 @@ struct cursor_image *cursor_image_find(struct output *output, const struct scene
 struct cursor_image *cursor_image_ref(struct cursor_image *image);
 /* NULL is a no-op. */
 void cursor_image_unref(struct cursor_image *image);
+
+/* Whether the worker makes one. */
+bool cursor_image_busy(const struct output *output);
 
 /* With the output: after the worker and the scenes are gone. */
 void cursor_image_finish(struct output *output);

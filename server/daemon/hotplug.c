@@ -5,6 +5,7 @@
 
 #include "capture.h"
 #include "card.h"
+#include "cursor_image.h"
 #include "daemon.h"
 #include "output.h"
 #include "outputs.h"
@@ -192,6 +193,13 @@ static bool relight(struct output *output)
 
 /* ---- the others go ------------------------------------------------------------------------- */
 
+/* Flips of other displays may come yet, of commits that were for all of them. */
+static void let_go(struct output *output)
+{
+	waybuf_kms_commits_hand_over(output->kms, output, outputs_first(output->daemon));
+	output_destroy(output);
+}
+
 /* Not at once: this comes out of the middle of what the output does. */
 static void handle_retiring(void *data)
 {
@@ -200,7 +208,7 @@ static void handle_retiring(void *data)
 	daemon->retiring = NULL;
 	wl_list_for_each_safe(output, tmp, &daemon->retired, link)
 		if (output->crtc_off)
-			output_destroy(output);
+			let_go(output);
 	/* its display may have been plugged in again */
 	card_connect(daemon->card);
 }
@@ -240,7 +248,8 @@ void hotplug_settle(struct output *output)
 	if (output->dark != OUTPUT_UNPLUGGED || !session_is_active(output->daemon->session))
 		return;
 	/* each of them comes back here, or the watch does */
-	bool busy = output->composing || waybuf_kms_crtc_busy(output->crtc) || capture_busy(output);
+	bool busy = output->composing || waybuf_kms_crtc_busy(output->crtc) ||
+		capture_busy(output) || cursor_image_busy(output);
 	bool done = !busy && (output->crtc_off || turn_off(output));
 	if (done && output->retired)
 		retire_later(output->daemon);

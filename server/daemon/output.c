@@ -36,7 +36,9 @@ static void handle_idle(void *data)
 /* At the end of this turn of the loop, so that all commits of the turn go into one scene. */
 void output_schedule(struct output *output)
 {
-	hotplug_settle(output);
+	/* what cannot be lit is tried each second, not whenever a client commits */
+	if (!output->unlit || !output->watch_armed)
+		hotplug_settle(output);
 	if (output->idle || busy(output) || !output->dirty)
 		return;
 	struct wl_event_loop *loop = wl_display_get_event_loop(output->daemon->display);

@@ -6,6 +6,7 @@
 #include "input/cursor.h"
 #include "input/drag.h"
 #include "output.h"
+#include "outputs.h"
 #include "planes.h"
 #include "presentation.h"
 #include "scene.h"
@@ -213,7 +214,8 @@ static void settle_hidden(struct output *output, struct surface *const before[],
 	for (uint32_t i = 0; i < n; i++) {
 		if (before[i]->visible)
 			continue;
-		callbacks_arm(output, before[i]);
+		/* by now it may be on none, and so the first one's */
+		callbacks_arm(outputs_of(before[i]), before[i]);
 		planes_tell(output, before[i], WAYBUF_PLANE_CANNOT);
 	}
 }

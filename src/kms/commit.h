@@ -102,6 +102,9 @@ bool waybuf_kms_flip_pending(const struct waybuf_kms_crtc *crtc);
  */
 void waybuf_kms_flip_forget(struct waybuf_kms_crtc *crtc);
 
+/* The listeners of pending commits that were called with @from are called with @to from now on. */
+void waybuf_kms_commits_hand_over(struct waybuf_kms_device *device, const void *from, void *to);
+
 /* Forgets all pending commits, without a call: the device goes away. */
 void waybuf_kms_commits_abandon(struct waybuf_kms_device *device);
 

@@ -200,6 +200,14 @@ void waybuf_kms_pending_capture(
 		commit->listener->captured(commit->data, crtc, ret, NULL);
 }
 
+void waybuf_kms_commits_hand_over(struct waybuf_kms_device *device, const void *from, void *to)
+{
+	struct waybuf_kms_commit *commit;
+	waybuf_list_for_each(commit, &device->commits, link)
+		if (commit->data == from)
+			commit->data = to;
+}
+
 static struct waybuf_kms_crtc *find_crtc(struct waybuf_kms_device *device, uint32_t id)
 {
 	for (uint32_t i = 0; i < device->res.n_crtcs; i++) {

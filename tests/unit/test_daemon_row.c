@@ -88,6 +88,32 @@ TEST(each_shows_its_own)
 	end(&s);
 }
 
+static void handle_callback(void *data, struct wl_callback *callback, uint32_t time)
+{
+	wl_callback_destroy(callback);
+	*(int *)data += 1;
+}
+
+static const struct wl_callback_listener callback_listener = {.done = handle_callback};
+
+/* Not at once, and nobody waits for ever. */
+TEST(callback_of_what_is_unmapped)
+{
+	struct scenario s;
+	struct placed placed;
+	int answered = 0;
+	begin_two(&s);
+	placed_init(&placed, &s.client, s.right, PICTURE_SHM, 1);
+	window_show(&placed.window, &placed.picture);
+	struct wl_callback *callback = wl_surface_frame(placed.window.surface);
+	wl_callback_add_listener(callback, &callback_listener, &answered);
+	wl_surface_attach(placed.window.surface, NULL, 0, 0);
+	wl_surface_commit(placed.window.surface);
+	ck_assert(client_wait(&s.client, &answered, 1, PATIENCE_MS));
+	placed_finish(&placed);
+	end(&s);
+}
+
 /* One that is asked for nothing is on the first. */
 TEST(windows_come_to_the_first)
 {
@@ -200,9 +226,15 @@ static void handle_child_enter(void *data, struct wl_surface *surface, struct wl
 
 static void handle_child_leave(void *data, struct wl_surface *surface, struct wl_output *output) {}
 
+static void handle_child_scale(void *data, struct wl_surface *surface, int32_t scale) {}
+
+static void handle_child_transform(void *data, struct wl_surface *surface, uint32_t transform) {}
+
 static const struct wl_surface_listener child_listener = {
 	.enter = handle_child_enter,
 	.leave = handle_child_leave,
+	.preferred_buffer_scale = handle_child_scale,
+	.preferred_buffer_transform = handle_child_transform,
 };
 
 TEST(subsurfaces_follow)
