@@ -37,9 +37,10 @@ static struct output *output_of(const struct drag *drag)
 
 static void map_icon(const struct drag *drag)
 {
-	if (!drag->icon->mapped)
+	bool shown = drag->icon->current.frame;
+	if (shown && !drag->icon->mapped)
 		drag->icon->output = output_of(drag);
-	subsurface_set_mapped(drag->icon, drag->icon->current.frame);
+	subsurface_set_mapped(drag->icon, shown);
 }
 
 static void icon_applied(struct surface *surface)
@@ -301,8 +302,10 @@ void drag_surface_gone(struct drag *drag, const struct surface *surface)
 {
 	if (!drag)
 		return;
-	if (drag->icon == surface)
+	if (drag->icon == surface) {
 		drag->icon = NULL;
+		output_damage(surface->output ? surface->output : output_of(drag));
+	}
 	if (drag->target.surface == surface)
 		leave(drag);
 }

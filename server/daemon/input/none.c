@@ -36,7 +36,8 @@ struct surface *cursor_place(
 	return NULL;
 }
 
-struct surface *drag_icon_place(const struct seat *seat, int64_t *x, int64_t *y)
+struct surface *drag_icon_place(
+	const struct seat *seat, const struct output *output, int64_t *x, int64_t *y)
 {
 	return NULL;
 }
