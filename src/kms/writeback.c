@@ -4,13 +4,25 @@
 #include "core/format.h"
 #include "kms/writeback.h"
 
+/* To take one away from another display would mean a modeset of both. */
+static bool is_free(const struct waybuf_kms_device *device,
+	const struct waybuf_kms_connector *connector, const struct waybuf_kms_crtc *crtc)
+{
+	const struct waybuf_kms_state *now = device->current;
+	uint32_t on = now && connector->index < now->n_connectors
+		? now->connectors[connector->index]
+		: WAYBUF_KMS_NO_CRTC;
+	return on == WAYBUF_KMS_NO_CRTC || on == crtc->index || !now->crtcs[on].active;
+}
+
 struct waybuf_kms_connector *waybuf_kms_writeback_find(
 	struct waybuf_kms_device *device, const struct waybuf_kms_crtc *crtc)
 {
 	for (uint32_t i = 0; i < device->res.n_connectors; i++) {
 		struct waybuf_kms_connector *connector = device->res.connectors[i];
 		if (connector->writeback && !connector->gone &&
-			(connector->possible_crtcs >> crtc->index & 1))
+			(connector->possible_crtcs >> crtc->index & 1) &&
+			is_free(device, connector, crtc))
 			return connector;
 	}
 	return NULL;
