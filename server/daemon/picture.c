@@ -160,6 +160,19 @@ static void compare(struct drawing *drawing, const struct picture *picture,
 			add_common(drawing, &now->layers[i], layer);
 }
 
+/* To draw more pieces than that costs more than to draw what is between them. */
+#define MOST_PIECES 128
+
+static void bound(struct drawing *drawing)
+{
+	const pixman_box32_t all = *pixman_region32_extents(drawing->out);
+	if (pixman_region32_n_rects(drawing->out) <= MOST_PIECES)
+		return;
+	pixman_region32_clear(drawing->out);
+	drawing->whole &= pixman_region32_union_rect(drawing->out, drawing->out, all.x1, all.y1,
+		(unsigned)(all.x2 - all.x1), (unsigned)(all.y2 - all.y1));
+}
+
 bool picture_difference(const struct picture *picture, const struct picture *now, uint32_t width,
 	uint32_t height, pixman_region32_t *out)
 {
@@ -175,7 +188,9 @@ bool picture_difference(const struct picture *picture, const struct picture *now
 	for (uint32_t i = 0; i < picture->n; i++)
 		if (!(found >> i & 1))
 			add_layer(&drawing, &picture->layers[i]);
-	for (uint32_t i = 0; i < now->n; i++)
+	for (uint32_t i = 0; i < now->n; i++) {
 		compare(&drawing, picture, now, was, i);
+		bound(&drawing);
+	}
 	return drawing.whole;
 }
