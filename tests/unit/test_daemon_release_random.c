@@ -187,7 +187,8 @@ static bool is_reached(const struct record *record)
  */
 static bool may_be_late(void)
 {
-	return fake_machine_composing() || (!run.lost && !run.world.daemon.output->kms->known);
+	return fake_machine_composing() ||
+		(!run.lost && !outputs_first(&run.world.daemon)->kms->known);
 }
 
 static void check_record(struct record *record, int i)
