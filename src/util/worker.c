@@ -1,101 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "util/fd.h"
 #include "util/worker.h"
 
-/*
- * Each side wakes the other up by a byte in a pipe, if it is needed: one that is on its way to sleep
- * asks for it, and there is never more than one. Why pipes: who writes to one tells the scheduler
- * that it is about to wait itself (a sync wake-up), so that the other may have its CPU at once. A
- * futex, and so a condition, and an eventfd do not, and waking up another CPU can take longer than
- * what is to be done there.
- */
 struct waybuf_worker {
 	struct waybuf_source *source;
-	int to_thread[2], to_loop[2]; /* pipes */
+	int event_fd; /* counts finished jobs towards the loop */
 
 	pthread_t thread;
 	bool running; /* the thread exists; only the loop's thread looks */
 
 	pthread_mutex_t lock; /* what follows */
+	pthread_cond_t wake;
 	struct waybuf_list queued; // waybuf_job.link
 	struct waybuf_list finished; // waybuf_job.link
-	unsigned n_finished;
-	bool sleeps; /* the thread wants a byte */
-	bool told; /* there is a byte for the loop */
 	bool stop;
 };
 
-/* With the lock held: sets *@flag. Whether it was set before. */
-static bool exchange(bool *flag, bool value)
+static void notify(struct waybuf_worker *worker)
 {
-	bool before = *flag;
-	*flag = value;
-	return before;
-}
-
-/* Cannot fail, or have to wait: there is room for more than one byte. */
-static void wake_up(const int fds[2])
-{
-	ssize_t written = write(fds[1], "", 1);
+	uint64_t one = 1;
+	/* cannot fail: the counter holds 2^64-2 and each job adds one */
+	ssize_t written = write(worker->event_fd, &one, sizeof(one));
 	(void)written;
-}
-
-/* A byte that is left over from before is a round more, and so is a signal. */
-static void sleep_on(const int fds[2])
-{
-	char byte;
-	ssize_t n = read(fds[0], &byte, 1);
-	(void)n;
-}
-
-/* NULL: there will be none. */
-static struct waybuf_job *wait_for_job(struct waybuf_worker *worker)
-{
-	struct waybuf_job *job = NULL;
-	pthread_mutex_lock(&worker->lock);
-	while (waybuf_list_empty(&worker->queued) && !worker->stop) {
-		worker->sleeps = true;
-		pthread_mutex_unlock(&worker->lock);
-		sleep_on(worker->to_thread);
-		pthread_mutex_lock(&worker->lock);
-	}
-	worker->sleeps = false;
-	if (!waybuf_list_empty(&worker->queued)) {
-		job = waybuf_list_first(&worker->queued, struct waybuf_job, link);
-		waybuf_list_remove(&job->link);
-	}
-	pthread_mutex_unlock(&worker->lock);
-	return job;
-}
-
-static void give_back(struct waybuf_worker *worker, struct waybuf_job *job)
-{
-	pthread_mutex_lock(&worker->lock);
-	waybuf_list_append(&worker->finished, &job->link);
-	worker->n_finished++;
-	bool told = exchange(&worker->told, true);
-	pthread_mutex_unlock(&worker->lock);
-	/* outside, so that the loop does not wake up only to wait for the lock */
-	if (!told)
-		wake_up(worker->to_loop);
 }
 
 static void *thread_main(void *data)
 {
 	struct waybuf_worker *worker = data;
-	struct waybuf_job *job;
-	while ((job = wait_for_job(worker))) {
+	pthread_mutex_lock(&worker->lock);
+	for (;;) {
+		while (waybuf_list_empty(&worker->queued) && !worker->stop)
+			pthread_cond_wait(&worker->wake, &worker->lock);
+		if (waybuf_list_empty(&worker->queued))
+			break;
+		struct waybuf_job *job =
+			waybuf_list_first(&worker->queued, struct waybuf_job, link);
+		waybuf_list_remove(&job->link);
+		pthread_mutex_unlock(&worker->lock);
 		job->run(job);
-		give_back(worker, job);
+		pthread_mutex_lock(&worker->lock);
+		waybuf_list_append(&worker->finished, &job->link);
+		pthread_mutex_unlock(&worker->lock);
+		/* outside, so that the loop does not wake up only to wait for the lock */
+		notify(worker);
+		pthread_mutex_lock(&worker->lock);
 	}
+	pthread_mutex_unlock(&worker->lock);
 	return NULL;
 }
 
@@ -106,7 +64,6 @@ static struct waybuf_job *take_finished(struct waybuf_worker *worker)
 	if (!waybuf_list_empty(&worker->finished)) {
 		job = waybuf_list_first(&worker->finished, struct waybuf_job, link);
 		waybuf_list_remove(&job->link);
-		worker->n_finished--;
 	}
 	pthread_mutex_unlock(&worker->lock);
 	return job;
@@ -115,36 +72,13 @@ static struct waybuf_job *take_finished(struct waybuf_worker *worker)
 static void handle_finished(int fd, uint32_t mask, void *data)
 {
 	struct waybuf_worker *worker = data;
-	struct waybuf_job *job;
-	char byte;
-	if (read(fd, &byte, 1) != 1)
+	uint64_t count;
+	if (read(fd, &count, sizeof(count)) < 0)
 		return;
-	pthread_mutex_lock(&worker->lock);
-	worker->told = false;
-	unsigned n = worker->n_finished;
-	pthread_mutex_unlock(&worker->lock);
-	/* as many as there are now: a job that resubmits itself cannot keep the loop here */
-	while (n-- > 0 && (job = take_finished(worker)))
+	/* as many as were announced: a job that resubmits itself cannot keep the loop here */
+	struct waybuf_job *job;
+	while (count-- > 0 && (job = take_finished(worker)))
 		job->done(job);
-}
-
-static void close_pipe(int fds[2])
-{
-	fd_close(&fds[0]);
-	fd_close(&fds[1]);
-}
-
-/* The loop never waits for a byte, and the thread always. */
-static int open_pipes(struct waybuf_worker *worker)
-{
-	if (pipe2(worker->to_loop, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	if (pipe2(worker->to_thread, O_CLOEXEC) < 0) {
-		int error = -errno;
-		close_pipe(worker->to_loop);
-		return error;
-	}
-	return 0;
 }
 
 int waybuf_worker_create(struct waybuf_loop *loop, struct waybuf_worker **out)
@@ -156,20 +90,23 @@ int waybuf_worker_create(struct waybuf_loop *loop, struct waybuf_worker **out)
 	waybuf_list_init(&worker->queued);
 	waybuf_list_init(&worker->finished);
 	pthread_mutex_init(&worker->lock, NULL);
-	error = open_pipes(worker);
-	if (error < 0)
+	pthread_cond_init(&worker->wake, NULL);
+	worker->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->event_fd < 0) {
+		error = -errno;
 		goto err_worker;
+	}
 	worker->source = waybuf_loop_add_fd(
-		loop, worker->to_loop[0], WAYBUF_LOOP_READABLE, handle_finished, worker, &error);
+		loop, worker->event_fd, WAYBUF_LOOP_READABLE, handle_finished, worker, &error);
 	if (!worker->source)
-		goto err_pipes;
+		goto err_event_fd;
 	*out = worker;
 	return 0;
 
-err_pipes:
-	close_pipe(worker->to_thread);
-	close_pipe(worker->to_loop);
+err_event_fd:
+	fd_close(&worker->event_fd);
 err_worker:
+	pthread_cond_destroy(&worker->wake);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);
 	return error;
@@ -181,10 +118,8 @@ static void stop_thread(struct waybuf_worker *worker)
 		return;
 	pthread_mutex_lock(&worker->lock);
 	worker->stop = true;
-	bool sleeps = exchange(&worker->sleeps, false);
+	pthread_cond_signal(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
-	if (sleeps)
-		wake_up(worker->to_thread);
 	pthread_join(worker->thread, NULL);
 }
 
@@ -197,8 +132,8 @@ void waybuf_worker_destroy(struct waybuf_worker *worker)
 	while ((job = take_finished(worker)))
 		job->done(job);
 	waybuf_source_remove(worker->source);
-	close_pipe(worker->to_thread);
-	close_pipe(worker->to_loop);
+	fd_close(&worker->event_fd);
+	pthread_cond_destroy(&worker->wake);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);
 }
@@ -232,9 +167,7 @@ int waybuf_worker_submit(struct waybuf_worker *worker, struct waybuf_job *job)
 	}
 	pthread_mutex_lock(&worker->lock);
 	waybuf_list_append(&worker->queued, &job->link);
-	bool sleeps = exchange(&worker->sleeps, false);
 	pthread_mutex_unlock(&worker->lock);
-	if (sleeps)
-		wake_up(worker->to_thread);
+	pthread_cond_signal(&worker->wake);
 	return 0;
 }
