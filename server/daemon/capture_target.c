@@ -26,7 +26,10 @@ uint32_t capture_target_format(size_t index)
 
 static bool has_format(uint32_t format)
 {
-	return format == DRM_FORMAT_XRGB8888 || format == DRM_FORMAT_ARGB8888;
+	for (size_t i = 0; capture_target_format(i); i++)
+		if (capture_target_format(i) == format)
+			return true;
+	return false;
 }
 
 static bool image_fits(const struct output *output, const struct render_image *image)

@@ -6,11 +6,6 @@
 /* Further out than any surface or buffer; sums and areas of such numbers fit into 64 bits. */
 #define FAR (INT32_C(1) << 28)
 
-static int32_t clip(int64_t value, int64_t least, int64_t most)
-{
-	return (int32_t)(value < least ? least : value > most ? most : value);
-}
-
 static int64_t area(const pixman_box32_t *box)
 {
 	return (int64_t)(box->x2 - box->x1) * (box->y2 - box->y1);
@@ -47,10 +42,10 @@ static void add(struct damage *damage, const pixman_box32_t *box)
 void damage_add(struct damage *damage, const struct geometry_box *box)
 {
 	const pixman_box32_t clipped = {
-		.x1 = clip(box->x, -FAR, FAR),
-		.y1 = clip(box->y, -FAR, FAR),
-		.x2 = clip(box->x + box->width, -FAR, FAR),
-		.y2 = clip(box->y + box->height, -FAR, FAR),
+		.x1 = geometry_clip(box->x, -FAR, FAR),
+		.y1 = geometry_clip(box->y, -FAR, FAR),
+		.x2 = geometry_clip(box->x + box->width, -FAR, FAR),
+		.y2 = geometry_clip(box->y + box->height, -FAR, FAR),
 	};
 	if (clipped.x1 < clipped.x2 && clipped.y1 < clipped.y2)
 		add(damage, &clipped);
@@ -72,10 +67,10 @@ bool damage_box(const struct damage *damage, uint32_t index, uint32_t width, uin
 	struct geometry_box *out)
 {
 	const pixman_box32_t *box = &damage->boxes[index];
-	out->x = clip(box->x1, 0, width);
-	out->y = clip(box->y1, 0, height);
-	out->width = clip(box->x2, 0, width) - out->x;
-	out->height = clip(box->y2, 0, height) - out->y;
+	out->x = geometry_clip(box->x1, 0, width);
+	out->y = geometry_clip(box->y1, 0, height);
+	out->width = geometry_clip(box->x2, 0, width) - out->x;
+	out->height = geometry_clip(box->y2, 0, height) - out->y;
 	return out->width > 0 && out->height > 0;
 }
 
@@ -155,8 +150,9 @@ void damage_add_content(struct damage *damage, const struct damage_view *view,
 		box = map(&to_buffer, &box);
 		add_pixels(damage, view, &to_surface, exact, box);
 	}
+	const uint32_t width = (uint32_t)geometry_clip((right + hsub - 1) / hsub * hsub, 0, far);
+	const uint32_t height = (uint32_t)geometry_clip((bottom + vsub - 1) / vsub * vsub, 0, far);
 	for (uint32_t i = 0; i < buffer->n; i++)
-		if (damage_box(buffer, i, (uint32_t)clip((right + hsub - 1) / hsub * hsub, 0, far),
-			    (uint32_t)clip((bottom + vsub - 1) / vsub * vsub, 0, far), &box))
+		if (damage_box(buffer, i, width, height, &box))
 			add_pixels(damage, view, &to_surface, exact, box);
 }

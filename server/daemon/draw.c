@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "draw.h"
+#include "geometry.h"
 #include "pixels.h"
 
 /*
@@ -18,21 +19,16 @@ struct sampling {
 	int32_t from_x, from_y; /* where the drawn begins in the image of the part */
 };
 
-static int32_t clip(int64_t value, int64_t least, int64_t most)
-{
-	return (int32_t)(value < least ? least : value > most ? most : value);
-}
-
 /* False: nothing of it is inside. */
 static bool find_seen(pixman_image_t *target, const struct scene_layer *layer, pixman_box32_t *seen)
 {
 	const int64_t right = (int64_t)pixman_image_get_width(target) - layer->x;
 	const int64_t bottom = (int64_t)pixman_image_get_height(target) - layer->y;
 	*seen = (pixman_box32_t){
-		.x1 = clip(-(int64_t)layer->x, 0, INT32_MAX),
-		.y1 = clip(-(int64_t)layer->y, 0, INT32_MAX),
-		.x2 = clip(right, 0, layer->width),
-		.y2 = clip(bottom, 0, layer->height),
+		.x1 = geometry_clip(-(int64_t)layer->x, 0, INT32_MAX),
+		.y1 = geometry_clip(-(int64_t)layer->y, 0, INT32_MAX),
+		.x2 = geometry_clip(right, 0, layer->width),
+		.y2 = geometry_clip(bottom, 0, layer->height),
 	};
 	return seen->x1 < seen->x2 && seen->y1 < seen->y2;
 }
@@ -43,10 +39,10 @@ static bool find_drawn(
 {
 	const pixman_box32_t *seen = &sampling->seen;
 	sampling->drawn = (pixman_box32_t){
-		.x1 = clip((int64_t)box->x1 - layer->x, seen->x1, seen->x2),
-		.y1 = clip((int64_t)box->y1 - layer->y, seen->y1, seen->y2),
-		.x2 = clip((int64_t)box->x2 - layer->x, seen->x1, seen->x2),
-		.y2 = clip((int64_t)box->y2 - layer->y, seen->y1, seen->y2),
+		.x1 = geometry_clip((int64_t)box->x1 - layer->x, seen->x1, seen->x2),
+		.y1 = geometry_clip((int64_t)box->y1 - layer->y, seen->y1, seen->y2),
+		.x2 = geometry_clip((int64_t)box->x2 - layer->x, seen->x1, seen->x2),
+		.y2 = geometry_clip((int64_t)box->y2 - layer->y, seen->y1, seen->y2),
 	};
 	return sampling->drawn.x1 < sampling->drawn.x2 && sampling->drawn.y1 < sampling->drawn.y2;
 }
@@ -70,10 +66,10 @@ static void find_part(struct sampling *sampling, const struct geometry_box *sour
 	const int64_t left = source->x / one, right = (source->x + source->width + one - 1) / one;
 	const int64_t top = source->y / one, bottom = (source->y + source->height + one - 1) / one;
 	sampling->part = (pixman_box32_t){
-		.x1 = clip((int64_t)floor(fmin(x1, x2)) - 1, left, right - 1),
-		.y1 = clip((int64_t)floor(fmin(y1, y2)) - 1, top, bottom - 1),
-		.x2 = clip((int64_t)ceil(fmax(x1, x2)) + 1, left + 1, right),
-		.y2 = clip((int64_t)ceil(fmax(y1, y2)) + 1, top + 1, bottom),
+		.x1 = geometry_clip((int64_t)floor(fmin(x1, x2)) - 1, left, right - 1),
+		.y1 = geometry_clip((int64_t)floor(fmin(y1, y2)) - 1, top, bottom - 1),
+		.x2 = geometry_clip((int64_t)ceil(fmax(x1, x2)) + 1, left + 1, right),
+		.y2 = geometry_clip((int64_t)ceil(fmax(y1, y2)) + 1, top + 1, bottom),
 	};
 }
 
@@ -196,8 +192,8 @@ static void gather_row(char *to, const struct render_image *source, const struct
 	for (int32_t x = sampling->drawn.x1; x < sampling->drawn.x2; x++, to += bytes) {
 		double bx, by;
 		find_source(&sampling->matrix, x + 0.5, y + 0.5, &bx, &by);
-		size_t column = (size_t)clip((int64_t)floor(bx), part->x1, part->x2 - 1);
-		size_t row = (size_t)clip((int64_t)floor(by), part->y1, part->y2 - 1);
+		size_t column = (size_t)geometry_clip((int64_t)floor(bx), part->x1, part->x2 - 1);
+		size_t row = (size_t)geometry_clip((int64_t)floor(by), part->y1, part->y2 - 1);
 		memcpy(to, (const char *)source->pixels + row * source->stride + column * bytes,
 			bytes);
 	}

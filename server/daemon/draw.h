@@ -9,9 +9,9 @@
 
 /*
  * One layer onto a picture, with pixman, as far as it is within @box, and within the clip region of
- * @target; what is drawn of it is the same whatever these are. Pixel for pixel where the layer is neither scaled nor
- * shifted by parts of a pixel; elsewhere bilinear, with nothing from outside of the layer's source
- * but the rest of pixels that are partly in it.
+ * @target; what is drawn of it is the same whatever these are. Pixel for pixel where the layer is
+ * neither scaled nor shifted by parts of a pixel; elsewhere bilinear, with nothing from outside of
+ * the layer's source but the rest of pixels that are partly in it.
  */
 
 /* The pixels as they are, borrowed. NULL: no memory, or what pixman cannot address. */

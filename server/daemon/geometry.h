@@ -28,6 +28,11 @@ struct geometry_matrix {
 	double yx, yy, y0;
 };
 
+static inline int32_t geometry_clip(int64_t value, int64_t least, int64_t most)
+{
+	return (int32_t)(value < least ? least : value > most ? most : value);
+}
+
 /* Whether width and height change places. */
 static inline bool geometry_turned(int32_t transform)
 {

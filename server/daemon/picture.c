@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "geometry.h"
 #include "picture.h"
 
 void picture_describe_layer(struct picture_layer *out, const struct scene_layer *layer)
@@ -74,17 +75,12 @@ struct drawing {
 	bool whole; /* memory was there for all of it */
 };
 
-static int64_t clip(int64_t value, int64_t most)
-{
-	return value < 0 ? 0 : value > most ? most : value;
-}
-
 static void add(struct drawing *drawing, int64_t x1, int64_t y1, int64_t x2, int64_t y2)
 {
-	x1 = clip(x1, drawing->width);
-	y1 = clip(y1, drawing->height);
-	x2 = clip(x2, drawing->width);
-	y2 = clip(y2, drawing->height);
+	x1 = geometry_clip(x1, 0, drawing->width);
+	y1 = geometry_clip(y1, 0, drawing->height);
+	x2 = geometry_clip(x2, 0, drawing->width);
+	y2 = geometry_clip(y2, 0, drawing->height);
 	if (x1 < x2 && y1 < y2)
 		drawing->whole &= pixman_region32_union_rect(drawing->out, drawing->out, (int)x1,
 			(int)y1, (unsigned)(x2 - x1), (unsigned)(y2 - y1));
@@ -98,10 +94,10 @@ static void add_layer(struct drawing *drawing, const struct picture_layer *layer
 
 static void subtract_layer(struct drawing *drawing, const struct picture_layer *layer)
 {
-	const int64_t x1 = clip(layer->x, drawing->width);
-	const int64_t y1 = clip(layer->y, drawing->height);
-	const int64_t x2 = clip((int64_t)layer->x + layer->width, drawing->width);
-	const int64_t y2 = clip((int64_t)layer->y + layer->height, drawing->height);
+	const int64_t x1 = geometry_clip(layer->x, 0, drawing->width);
+	const int64_t y1 = geometry_clip(layer->y, 0, drawing->height);
+	const int64_t x2 = geometry_clip((int64_t)layer->x + layer->width, 0, drawing->width);
+	const int64_t y2 = geometry_clip((int64_t)layer->y + layer->height, 0, drawing->height);
 	pixman_region32_t box;
 	if (x1 >= x2 || y1 >= y2)
 		return;

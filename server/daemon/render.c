@@ -6,6 +6,7 @@
 
 #include "core/cpu_access.h"
 #include "draw.h"
+#include "geometry.h"
 #include "pixels.h"
 #include "render.h"
 #include "util/list.h"
@@ -146,20 +147,15 @@ struct plan {
 	bool whole; /* memory was there for all of it */
 };
 
-static int32_t clip(int64_t value, uint32_t most)
-{
-	return value < 0 ? 0 : value > most ? (int32_t)most : (int32_t)value;
-}
-
 /* A box of @layer on the target. False: nothing of it is there. */
 static bool place(const struct render_job *job, const struct scene_layer *layer,
 	const pixman_box32_t *box, pixman_region32_t *out)
 {
 	const struct render_image *target = &job->target;
-	const int32_t x1 = clip((int64_t)layer->x + box->x1, target->width);
-	const int32_t y1 = clip((int64_t)layer->y + box->y1, target->height);
-	const int32_t x2 = clip((int64_t)layer->x + box->x2, target->width);
-	const int32_t y2 = clip((int64_t)layer->y + box->y2, target->height);
+	const int32_t x1 = geometry_clip((int64_t)layer->x + box->x1, 0, target->width);
+	const int32_t y1 = geometry_clip((int64_t)layer->y + box->y1, 0, target->height);
+	const int32_t x2 = geometry_clip((int64_t)layer->x + box->x2, 0, target->width);
+	const int32_t y2 = geometry_clip((int64_t)layer->y + box->y2, 0, target->height);
 	if (x1 >= x2 || y1 >= y2)
 		return false;
 	pixman_region32_init_rect(out, x1, y1, (unsigned)(x2 - x1), (unsigned)(y2 - y1));

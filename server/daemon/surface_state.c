@@ -39,13 +39,15 @@ void surface_state_finish(struct surface_state *state)
 	wl_array_release(&state->stack);
 }
 
+static bool is_same_box(const struct geometry_box *a, const struct geometry_box *b)
+{
+	return a->x == b->x && a->y == b->y && a->width == b->width && a->height == b->height;
+}
+
 static bool is_same_viewport(const struct surface_viewport *a, const struct surface_viewport *b)
 {
-	const struct geometry_box *s = &a->source, *t = &b->source;
 	return a->has_source == b->has_source && a->has_size == b->has_size &&
-		(!a->has_source ||
-			(s->x == t->x && s->y == t->y && s->width == t->width &&
-				s->height == t->height)) &&
+		(!a->has_source || is_same_box(&a->source, &b->source)) &&
 		(!a->has_size || (a->width == b->width && a->height == b->height));
 }
 
@@ -282,11 +284,6 @@ static struct damage_view describe_view(const struct surface *surface)
 		.hsub = format && format->is_yuv ? format->hsub : 1,
 		.vsub = format && format->is_yuv ? format->vsub : 1,
 	};
-}
-
-static bool is_same_box(const struct geometry_box *a, const struct geometry_box *b)
-{
-	return a->x == b->x && a->y == b->y && a->width == b->width && a->height == b->height;
 }
 
 /* A format's name and a place in a buffer mean something only beside others of the same kind. */

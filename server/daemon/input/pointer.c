@@ -169,10 +169,10 @@ void seat_button(struct seat *seat, uint32_t ms, uint32_t button, bool pressed)
 			wl_pointer_send_button(resource, serial, ms, button,
 				pressed ? WL_POINTER_BUTTON_STATE_PRESSED
 					: WL_POINTER_BUTTON_STATE_RELEASED);
-	if (pressed && seat->buttons == 1)
+	if (pressed && seat->buttons == 1) {
 		seat->pressed_serial = serial;
-	if (pressed && seat->buttons == 1)
 		seat_picked(seat, seat->pointer.surface);
+	}
 	if (!seat->buttons)
 		seat_scene_changed(seat);
 }
