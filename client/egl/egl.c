@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gpu/extension.h"
+
 /* ---- errors -------------------------------------------------------------------------------- */
 
 int egl_fail(struct waybuf_egl *egl, int error, const char *format, ...)
@@ -53,28 +55,17 @@ int egl_check_context(struct waybuf_egl *egl, const char *what)
 
 /* ---- extensions ---------------------------------------------------------------------------- */
 
-static bool has(const char *extensions, const char *name)
-{
-	size_t length = strlen(name);
-	for (const char *at = extensions; at && (at = strstr(at, name)); at += length) {
-		bool starts = at == extensions || at[-1] == ' ';
-		if (starts && (at[length] == ' ' || at[length] == '\0'))
-			return true;
-	}
-	return false;
-}
-
 #define GET(member, name) ((member) = (__typeof__(member))(void (*)(void))eglGetProcAddress(name))
 
 static void get_image_functions(struct waybuf_egl *egl, const char *extensions)
 {
 	struct egl_functions *f = &egl->egl;
-	if (!has(extensions, "EGL_EXT_image_dma_buf_import") ||
+	if (!gpu_has_extension(extensions, "EGL_EXT_image_dma_buf_import") ||
 		!GET(f->create_image, "eglCreateImageKHR") ||
 		!GET(f->destroy_image, "eglDestroyImageKHR"))
 		return;
 	egl->features |= WAYBUF_EGL_IMAGES;
-	if (has(extensions, "EGL_EXT_image_dma_buf_import_modifiers") &&
+	if (gpu_has_extension(extensions, "EGL_EXT_image_dma_buf_import_modifiers") &&
 		GET(f->query_formats, "eglQueryDmaBufFormatsEXT") &&
 		GET(f->query_modifiers, "eglQueryDmaBufModifiersEXT"))
 		egl->features |= WAYBUF_EGL_MODIFIERS;
@@ -98,13 +89,15 @@ static void get_texture_functions(struct waybuf_egl *egl)
 static void get_fence_functions(struct waybuf_egl *egl, const char *extensions)
 {
 	struct egl_functions *f = &egl->egl;
-	if (!has(extensions, "EGL_KHR_fence_sync") || !GET(f->create_sync, "eglCreateSyncKHR") ||
+	if (!gpu_has_extension(extensions, "EGL_KHR_fence_sync") ||
+		!GET(f->create_sync, "eglCreateSyncKHR") ||
 		!GET(f->destroy_sync, "eglDestroySyncKHR") ||
 		!GET(f->client_wait_sync, "eglClientWaitSyncKHR") || !GET(egl->gl.flush, "glFlush"))
 		return;
 	egl->features |= WAYBUF_EGL_FENCES;
-	if (has(extensions, "EGL_ANDROID_native_fence_sync") &&
-		has(extensions, "EGL_KHR_wait_sync") && GET(f->wait_sync, "eglWaitSyncKHR") &&
+	if (gpu_has_extension(extensions, "EGL_ANDROID_native_fence_sync") &&
+		gpu_has_extension(extensions, "EGL_KHR_wait_sync") &&
+		GET(f->wait_sync, "eglWaitSyncKHR") &&
 		GET(f->dup_fence, "eglDupNativeFenceFDANDROID"))
 		egl->features |= WAYBUF_EGL_SYNC_FILES;
 }
@@ -113,7 +106,8 @@ static void get_fence_functions(struct waybuf_egl *egl, const char *extensions)
 static bool is_swrast(struct waybuf_egl *egl, const char *extensions)
 {
 	PFNEGLGETDISPLAYDRIVERNAMEPROC get_name;
-	if (!has(extensions, "EGL_MESA_query_driver") || !GET(get_name, "eglGetDisplayDriverName"))
+	if (!gpu_has_extension(extensions, "EGL_MESA_query_driver") ||
+		!GET(get_name, "eglGetDisplayDriverName"))
 		return false;
 	const char *name = get_name(egl->display);
 	return name && strstr(name, "swrast");
@@ -124,15 +118,16 @@ static void get_device(struct waybuf_egl *egl)
 {
 	const char *client = eglQueryString(EGL_NO_DISPLAY, EGL_EXTENSIONS);
 	EGLAttrib device = 0;
-	if (!has(client, "EGL_EXT_device_query") && !has(client, "EGL_EXT_device_base"))
+	if (!gpu_has_extension(client, "EGL_EXT_device_query") &&
+		!gpu_has_extension(client, "EGL_EXT_device_base"))
 		return;
 	if (!GET(egl->egl.query_display, "eglQueryDisplayAttribEXT") ||
 		!GET(egl->egl.query_device, "eglQueryDeviceStringEXT") ||
 		!egl->egl.query_display(egl->display, EGL_DEVICE_EXT, &device) || !device)
 		return;
 	const char *extensions = egl->egl.query_device((EGLDeviceEXT)device, EGL_EXTENSIONS);
-	egl->software = has(extensions, "EGL_MESA_device_software");
-	if (!has(extensions, "EGL_EXT_device_drm_render_node"))
+	egl->software = gpu_has_extension(extensions, "EGL_MESA_device_software");
+	if (!gpu_has_extension(extensions, "EGL_EXT_device_drm_render_node"))
 		return;
 	const char *node =
 		egl->egl.query_device((EGLDeviceEXT)device, EGL_DRM_RENDER_NODE_FILE_EXT);

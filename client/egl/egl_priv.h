@@ -50,17 +50,9 @@ struct waybuf_egl {
 	struct egl_functions egl;
 	struct gl_functions gl;
 	char node[64]; /* "": none */
-	bool software; /* the CPU renders, in blocks of SOFTWARE_BLOCK */
+	bool software; /* the CPU renders, see gpu/software.h */
 	char error[256];
 };
-
-/*
- * Mesa's software renderer writes whole blocks of 4 x 4 pixels, past the right and lower edge as well,
- * with instructions that want their memory aligned; and it takes any layout without a look at it. Its
- * own images begin their rows in cache lines.
- */
-#define SOFTWARE_BLOCK 4
-#define SOFTWARE_ALIGN 64
 
 /* Sets the text, and returns @error. */
 int egl_fail(struct waybuf_egl *egl, int error, const char *format, ...)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "gpu/software.h"
+
 /* What the display imports, as constraints. */
 
 #define MAX_FORMATS 256
@@ -105,14 +107,6 @@ static void add_preferences(struct waybuf_egl *egl, struct waybuf_constraints_bu
 	waybuf_constraints_builder_strength(builder, WAYBUF_MUST, 0);
 }
 
-static void add_blocks(struct waybuf_constraints_builder *builder)
-{
-	waybuf_constraints_builder_stride(
-		builder, WAYBUF_PLANE_ALL, SOFTWARE_ALIGN, 0, WAYBUF_NO_LIMIT);
-	waybuf_constraints_builder_offset(builder, WAYBUF_PLANE_ALL, SOFTWARE_ALIGN);
-	waybuf_constraints_builder_rows(builder, WAYBUF_PLANE_ALL, SOFTWARE_BLOCK, 0);
-}
-
 static int build(struct waybuf_egl *egl, uint64_t access, struct entry *entries, size_t n,
 	struct waybuf_constraints **out)
 {
@@ -125,7 +119,7 @@ static int build(struct waybuf_egl *egl, uint64_t access, struct entry *entries,
 		access |= WAYBUF_ACCESS_READ;
 	waybuf_constraints_builder_access(builder, access);
 	if (egl->software && access & WAYBUF_ACCESS_RENDER)
-		add_blocks(builder);
+		gpu_software_constrain(builder);
 	add_preferences(egl, builder);
 	for (size_t i = 0; i < n; i++) {
 		n_pairs += entries[i].n;

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "gpu/software.h"
+
 /* What the driver calls external can only be sampled, through a sampler of its own kind. */
 static bool is_external(struct waybuf_egl *egl, const struct waybuf_layout *layout)
 {
@@ -18,17 +20,6 @@ static bool is_external(struct waybuf_egl *egl, const struct waybuf_layout *layo
 }
 
 /* Memory that others chose, without this renderer: it would write beyond it, or not at all. */
-static bool has_blocks(const struct waybuf_layout *layout)
-{
-	for (uint32_t i = 0; i < layout->n_planes && i < WAYBUF_MAX_PLANES; i++) {
-		const struct waybuf_plane *plane = &layout->planes[i];
-		if (plane->stride % SOFTWARE_ALIGN || plane->offset % SOFTWARE_ALIGN ||
-			plane->rows % SOFTWARE_BLOCK)
-			return false;
-	}
-	return true;
-}
-
 static int check(struct waybuf_egl *egl, const struct waybuf_layout *layout, uint64_t access,
 	GLenum *texture_target)
 {
@@ -43,11 +34,11 @@ static int check(struct waybuf_egl *egl, const struct waybuf_layout *layout, uin
 		return egl_fail(egl, -EOPNOTSUPP,
 			"target: %.4s can only be sampled by this display",
 			(const char *)&layout->format);
-	if (egl->software && access & WAYBUF_ACCESS_RENDER && !has_blocks(layout))
+	if (egl->software && access & WAYBUF_ACCESS_RENDER && !gpu_software_takes_target(layout))
 		return egl_fail(egl, -EOPNOTSUPP,
 			"target: the software renderer wants strides and offsets of %d bytes, and"
 			" rows of %d",
-			SOFTWARE_ALIGN, SOFTWARE_BLOCK);
+			GPU_SOFTWARE_ALIGN, GPU_SOFTWARE_BLOCK);
 	return egl_check_context(egl, "target");
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "gpu/egl.h"
+#include "gpu/software.h"
 
 #define MAX_MODIFIERS 64
 
@@ -20,14 +21,6 @@ static void add_scopes(struct waybuf_constraints_builder *builder, const struct 
 	}
 }
 
-static void add_blocks(struct waybuf_constraints_builder *builder)
-{
-	waybuf_constraints_builder_stride(
-		builder, WAYBUF_PLANE_ALL, GPU_SOFTWARE_ALIGN, 0, WAYBUF_NO_LIMIT);
-	waybuf_constraints_builder_offset(builder, WAYBUF_PLANE_ALL, GPU_SOFTWARE_ALIGN);
-	waybuf_constraints_builder_rows(builder, WAYBUF_PLANE_ALL, GPU_SOFTWARE_BLOCK, 0);
-}
-
 int waybuf_gpu_constraints(
 	const struct waybuf_gpu *gpu, uint64_t access, struct waybuf_constraints **out)
 {
@@ -41,7 +34,7 @@ int waybuf_gpu_constraints(
 		return -ENOMEM;
 	waybuf_constraints_builder_add(builder, WAYBUF_FIELD_DMABUF, WAYBUF_PLANE_ALL, &yes, 1);
 	if (gpu->software && access & (WAYBUF_ACCESS_WRITE | WAYBUF_ACCESS_RENDER))
-		add_blocks(builder);
+		gpu_software_constrain(builder);
 	add_scopes(builder, gpu);
 	int error = waybuf_constraints_builder_finish(builder, out);
 	waybuf_constraints_builder_destroy(builder);

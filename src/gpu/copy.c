@@ -4,6 +4,7 @@
 
 #include "core/format.h"
 #include "gpu/egl.h"
+#include "gpu/software.h"
 
 /*
  * A blit from framebuffer to framebuffer, so that no shader touches a value. Images of several
@@ -130,7 +131,7 @@ static int blit_image(const struct waybuf_gpu *gpu, const struct waybuf_layout *
 {
 	const struct waybuf_format *format = waybuf_format_get(from->format);
 	if (!format || from->format != to->format || from->width != to->width ||
-		from->height != to->height || !gpu_takes_target(gpu, to))
+		from->height != to->height || (gpu->software && !gpu_software_takes_target(to)))
 		return -EOPNOTSUPP;
 	if (format->n_planes > 1)
 		return blit_planes(gpu, format, from, to);

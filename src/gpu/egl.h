@@ -32,7 +32,7 @@ struct waybuf_gpu {
 	int fd; /* render node, -1 */
 	void *gbm; /* struct gbm_device, NULL */
 	char name[64];
-	bool software; /* see gpu_takes_target() */
+	bool software; /* see gpu/software.h */
 	EGLDisplay display;
 	EGLContext context;
 	bool has_modifiers;
@@ -48,15 +48,6 @@ void gpu_cancel_copies(struct waybuf_gpu *gpu);
 /* The planes @first to @first + @n of the layout as an image of @format; EGL_NO_IMAGE_KHR if refused. */
 EGLImageKHR gpu_image_create(const struct waybuf_gpu *gpu, const struct waybuf_layout *layout,
 	uint32_t format, uint32_t first, uint32_t n, uint32_t width, uint32_t height);
-
-/*
- * Mesa's software renderer writes whole blocks of 4 x 4 pixels, past the right and lower edge as well,
- * with instructions that want their memory aligned, and takes any layout without a look at it: memory
- * that would not do must not get that far.
- */
-#define GPU_SOFTWARE_BLOCK 4
-#define GPU_SOFTWARE_ALIGN 64
-bool gpu_takes_target(const struct waybuf_gpu *gpu, const struct waybuf_layout *layout);
 
 /* Fills pairs. 0, -EOPNOTSUPP (there are none), -ENOMEM. */
 int gpu_find_pairs(struct waybuf_gpu *gpu);

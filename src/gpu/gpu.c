@@ -12,31 +12,22 @@
 #include <xf86drm.h>
 
 #include "gpu/egl.h"
+#include "gpu/extension.h"
 #include "util/fd.h"
 #include "util/log.h"
-
-static bool has(const char *extensions, const char *name)
-{
-	size_t length = strlen(name);
-	for (const char *at = extensions; at && (at = strstr(at, name)); at += length) {
-		bool starts = at == extensions || at[-1] == ' ';
-		if (starts && (at[length] == ' ' || at[length] == '\0'))
-			return true;
-	}
-	return false;
-}
 
 static int get_display(struct waybuf_gpu *gpu)
 {
 	const char *client = eglQueryString(EGL_NO_DISPLAY, EGL_EXTENSIONS);
-	bool gbm = has(client, "EGL_KHR_platform_gbm") || has(client, "EGL_MESA_platform_gbm");
+	bool gbm = gpu_has_extension(client, "EGL_KHR_platform_gbm") ||
+		gpu_has_extension(client, "EGL_MESA_platform_gbm");
 	gpu->egl.get_platform_display =
 		(PFNEGLGETPLATFORMDISPLAYEXTPROC)eglGetProcAddress("eglGetPlatformDisplayEXT");
 	if (!gpu->egl.get_platform_display)
 		return -EOPNOTSUPP;
 	if (gpu->gbm && gbm)
 		gpu->display = gpu->egl.get_platform_display(EGL_PLATFORM_GBM_KHR, gpu->gbm, NULL);
-	else if (!gpu->gbm && has(client, "EGL_MESA_platform_surfaceless"))
+	else if (!gpu->gbm && gpu_has_extension(client, "EGL_MESA_platform_surfaceless"))
 		gpu->display = gpu->egl.get_platform_display(
 			EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, NULL);
 	if (gpu->display == EGL_NO_DISPLAY || !eglInitialize(gpu->display, NULL, NULL))
@@ -58,11 +49,12 @@ static int get_functions(struct waybuf_gpu *gpu)
 {
 	struct gpu_functions *egl = &gpu->egl;
 	const char *extensions = eglQueryString(gpu->display, EGL_EXTENSIONS);
-	if (!has(extensions, "EGL_EXT_image_dma_buf_import") ||
-		!has(extensions, "EGL_KHR_surfaceless_context") ||
-		!has(extensions, "EGL_KHR_no_config_context"))
+	if (!gpu_has_extension(extensions, "EGL_EXT_image_dma_buf_import") ||
+		!gpu_has_extension(extensions, "EGL_KHR_surfaceless_context") ||
+		!gpu_has_extension(extensions, "EGL_KHR_no_config_context"))
 		return -EOPNOTSUPP;
-	gpu->has_modifiers = has(extensions, "EGL_EXT_image_dma_buf_import_modifiers");
+	gpu->has_modifiers =
+		gpu_has_extension(extensions, "EGL_EXT_image_dma_buf_import_modifiers");
 	egl->create_image = (PFNEGLCREATEIMAGEKHRPROC)eglGetProcAddress("eglCreateImageKHR");
 	egl->destroy_image = (PFNEGLDESTROYIMAGEKHRPROC)eglGetProcAddress("eglDestroyImageKHR");
 	egl->query_formats =
@@ -71,7 +63,7 @@ static int get_functions(struct waybuf_gpu *gpu)
 		(PFNEGLQUERYDMABUFMODIFIERSEXTPROC)eglGetProcAddress("eglQueryDmaBufModifiersEXT");
 	egl->image_target_texture = (PFNGLEGLIMAGETARGETTEXTURE2DOESPROC)eglGetProcAddress(
 		"glEGLImageTargetTexture2DOES");
-	if (has(extensions, "EGL_ANDROID_native_fence_sync"))
+	if (gpu_has_extension(extensions, "EGL_ANDROID_native_fence_sync"))
 		get_fence_functions(egl);
 	return egl->create_image && egl->destroy_image && egl->query_formats &&
 			egl->query_modifiers && egl->image_target_texture
@@ -90,7 +82,7 @@ static int create_context(struct waybuf_gpu *gpu)
 		return -EOPNOTSUPP;
 	const char *extensions = (const char *)glGetString(GL_EXTENSIONS);
 	const char *renderer = (const char *)glGetString(GL_RENDERER);
-	bool images = has(extensions, "GL_OES_EGL_image");
+	bool images = gpu_has_extension(extensions, "GL_OES_EGL_image");
 	snprintf(gpu->name, sizeof(gpu->name), "%s", renderer ? renderer : "gpu");
 	gpu->software =
 		strncmp(gpu->name, "llvmpipe", 8) == 0 || strncmp(gpu->name, "softpipe", 8) == 0;

@@ -69,17 +69,6 @@ EGLImageKHR gpu_image_create(const struct waybuf_gpu *gpu, const struct waybuf_l
 		gpu->display, EGL_NO_CONTEXT, EGL_LINUX_DMA_BUF_EXT, NULL, attribs);
 }
 
-bool gpu_takes_target(const struct waybuf_gpu *gpu, const struct waybuf_layout *layout)
-{
-	for (uint32_t i = 0; gpu->software && i < layout->n_planes; i++) {
-		const struct waybuf_plane *plane = &layout->planes[i];
-		if (plane->stride % GPU_SOFTWARE_ALIGN || plane->offset % GPU_SOFTWARE_ALIGN ||
-			plane->rows % GPU_SOFTWARE_BLOCK)
-			return false;
-	}
-	return true;
-}
-
 int waybuf_gpu_import_test(const struct waybuf_gpu *gpu, const struct waybuf_layout *layout)
 {
 	EGLImageKHR image = gpu_image_create(

@@ -6,6 +6,7 @@
 
 #include "fence/wait.h"
 #include "gpu/egl.h"
+#include "gpu/software.h"
 #include "util/fd.h"
 
 /*
@@ -144,7 +145,7 @@ int waybuf_gpu_start_copy(struct waybuf_gpu *gpu, struct waybuf_manager *manager
 	struct waybuf_fence **fence)
 {
 	/* now, so that somebody else is asked */
-	if (!gpu_takes_target(gpu, to))
+	if (gpu->software && !gpu_software_takes_target(to))
 		return -EOPNOTSUPP;
 	struct gpu_copy *copy = calloc(1, sizeof(*copy));
 	if (!copy)
