@@ -5,7 +5,9 @@
 # a folder for each checkout, and are incremental.
 #
 #   run     what run, shell, demo and bench use; installed into run-prefix
-#   asan    gcc with ASan and UBSan, for the tests
+#   asan    gcc with ASan and UBSan, for the tests. UBSan traps, and ASan says
+#           where: the tables behind its messages are two thirds of a program,
+#           and each process would relocate them
 #   clang   clang, warnings are errors
 #   fuzz    clang with ASan and UBSan, and libFuzzer
 #   bare    gcc, every optional feature off, protocol files of the release
@@ -23,7 +25,7 @@ build_args()
 {
 	case $1 in
 	run) args=(--prefix "$(build_root)/run-prefix" --libdir lib) ;;
-	asan) args=(-Dwerror=true '-Db_sanitize=address,undefined') ;;
+	asan) args=(-Dwerror=true '-Db_sanitize=address,undefined' -D{c,cpp}{,_link}_args=-fsanitize-trap=undefined) ;;
 	clang) args=(-Dwerror=true) ;;
 	fuzz) args=(-Dwerror=true -Dfuzz=enabled '-Db_sanitize=address,undefined' -Db_lundef=false) ;;
 	bare) args=(-Dwerror=true -Dauto_features=disabled) ;;

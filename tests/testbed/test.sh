@@ -4,6 +4,11 @@
 # The test suites. Every case counts: a test program is a TAP stream, and
 # tally.py adds the streams up.
 
+# What the guest of the tests is told. Sanitizers touch a lot of memory, which
+# comes in larger pieces then, and the smallest usual mode is enough to draw, to
+# show, to read back and to compare.
+declare -gra tests_kernel_args=(fault_ahead=16 vkms.preferred_width=640 vkms.preferred_height=480)
+
 # tests_log BUILD LOG: to be in the tally.
 tests_log()
 {
@@ -24,7 +29,7 @@ tests_run()
 	tb_binds=("ro:$tb_top" "rw:$(build_root)")
 	tb_cwd=$dir
 	tb_path=/usr/sbin:/usr/bin:/sbin:/bin
-	tb_extra_env=(ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
+	tb_extra_env=(ASAN_OPTIONS=abort_on_error=0:detect_leaks=1:handle_sigill=1)
 	"$where" meson test -C "$dir" --no-rebuild --logbase "$log" "$@" \
 		>"$dir/$log.out" 2>&1 </dev/null
 	echo $? >"$dir/meson-logs/$log.status"
@@ -103,6 +108,7 @@ command_test()
 	local unit=(--no-suite guest --no-suite soak --no-suite soak-native --no-suite bench)
 
 	setup
+	tb_kernel_args=("${tests_kernel_args[@]}")
 	for name in asan clang bare; do
 		tests_stage "building: $name" tests_build "$name"
 	done
@@ -127,6 +133,7 @@ command_soak()
 	local tb_logs=()
 
 	setup
+	tb_kernel_args=("${tests_kernel_args[@]}")
 	tests_stage 'building: asan' tests_build asan
 	suite 'soak tests: on the machine' tests_native asan soak-native --suite soak-native
 	suite_beside 'soak tests: in the guest' machine_run asan soak --suite soak --timeout-multiplier 10

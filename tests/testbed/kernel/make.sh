@@ -50,6 +50,8 @@ main()
 	apply -i ../um-sched-clock.patch
 	apply -i ../um-hz-1000.patch
 	apply -i ../vkms-writeback.patch
+	apply -i ../vkms-preferred-mode.patch
+	apply -i ../mm-fault-ahead.patch
 	apply -i ../syncobj-flags.patch
 	make allnoconfig
 	cat ../config >>.config
