@@ -393,8 +393,12 @@ static bool show_frames(struct client *client)
 
 static bool run(struct client *client)
 {
-	if (!show_frames(client) || !hold(client) || !may_go_on(client))
+	if (!show_frames(client))
 		return !may_go_on(client);
+	if (!may_go_on(client))
+		return true;
+	if (!hold(client))
+		return false;
 	printf("feedback-client: %u frames of %u x %u, %s, shown %u, of these without a copy %u\n",
 		client->frames, client->width, client->height, client->feedback.choice.tranche,
 		client->window.presented, client->window.zero_copy);

@@ -186,9 +186,10 @@ static bool hold(struct client *client)
 		if (!window_dispatch(&client->window, 100))
 			return false;
 	}
-	if (!shown)
-		fprintf(stderr, "heap-client: the compositor did not show the last frame\n");
-	return shown;
+	if (shown || !may_go_on(client))
+		return true;
+	fprintf(stderr, "heap-client: the compositor did not show the last frame\n");
+	return false;
 }
 
 static bool run(struct client *client)

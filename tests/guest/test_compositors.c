@@ -148,8 +148,8 @@ static void start_compositor(const struct compositor *compositor)
 		SKIP("weston is not built with this sanitizer");
 	screen_read_size();
 	screen_switch_off();
-	run_udev("/usr/lib/systemd/systemd-udevd --daemon; udevadm trigger; "
-		 "udevadm settle --timeout=10");
+	run_udev("/usr/lib/systemd/systemd-udevd --daemon; "
+		 "udevadm trigger --subsystem-match=drm; udevadm settle --timeout=10");
 	set_environment();
 	setenv("WLR_RENDERER", compositor->renderer, 1);
 	server = is_weston ? start_weston(compositor) : START(compositor->program);
@@ -178,8 +178,9 @@ static void stop_compositor(void)
 static void check_client(const char *program, const char *option)
 {
 	uint32_t shown = 0, zero_copy = 0;
-	pid_t client = START(program, "--frames", "5", "--colour", "c06020", "--hold", "3", option);
+	pid_t client = START(program, "--frames", "5", "--colour", "c06020", "--hold", "10", option);
 	bool right = screen_shows(picture_crc(heap_pixel, 4), 10);
+	kill(client, SIGTERM);
 	ck_assert_int_eq(finish_program(client), 0);
 	ck_assert(right);
 	ck_assert(said("of these without a copy"));
