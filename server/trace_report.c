@@ -44,6 +44,7 @@ bool trace_request_pending(const struct waybuf_server *server, const struct wl_c
 /* The report is somebody else's from now on, or gone. */
 static void destroy(struct trace_request *request)
 {
+	waybuf_trace_leave(request->server->trace);
 	waybuf_deadline_cancel(&request->deadline);
 	wl_list_remove(&request->gone.link);
 	wl_list_remove(&request->link);
@@ -104,6 +105,7 @@ void trace_request_start(struct waybuf_server *server, struct wl_client *client,
 	};
 	wl_resource_add_destroy_listener(report_resource(report), &request->gone);
 	wl_list_insert(&server->trace_requests, &request->link);
+	waybuf_trace_listen(server->trace);
 	waybuf_deadline_init(&request->deadline, handle_over);
 	waybuf_deadline_arm(&server->manager->deadlines, &request->deadline, seconds * 1000);
 }

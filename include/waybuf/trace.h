@@ -12,8 +12,8 @@ extern "C" {
 
 /*
  * The fence trace: what happened to each commit, and when. A server keeps the last 16384 events,
- * always, for a clock_gettime() and a few stores each. waybuf_server_trace() in waybuf/server.h adds
- * one, and `waybufctl trace` reads them.
+ * always, for a few stores each, and a clock_gettime() while somebody listens. waybuf_server_trace()
+ * in waybuf/server.h adds one, and `waybufctl trace` reads them.
  */
 
 enum waybuf_trace_kind {
@@ -45,7 +45,10 @@ WAYBUF_EXPORT const char *waybuf_trace_kind_name(enum waybuf_trace_kind kind);
 #define WAYBUF_TRACE_AS_BEFORE UINT64_MAX
 
 struct waybuf_trace_event {
-	/** CLOCK_MONOTONIC, nanoseconds; to be added, also 0 (now) and WAYBUF_TRACE_AS_BEFORE */
+	/**
+	 * CLOCK_MONOTONIC, nanoseconds; to be added, also 0 (now) and WAYBUF_TRACE_AS_BEFORE. While
+	 * nobody listens, these two are the newest time that was given, as that of a flip
+	 */
 	uint64_t ns;
 	/** enum waybuf_trace_kind */
 	uint32_t kind;

@@ -14,9 +14,17 @@
 
 struct waybuf_trace {
 	uint64_t n; /* events so far: the number of the next one */
-	uint64_t read_ns; /* what the clock said last */
+	uint64_t read_ns; /* the last time that is known */
+	unsigned listeners; /* who will read what is added from now on */
 	struct waybuf_trace_event events[WAYBUF_TRACE_SIZE];
 };
+
+/*
+ * While nobody listens the clock is not read: whoever looks into the ring all the same, in a core
+ * file, has the order, and the time of each flip.
+ */
+void waybuf_trace_listen(struct waybuf_trace *trace);
+void waybuf_trace_leave(struct waybuf_trace *trace);
 
 /* NULL @trace is a no-op. */
 void waybuf_trace_add(struct waybuf_trace *trace, const struct waybuf_trace_event *event);

@@ -33,6 +33,7 @@ static double read_clock(void *data)
 int main(void)
 {
 	bench_init("bench-trace", 120);
+	waybuf_trace_listen(&trace);
 	struct bench_pair pair = bench_compare(ROUNDS, add_events, read_clock, NULL);
 	bench_print_ratio("trace_event", pair.value, "ns", pair.floor, 0);
 	return 0;
