@@ -37,6 +37,7 @@ struct daemon {
 	struct waybuf_server_monitor *monitor;
 	struct waybuf_gpu *gpu; /* NULL: none */
 	uint32_t gpu_device; /* 0: not offered */
+	bool implicit_fences; /* there is a GPU, whose driver looks for them on dma-bufs */
 	struct session *session; /* NULL: devices are opened directly */
 	struct card *card; /* NULL: no display controller */
 	struct wl_list

@@ -7,6 +7,7 @@
 
 #include "core/account.h"
 #include "core/cpu_access.h"
+#include "core/pool.h"
 #include "daemon.h"
 #include "fence/impl.h"
 #include "frame.h"
@@ -74,7 +75,20 @@ static struct backing *get_backing(struct wl_resource *buffer, uint32_t generati
 	return backing;
 }
 
-static int begin_use(struct frame *frame, struct waybuf_syncobj_points *points)
+/*
+ * Whether somebody can queue on the flip that ends this use: by its release point, by a grant of the
+ * allocator's, or, a GPU's driver, by looking at the dma-buf. A client that has none of these learns
+ * of the end by wl_buffer.release, and that follows the flip: the fence would have signalled by then.
+ */
+static bool wants_fence(const struct daemon *daemon, const struct frame *frame, bool has_points)
+{
+	const struct waybuf_buffer *memory = waybuf_use_buffer(frame->use);
+	return has_points || frame->follows || daemon->implicit_fences ||
+		(memory && !memory->pool->foreign);
+}
+
+static int begin_use(
+	struct daemon *daemon, struct frame *frame, struct waybuf_syncobj_points *points)
 {
 	struct waybuf_server_buffer_info info;
 	int ret = waybuf_use_begin(frame->resource, &frame->use);
@@ -84,6 +98,7 @@ static int begin_use(struct frame *frame, struct waybuf_syncobj_points *points)
 		frame->server, wl_resource_get_client(frame->resource));
 	frame->owner = account ? account->id : 0;
 	frame->follows = waybuf_server_buffer_get_info(frame->resource, &info) == 0 && info.follows;
+	frame->wants_fence = wants_fence(daemon, frame, points->is_explicit);
 	if (points->is_explicit)
 		waybuf_use_set_explicit(frame->use);
 	frame->release = points->release;
@@ -126,7 +141,7 @@ int frame_create(struct surface *surface, struct wl_resource *buffer,
 	if (frame->shm) {
 		shm_buffer_use(frame->shm);
 	} else {
-		int ret = begin_use(frame, points);
+		int ret = begin_use(surface->daemon, frame, points);
 		if (ret < 0) {
 			free(frame);
 			return ret;
@@ -168,7 +183,7 @@ static void add_end(struct frame *frame, struct waybuf_fence *fence)
 	frame->end = merged;
 }
 
-bool frame_done(struct frame *frame, struct waybuf_fence *fence)
+bool frame_done(struct frame *frame, struct waybuf_fence *fence, uint64_t ns)
 {
 	assert(frame->readers > 0);
 	waybuf_release_point_unref(frame->release, fence);
@@ -181,16 +196,21 @@ bool frame_done(struct frame *frame, struct waybuf_fence *fence)
 	waybuf_fence_unref(frame->end);
 	frame->end = NULL;
 	if (!frame->is_explicit)
-		frame_trace(frame, WAYBUF_TRACE_RELEASE, 0, 0);
+		frame_trace(frame, WAYBUF_TRACE_RELEASE, ns, 0);
 	return true;
+}
+
+void frame_drop_at(struct frame *frame, uint64_t ns)
+{
+	if (!frame)
+		return;
+	frame_done(frame, NULL, ns);
+	frame_unref(frame);
 }
 
 void frame_drop(struct frame *frame)
 {
-	if (!frame)
-		return;
-	frame_done(frame, NULL);
-	frame_unref(frame);
+	frame_drop_at(frame, 0);
 }
 
 void frame_unref(struct frame *frame)

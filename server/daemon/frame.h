@@ -56,6 +56,7 @@ struct frame {
 	uint64_t owner; /* its client's account, for bounded_sync() */
 	bool is_explicit; /* the library traces its points */
 	bool follows; /* its storage may become another one */
+	bool wants_fence; /* of its end, before the flip: frame.c */
 	struct shm_buffer *shm; /* NULL: a dma-buf frame */
 	struct backing *backing; /* of a dma-buf frame that was latched */
 	struct wl_resource *resource; /* of the wl_buffer, during the commit only */
@@ -75,10 +76,15 @@ void frame_trace(
 	const struct frame *frame, enum waybuf_trace_kind kind, uint64_t ns, uint64_t point);
 /* A further reader, while there is one. NULL: no memory, and it must not be read. */
 struct frame *frame_read(struct frame *frame);
-/* A reader is done when @fence (referenced; NULL: now) settles. True: it was the last one. */
-bool frame_done(struct frame *frame, struct waybuf_fence *fence);
+/*
+ * A reader is done when @fence (referenced; NULL: now) settles, at @ns (0: now) as far as the trace is
+ * concerned. True: it was the last one.
+ */
+bool frame_done(struct frame *frame, struct waybuf_fence *fence, uint64_t ns);
 /* A reader that is done lets go. */
 void frame_unref(struct frame *frame);
+/* Both, at @ns. NULL is a no-op. */
+void frame_drop_at(struct frame *frame, uint64_t ns);
 /* Both, now. NULL is a no-op. */
 void frame_drop(struct frame *frame);
 

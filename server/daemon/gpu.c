@@ -75,6 +75,7 @@ bool gpu_offer(struct daemon *daemon)
 		waybuf_info("no GPU: %s", strerror(-ret));
 		return true;
 	}
+	daemon->implicit_fences = true;
 	ret = add_device(daemon);
 	if (ret < 0)
 		fprintf(stderr, "waybufd: the GPU cannot be offered: %s\n", strerror(-ret));

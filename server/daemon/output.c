@@ -261,7 +261,7 @@ static void scene_flipped(struct output *output)
 {
 	struct scene *scene = output->pending;
 	output->pending = NULL;
-	scene_destroy(output->shown);
+	scene_destroy_at(output->shown, output->flip_ns);
 	output->shown = scene;
 	output->failing = output->overdue = false;
 	scene_trace(scene, WAYBUF_TRACE_FLIP, output->flip_ns, output->flip_sequence);

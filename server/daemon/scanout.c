@@ -265,10 +265,11 @@ static int propose(struct output *output, const struct scene *scene, const struc
 /*
  * The commit was accepted, so from now on it is certain when the former scene is off the screen, and
  * the fence of that exists: the clients' next frames can be queued on it before the flip. Without
- * a fence they hear of it with the flip. All planes of the CRTC change at the same vblank, so it is
- * the same fence for every layer. Captures need no place in this, as the device takes no commit
- * before the writeback of the former scene is over, and one that was given up is a reader of its own
- * (scene_read_until()). True: a buffer was released, at a time that the trace has.
+ * a fence they hear of it with the flip, and none is asked for if nobody could queue on it. All
+ * planes of the CRTC change at the same vblank, so it is the same fence for every layer. Captures
+ * need no place in this, as the device takes no commit before the writeback of the former scene is
+ * over, and one that was given up is a reader of its own (scene_read_until()). True: a buffer was
+ * released, at a time that the trace has.
  */
 static bool displace(
 	struct output *output, const struct scene *next, struct waybuf_kms_commit_result *result)
@@ -306,7 +307,7 @@ static int commit(
 		.listener = &output_kms_listener,
 		.data = output,
 		/* what was composed is read by nobody but us */
-		.out_fences = output->shown && scene_has_planes(output->shown),
+		.out_fences = output->shown && scene_wants_fence(output->shown),
 	};
 	ret = waybuf_kms_state_commit(state, &options, &result, why);
 	if (capturing)

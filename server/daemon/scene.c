@@ -280,15 +280,25 @@ bool scene_has_planes(const struct scene *scene)
 	return scene_count_composed(scene) < scene->n_layers;
 }
 
+bool scene_wants_fence(const struct scene *scene)
+{
+	for (uint32_t i = 0; i < scene->n_layers; i++)
+		if (scene->layers[i].plane && scene->layers[i].frame &&
+			scene->layers[i].frame->wants_fence)
+			return true;
+	return false;
+}
+
 bool scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence)
 {
 	bool released = false;
 	for (uint32_t i = 0; i < scene->n_layers; i++) {
 		struct scene_layer *layer = &scene->layers[i];
-		if (!layer->frame || layer->frame_done)
+		if (!layer->frame || layer->frame_done || !layer->frame->wants_fence)
 			continue;
 		/* what stays on the screen is displaced later, and that covers this */
-		released |= frame_done(layer->frame, scans_out(next, layer->frame) ? NULL : fence);
+		released |=
+			frame_done(layer->frame, scans_out(next, layer->frame) ? NULL : fence, 0);
 		layer->frame_done = true;
 	}
 	return released;
@@ -302,17 +312,17 @@ void scene_read_until(struct scene *scene, struct waybuf_fence *fence)
 			layer->plane && !layer->frame_done ? frame_read(layer->frame) : NULL;
 		if (!frame)
 			continue;
-		frame_done(frame, fence);
+		frame_done(frame, fence, 0);
 		frame_unref(frame);
 	}
 }
 
-static void drop_frame(struct scene_layer *layer)
+static void drop_frame(struct scene_layer *layer, uint64_t ns)
 {
 	if (layer->frame_done)
 		frame_unref(layer->frame);
 	else
-		frame_drop(layer->frame);
+		frame_drop_at(layer->frame, ns);
 	layer->frame = NULL;
 	layer->frame_done = false;
 }
@@ -321,15 +331,20 @@ void scene_drop_composed(struct scene *scene)
 {
 	for (uint32_t i = 0; i < scene->n_layers; i++)
 		if (!scene->layers[i].plane)
-			drop_frame(&scene->layers[i]);
+			drop_frame(&scene->layers[i], 0);
 }
 
 void scene_destroy(struct scene *scene)
 {
+	scene_destroy_at(scene, 0);
+}
+
+void scene_destroy_at(struct scene *scene, uint64_t ns)
+{
 	if (!scene)
 		return;
 	for (uint32_t i = 0; i < scene->n_layers; i++) {
-		drop_frame(&scene->layers[i]);
+		drop_frame(&scene->layers[i], ns);
 		cursor_image_unref(scene->layers[i].image);
 		presentation_discard(&scene->layers[i].feedbacks);
 	}

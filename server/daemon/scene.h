@@ -58,11 +58,15 @@ struct scene {
 struct scene *scene_create(struct output *output);
 /* Lets the frames go; discards feedbacks, destroys callbacks. NULL is a no-op. */
 void scene_destroy(struct scene *scene);
+/* The same, and what ends now has ended at @ns. */
+void scene_destroy_at(struct scene *scene, uint64_t ns);
 
+/* Whether somebody in it could queue on the fence of the flip that ends it. */
+bool scene_wants_fence(const struct scene *scene);
 /*
  * The display reads the scene until @fence settles and no longer, as @next was committed in its
- * place: the next writers of its buffers can queue on that. It stays until the flip. True: this was
- * the end of a frame's last reader.
+ * place: the next writers of its buffers can queue on that, those that want to. It stays until the
+ * flip. True: this was the end of a frame's last reader.
  */
 bool scene_displaced(struct scene *scene, const struct scene *next, struct waybuf_fence *fence);
 /* What is on planes is read until @fence settles, too: by a capture that was given up. */

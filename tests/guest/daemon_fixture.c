@@ -93,6 +93,17 @@ void daemon_start(struct daemon *daemon, const char *const options[])
 	ck_assert_msg(is_ready, "waybufd did not get ready");
 }
 
+void daemon_start_with_gpu(struct daemon *daemon, const char *const options[])
+{
+	setenv("WAYBUF_GPU", "software", 1);
+	daemon_start(daemon, options);
+	unsetenv("WAYBUF_GPU");
+	if (!daemon_said(daemon, "no GPU"))
+		return;
+	daemon_stop(daemon, SIGTERM);
+	SKIP("no GPU, and no Mesa to stand for one");
+}
+
 /* -1: it had to be killed. */
 static int wait_for(pid_t pid)
 {

@@ -72,6 +72,13 @@ void begin(struct scenario *s)
 	begin_client(s);
 }
 
+void begin_with_gpu(struct scenario *s)
+{
+	skip_without_timelines();
+	daemon_start_with_gpu(&s->daemon, NULL);
+	begin_client(s);
+}
+
 void begin_client(struct scenario *s)
 {
 	skip_without_timelines();

@@ -31,6 +31,8 @@ struct scenario {
 
 /* Skips where there are no timelines, or no sw_sync. */
 void begin(struct scenario *s);
+/* The same, with daemon_start_with_gpu(). */
+void begin_with_gpu(struct scenario *s);
 void end(struct scenario *s);
 /* The client alone: of the server whose socket is `test` in the folder of @s->daemon. */
 void begin_client(struct scenario *s);

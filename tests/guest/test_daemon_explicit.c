@@ -331,12 +331,12 @@ TEST(captured_buffers_are_not_released_too_early)
 	end(&s);
 }
 
-/* A client that knows of no points finds the same fence on its dma-buf. */
+/* A client that knows of no points finds the same fence on its dma-buf, where there is a GPU. */
 TEST(implicit_clients_get_the_fence_on_the_buffer)
 {
 	struct scenario s;
 	struct dma_buf_export_sync_file export = {.flags = DMA_BUF_SYNC_WRITE, .fd = -1};
-	begin(&s);
+	begin_with_gpu(&s);
 	wp_linux_drm_syncobj_surface_v1_destroy(s.points.surface);
 	window_show(&s.window, &s.pictures[0]);
 	/* the kernel forgets fences that have signalled, so it takes those that are seen before */
