@@ -25,7 +25,7 @@ void seat_layout_changed(struct seat *seat) {}
 
 void seat_surface_gone(struct seat *seat, const struct surface *surface) {}
 
-bool seat_had_action(const struct seat *seat, const struct wl_client *client, uint32_t serial)
+bool seat_had_action(const struct seat *seat, struct wl_client *client, uint32_t serial)
 {
 	return false;
 }

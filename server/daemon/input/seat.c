@@ -13,6 +13,7 @@
 #include "../subsurface.h"
 #include "../xdg_popup.h"
 #include "clipboard.h"
+#include "core/account.h"
 #include "cursor.h"
 #include "cursor_shape.h"
 #include "drag.h"
@@ -28,19 +29,28 @@ uint32_t seat_serial(const struct seat *seat)
 	return wl_display_next_serial(seat->daemon->display);
 }
 
+/* 0: nobody's, for want of memory. */
+static uint64_t client_id(const struct seat *seat, struct wl_client *client)
+{
+	const struct waybuf_account *account =
+		waybuf_server_client_account(seat->daemon->server, client);
+	return account ? account->id : 0;
+}
+
 uint32_t seat_action_serial(struct seat *seat, const struct surface *surface)
 {
 	uint32_t serial = seat_serial(seat);
 	if (surface)
-		seat->actions[seat->n_actions++ % SEAT_ACTIONS] =
-			(struct seat_action){serial, wl_resource_get_client(surface->resource)};
+		seat->actions[seat->n_actions++ % SEAT_ACTIONS] = (struct seat_action){
+			serial, client_id(seat, wl_resource_get_client(surface->resource))};
 	return serial;
 }
 
-bool seat_had_action(const struct seat *seat, const struct wl_client *client, uint32_t serial)
+bool seat_had_action(const struct seat *seat, struct wl_client *client, uint32_t serial)
 {
-	for (unsigned i = 0; i < SEAT_ACTIONS; i++)
-		if (seat->actions[i].client == client && seat->actions[i].serial == serial)
+	uint64_t id = client_id(seat, client);
+	for (unsigned i = 0; id && i < SEAT_ACTIONS; i++)
+		if (seat->actions[i].client == id && seat->actions[i].serial == serial)
 			return true;
 	return false;
 }

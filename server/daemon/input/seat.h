@@ -35,7 +35,7 @@ struct seat_target {
 /* What the user has done to a client: a button, a key or a finger went down or up. */
 struct seat_action {
 	uint32_t serial; /* what the client was told of it with */
-	const struct wl_client *client; /* only compared: it may be gone */
+	uint64_t client; /* its account's id: it may be gone, and another one be at its address */
 };
 
 struct seat_finger {
@@ -134,7 +134,7 @@ uint32_t seat_serial(const struct seat *seat);
 /* A serial for what the user has done to @surface (NULL: nobody's), known by it for a while. */
 uint32_t seat_action_serial(struct seat *seat, const struct surface *surface);
 /* Whether @serial is of something that the user did to @client, and not long ago. */
-bool seat_had_action(const struct seat *seat, const struct wl_client *client, uint32_t serial);
+bool seat_had_action(const struct seat *seat, struct wl_client *client, uint32_t serial);
 /* From parts of the first display's size, 0 to 1, to where clients see that point in the row. */
 void seat_place(const struct seat *seat, double *x, double *y);
 /* Whether @resource is of the client that @surface (NULL: nobody's) is of. */
