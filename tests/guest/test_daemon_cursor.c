@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
+#include <fcntl.h>
 #include <linux/input-event-codes.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cursor-shape-v1-client-protocol.h"
@@ -100,6 +103,55 @@ static void move(struct desk *desk, int32_t dx)
 {
 	input_device_send(&desk->mouse, EV_REL, REL_X, dx);
 	input_device_sync(&desk->mouse);
+}
+
+/* A theme whose arrow is at the end of a pipe. */
+struct slow_theme {
+	char folder[32], outer[64], inner[96], arrow[128], pipe[64];
+};
+
+static void slow_theme_init(struct slow_theme *theme)
+{
+	strcpy(theme->folder, "/tmp/waybuf-theme-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(theme->folder));
+	snprintf(theme->outer, sizeof(theme->outer), "%s/default", theme->folder);
+	snprintf(theme->inner, sizeof(theme->inner), "%s/cursors", theme->outer);
+	snprintf(theme->arrow, sizeof(theme->arrow), "%s/left_ptr", theme->inner);
+	snprintf(theme->pipe, sizeof(theme->pipe), "%s/pipe", theme->folder);
+	ck_assert_int_eq(mkdir(theme->outer, 0700), 0);
+	ck_assert_int_eq(mkdir(theme->inner, 0700), 0);
+	ck_assert_int_eq(mkfifo(theme->pipe, 0600), 0);
+	ck_assert_int_eq(symlink(theme->pipe, theme->arrow), 0);
+	setenv("XCURSOR_PATH", theme->folder, 1);
+}
+
+static void slow_theme_finish(const struct slow_theme *theme)
+{
+	unsetenv("XCURSOR_PATH");
+	unlink(theme->arrow);
+	unlink(theme->pipe);
+	rmdir(theme->inner);
+	rmdir(theme->outer);
+	ck_assert_int_eq(rmdir(theme->folder), 0);
+}
+
+/* As on a disk that sleeps: pictures are composed meanwhile. */
+TEST(theme_that_is_slow)
+{
+	struct desk desk;
+	struct slow_theme theme;
+	uint32_t sum = 0;
+	slow_theme_init(&theme);
+	desk_init(&desk);
+	ck_assert_int_eq(look(&desk, &sum), 0);
+	/* it turns out to be empty, and to be all there is: the arrow is a plain one */
+	unlink(theme.arrow);
+	int fd = open(theme.pipe, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	expect_another(&desk, &sum);
+	desk_finish(&desk);
+	slow_theme_finish(&theme);
 }
 
 TEST(arrow_of_the_theme)

@@ -31,6 +31,8 @@ struct theme {
 	struct wl_client *client; /* as the daemon sees it; NULL: it has been disconnected */
 	struct wl_listener client_destroyed;
 	struct wl_event_source *readable, *timer;
+	/* its own: files are read that may be slow, and the daemon's composes pictures meanwhile */
+	struct waybuf_worker *worker;
 	struct waybuf_job job; /* loads the cursors */
 	struct wl_display *display; /* as the client sees the daemon */
 	struct wl_registry *registry;
@@ -190,8 +192,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		theme->shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
 	else
 		return;
-	if (theme->compositor && theme->shm &&
-		waybuf_worker_submit(theme->seat->daemon->worker, &theme->job) < 0)
+	if (theme->compositor && theme->shm && waybuf_worker_submit(theme->worker, &theme->job) < 0)
 		waybuf_error("there are no cursors of a theme: no worker");
 }
 
@@ -248,7 +249,9 @@ static int connect_to_self(struct theme *theme)
 	theme->readable = wl_event_loop_add_fd(
 		loop, wl_display_get_fd(theme->display), WL_EVENT_READABLE, handle_readable, theme);
 	theme->timer = wl_event_loop_add_timer(loop, handle_timer, theme);
-	return theme->readable && theme->timer ? 0 : -ENOMEM;
+	if (!theme->readable || !theme->timer)
+		return -ENOMEM;
+	return waybuf_worker_create(theme->seat->daemon->loop, &theme->worker);
 }
 
 struct theme *theme_create(struct seat *seat)
@@ -293,6 +296,8 @@ void theme_destroy(struct theme *theme)
 {
 	if (!theme)
 		return;
+	theme->names = NULL;
+	waybuf_worker_destroy(theme->worker);
 	if (theme->client)
 		wl_client_destroy(theme->client);
 	if (theme->readable)
