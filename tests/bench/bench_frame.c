@@ -111,7 +111,7 @@ static double run_explicit(struct world *w)
 
 static double count_calls(struct world *w)
 {
-	return bench_trace_each(&w->server, TRACED, show_frame, w);
+	return bench_trace_typical(&w->server, TRACED, show_frame, w);
 }
 
 int main(void)

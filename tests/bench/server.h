@@ -57,5 +57,11 @@ void bench_trace_stop(struct bench_trace *trace);
  */
 double bench_trace_each(
 	const struct bench_server *server, unsigned n, void (*operation)(void *data), void *data);
+/*
+ * The calls that most of them take, without what is done once a second, say. One follows the other at
+ * once, so that a call of one may be counted with the next.
+ */
+double bench_trace_typical(
+	const struct bench_server *server, unsigned n, void (*operation)(void *data), void *data);
 
 #endif

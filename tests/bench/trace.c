@@ -24,6 +24,7 @@
  */
 #define MAX_NUMBERS 512
 #define QUIET_US 50000
+#define MAX_TYPICAL 256
 
 struct bench_trace {
 	pid_t tracer;
@@ -176,20 +177,57 @@ static void print_numbers(
 	}
 }
 
+/* An operation, again and again; what it takes by number is printed if somebody wants it. */
+struct counting {
+	struct bench_trace *trace;
+	uint64_t start, before[MAX_NUMBERS];
+};
+
+static void counting_start(struct counting *counting, const struct bench_server *server,
+	void (*operation)(void *data), void *data)
+{
+	counting->trace = bench_trace_start(server);
+	operation(data); /* what is done once only */
+	counting->start = bench_trace_count(counting->trace);
+	for (size_t i = 0; i < MAX_NUMBERS; i++)
+		counting->before[i] = atomic_load(&counting->trace->counts[i]);
+}
+
+/* On average over @n. */
+static double counting_stop(struct counting *counting, unsigned n)
+{
+	double each = (double)(bench_trace_count(counting->trace) - counting->start) / n;
+	if (getenv("BENCH_VERBOSE"))
+		print_numbers(counting->before, counting->trace, n);
+	bench_trace_stop(counting->trace);
+	return each;
+}
+
 double bench_trace_each(
 	const struct bench_server *server, unsigned n, void (*operation)(void *data), void *data)
 {
-	uint64_t before[MAX_NUMBERS];
-	struct bench_trace *trace = bench_trace_start(server);
-	operation(data); /* what is done once only */
-	uint64_t start = bench_trace_count(trace);
-	for (size_t i = 0; i < MAX_NUMBERS; i++)
-		before[i] = atomic_load(&trace->counts[i]);
+	struct counting counting;
+	counting_start(&counting, server, operation, data);
 	for (unsigned i = 0; i < n; i++)
 		operation(data);
-	double each = (double)(bench_trace_count(trace) - start) / n;
-	if (getenv("BENCH_VERBOSE"))
-		print_numbers(before, trace, n);
-	bench_trace_stop(trace);
-	return each;
+	return counting_stop(&counting, n);
+}
+
+double bench_trace_typical(
+	const struct bench_server *server, unsigned n, void (*operation)(void *data), void *data)
+{
+	struct counting counting;
+	double calls[MAX_TYPICAL];
+	if (n > MAX_TYPICAL)
+		bench_fail("%u operations are more than %d", n, MAX_TYPICAL);
+	counting_start(&counting, server, operation, data);
+	uint64_t now, last = counting.start;
+	for (unsigned i = 0; i < n; i++) {
+		operation(data);
+		now = atomic_load(&counting.trace->total);
+		calls[i] = (double)(now - last);
+		last = now;
+	}
+	counting_stop(&counting, n);
+	return bench_quantile(calls, n, 0.5);
 }
