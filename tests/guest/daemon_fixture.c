@@ -93,8 +93,9 @@ void daemon_start(struct daemon *daemon, const char *const options[])
 	ck_assert_msg(is_ready, "waybufd did not get ready");
 }
 
-void daemon_start_with_gpu(struct daemon *daemon, const char *const options[])
+void daemon_start_with_gpu(struct daemon *daemon)
 {
+	static const char *const options[] = {"--log", "info", NULL};
 	setenv("WAYBUF_GPU", "software", 1);
 	daemon_start(daemon, options);
 	unsetenv("WAYBUF_GPU");

@@ -30,7 +30,7 @@ void daemon_start(struct daemon *daemon, const char *const options[]);
  * The same with a GPU, for which Mesa's renderer stands: what is displaced carries the fence of the
  * flip. Skips where this waybufd has none.
  */
-void daemon_start_with_gpu(struct daemon *daemon, const char *const options[]);
+void daemon_start_with_gpu(struct daemon *daemon);
 /* Ends it with @signal, and gives its exit code. What a sanitizer had to say is a failure. */
 int daemon_stop(struct daemon *daemon, int signal);
 /* Runs waybufd with @options to its end: its exit code, and the first line of stderr in @text. */

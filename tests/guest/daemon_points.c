@@ -75,7 +75,7 @@ void begin(struct scenario *s)
 void begin_with_gpu(struct scenario *s)
 {
 	skip_without_timelines();
-	daemon_start_with_gpu(&s->daemon, NULL);
+	daemon_start_with_gpu(&s->daemon);
 	begin_client(s);
 }
 
