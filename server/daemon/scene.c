@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cursor_image.h"
 #include "daemon.h"
@@ -222,9 +224,12 @@ static void settle_hidden(struct output *output, struct surface *const before[],
 
 struct scene *scene_create(struct output *output)
 {
-	struct scene *scene = calloc(1, sizeof(*scene));
+	struct scene *scene = malloc(sizeof(*scene));
 	if (!scene)
 		return NULL;
+	/* but for the layers: each is set as it is added, and room for all of them is 38 KiB */
+	memset(scene, 0, offsetof(struct scene, layers));
+	memset(&scene->n_layers, 0, sizeof(*scene) - offsetof(struct scene, n_layers));
 	scene->server = output->daemon->server;
 	scene->width = output->width;
 	scene->height = output->height;
