@@ -81,12 +81,10 @@ static int create_dmabuf(struct waybuf_exporter *base, int memfd, uint64_t size)
 	if (fd >= 0)
 		return fd;
 	/* tmpfs calls a lack of memory a lack of space */
-	int error = errno == ENOSPC ? -ENOMEM : -errno;
-	waybuf_error(
-		"UDMABUF_CREATE of %llu bytes: %s", (unsigned long long)size, strerror(-error));
-	return error;
+	return errno == ENOSPC ? -ENOMEM : -errno;
 }
 
+/* Not logged here: the memory is somebody else's, and so may be the fault. */
 static int wrap(struct waybuf_exporter *base, int memfd, uint64_t size)
 {
 	int error = clear_pages(memfd, size, base->caps.page_size);
@@ -104,8 +102,11 @@ static int create_memory(
 		return memfd;
 	int fd = create_dmabuf(base, memfd, rounded);
 	close(memfd);
-	if (fd < 0)
+	if (fd < 0) {
+		waybuf_error("UDMABUF_CREATE of %llu bytes: %s", (unsigned long long)rounded,
+			strerror(-fd));
 		return fd;
+	}
 	*memory = (struct waybuf_memory){.fd = fd, .kind = WAYBUF_MEMORY_DMABUF, .size = rounded};
 	return 0;
 }
