@@ -117,8 +117,7 @@ static bool device_has_pair(struct waybuf_kms_device *device, uint32_t format, u
 	return false;
 }
 
-/* What can be known without asking the kernel. */
-static enum waybuf_kms_refusal judge(struct waybuf_kms_device *device,
+enum waybuf_kms_refusal waybuf_kms_fb_judge(struct waybuf_kms_device *device,
 	const struct waybuf_layout *layout, struct waybuf_kms_why *why)
 {
 	char fourcc[WAYBUF_FOURCC_LEN], modifier[WAYBUF_MODIFIER_LEN];
@@ -204,7 +203,7 @@ int waybuf_kms_fb_create(struct waybuf_kms_device *device, const struct waybuf_l
 	enum waybuf_kms_refusal ignored;
 	if (!refusal)
 		refusal = &ignored;
-	*refusal = judge(device, layout, why);
+	*refusal = waybuf_kms_fb_judge(device, layout, why);
 	if (*refusal != WAYBUF_KMS_ACCEPTED)
 		return -EINVAL;
 	struct waybuf_kms_fb *fb = calloc(1, sizeof(*fb));

@@ -46,6 +46,13 @@ const char *waybuf_kms_refusal_name(enum waybuf_kms_refusal refusal);
 int waybuf_kms_check_layout(const struct waybuf_layout *layout, struct waybuf_kms_why *why);
 
 /*
+ * What can be told of @layout without asking the kernel, or looking at its fds: whether there can be
+ * a framebuffer of it. WAYBUF_KMS_ACCEPTED: there may be.
+ */
+enum waybuf_kms_refusal waybuf_kms_fb_judge(struct waybuf_kms_device *device,
+	const struct waybuf_layout *layout, struct waybuf_kms_why *why);
+
+/*
  * @layout is borrowed. *refusal (may be NULL) says what kind of failure the errno is: -EINVAL for
  * BAD_LAYOUT, BAD_FORMAT, BAD_SIZE, NO_DMABUF and what the driver finds; else the errno of
  * PRIME_FD_TO_HANDLE or ADDFB2.
