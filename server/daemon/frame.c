@@ -140,6 +140,7 @@ int frame_create(struct surface *surface, struct wl_resource *buffer,
 	frame->shm = shm_buffer_from_resource(buffer);
 	if (frame->shm) {
 		shm_buffer_use(frame->shm);
+		shm_plane_begin(frame, surface);
 	} else {
 		int ret = begin_use(surface->daemon, frame, points);
 		if (ret < 0) {
@@ -217,6 +218,7 @@ void frame_unref(struct frame *frame)
 {
 	if (--frame->refs > 0)
 		return;
+	shm_plane_finish(frame);
 	if (frame->shm)
 		shm_buffer_end_use(frame->shm);
 	else
@@ -225,15 +227,16 @@ void frame_unref(struct frame *frame)
 	free(frame);
 }
 
-static int latch_shm(struct frame *frame)
+static int latch_shm(struct frame *frame, struct waybuf_fence **fence)
 {
 	frame->width = frame->shm->width;
 	frame->height = frame->shm->height;
 	frame->format = frame->shm->format;
+	*fence = shm_plane_latch(frame);
 	return 0;
 }
 
-static int latch_dmabuf(struct frame *frame)
+static int latch_dmabuf(struct frame *frame, struct waybuf_fence **fence)
 {
 	int ret = waybuf_use_latch(frame->use, &frame->grant);
 	if (ret < 0)
@@ -242,6 +245,7 @@ static int latch_dmabuf(struct frame *frame)
 	frame->width = layout->width;
 	frame->height = layout->height;
 	frame->format = layout->format;
+	*fence = frame->grant.fence;
 	if (frame->backing && frame->backing->generation == layout->generation)
 		return 0;
 	struct backing *backing = get_backing(frame->resource, layout->generation);
@@ -254,11 +258,7 @@ static int latch_dmabuf(struct frame *frame)
 
 int frame_latch(struct frame *frame, struct waybuf_fence **fence)
 {
-	int ret = frame->shm ? latch_shm(frame) : latch_dmabuf(frame);
-	if (ret < 0)
-		return ret;
-	*fence = frame->shm ? NULL : frame->grant.fence;
-	return 0;
+	return frame->shm ? latch_shm(frame, fence) : latch_dmabuf(frame, fence);
 }
 
 struct waybuf_kms_fb *frame_fb(struct frame *frame, struct waybuf_kms_device *kms)

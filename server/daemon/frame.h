@@ -9,6 +9,7 @@
 
 #include "kms/fb.h"
 #include "shm.h"
+#include "shm_plane.h"
 
 struct surface;
 
@@ -58,6 +59,7 @@ struct frame {
 	bool follows; /* its storage may become another one */
 	bool wants_fence; /* of its end, before the flip: frame.c */
 	struct shm_buffer *shm; /* NULL: a dma-buf frame */
+	struct shm_showing showing; /* of a shm frame */
 	struct backing *backing; /* of a dma-buf frame that was latched */
 	struct wl_resource *resource; /* of the wl_buffer, during the commit only */
 	/* of a latched frame; 0 x 0: there is nothing to show */
@@ -97,6 +99,7 @@ int frame_latch(struct frame *frame, struct waybuf_fence **fence);
 /*
  * The framebuffer of a latched dma-buf frame on @kms, borrowed from the frame. NULL: the backing's
  * refusal says why, and the device was asked no more than once, unless it may do better another time.
+ * Frames of wl_shm are in shm_plane.h.
  */
 struct waybuf_kms_fb *frame_fb(struct frame *frame, struct waybuf_kms_device *kms);
 

@@ -29,7 +29,7 @@ void info_add_place(struct json_builder *builder, const struct surface *surface)
  * has not let go of such a buffer. False: there are none.
  *
  *	{"type": "why", "pid": 12, "surface": 7, "shows": 9, "state": "waits for ...",
- *	 "owed_by": "the client, ...", "why": "its memory is wl_shm, which no plane reads"}
+ *	 "owed_by": "the client, ...", "why": "its memory is wl_shm, and no memfd"}
  * with "plane", the number of a plane, instead of "why" if it is on one; and
  *	{"type": "why", "pid": 12, "buffer": 9, "state": "is shown on plane 33",
  *	 "owed_by": "the display, by its next flip"}

@@ -22,21 +22,24 @@
 
 static const char refused_lately[] = "the display refused its planes a moment ago";
 
-/* NULL, or why no plane can show this layer. */
-static const char *layer_refusal(
-	struct output *output, const struct scene_layer *layer, struct waybuf_kms_why *why)
+/* NULL with *fb, borrowed from the layer's frame, or why no plane can show this layer. */
+static const char *layer_refusal(struct output *output, const struct scene_layer *layer,
+	struct waybuf_kms_fb **fb, struct waybuf_kms_why *why)
 {
 	struct frame *frame = layer->frame;
 	if (frame->shm && shm_buffer_is_pixel(frame->shm))
 		return "it is a single pixel, and no plane reads that";
-	if (frame->shm)
-		return "its memory is wl_shm, which no plane reads";
+	if (frame->shm && layer->is_cursor)
+		return "its memory is wl_shm, and of cursors the display is given copies";
 	/* drivers may ignore them, and then it is not what composition makes of it */
 	if (!geometry_is_whole(&layer->source))
 		return "it shows parts of pixels";
 	if (output->refused)
 		return refused_lately;
-	if (frame_fb(frame, output->kms))
+	if (frame->shm)
+		return shm_plane_refusal(frame, output, fb, why);
+	*fb = frame_fb(frame, output->kms);
+	if (*fb)
 		return NULL;
 	*why = frame->backing->why;
 	return waybuf_kms_refusal_name(frame->backing->refusal);
@@ -86,7 +89,8 @@ static void describe(
 	struct output *output, struct scene_layer *layer, struct waybuf_kms_place *place)
 {
 	struct waybuf_kms_why why = {.text = ""};
-	const char *reason = layer_refusal(output, layer, &why);
+	struct waybuf_kms_fb *fb = NULL;
+	const char *reason = layer_refusal(output, layer, &fb, &why);
 	struct cursor_image *image = NULL;
 	if (reason && layer->is_cursor && layer->frame->shm && !output->refused)
 		image = cursor_image_find(output, layer);
@@ -96,7 +100,7 @@ static void describe(
 		return;
 	}
 	*place = (struct waybuf_kms_place){.opaque = layer->opaque, .reason = reason, .why = why};
-	waybuf_kms_layer_init(&place->layer, reason ? NULL : layer->frame->backing->fb);
+	waybuf_kms_layer_init(&place->layer, fb);
 	crop(&place->layer, &layer->source);
 	place->layer.rotation = rotation_of(layer->transform);
 	place->layer.alpha = layer->alpha;

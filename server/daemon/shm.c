@@ -15,6 +15,8 @@
 #include "daemon.h"
 #include "pixels.h"
 #include "shm.h"
+#include "shm_plane.h"
+#include "shm_wrap.h"
 #include "util/checked.h"
 #include "util/fd.h"
 #include "util/shm_format.h"
@@ -26,14 +28,17 @@
 #define FD_RESERVE 32
 
 struct shm_pool {
+	struct daemon *daemon;
 	struct shm_mapping *mapping;
-	int fd; /* to map it again when it grows */
+	struct shm_file *file; /* to map it again when it grows */
 };
 
 static void mapping_unref(struct shm_mapping *mapping)
 {
 	if (--mapping->refs > 0)
 		return;
+	shm_wrap_unref(mapping->wrap);
+	shm_file_unref(mapping->file);
 	if (mapping->account) {
 		munmap(mapping->data, mapping->size);
 		waybuf_account_discharge(mapping->account, WAYBUF_RESOURCE_FDS, 1);
@@ -72,7 +77,7 @@ static int mapping_create(
 	if (!mapping)
 		return -ENOMEM;
 	*mapping = (struct shm_mapping){.refs = 1, .size = size};
-	/* pools hold an fd each, old sizes of a pool a mapping each, of which there are few, too */
+	/* a pool has one fd, and one mapping at least, of which there are few, too */
 	int error = waybuf_account_charge(account, WAYBUF_RESOURCE_FDS, 1);
 	if (error < 0)
 		goto err_mapping;
@@ -90,10 +95,22 @@ err_mapping:
 	return error;
 }
 
+/* Without a display there is no need to keep the file. */
+static void set_file(
+	struct shm_mapping *mapping, const struct daemon *daemon, struct shm_file *file)
+{
+	mapping->refusal = file->refusal;
+	if (daemon->card && !mapping->refusal && !shm_wrap_exporter(daemon))
+		mapping->refusal = "its memory is wl_shm, and there is no udmabuf to wrap it";
+	if (daemon->card && !mapping->refusal)
+		mapping->file = shm_file_ref(file);
+}
+
 static void buffer_drop(struct shm_buffer *buffer)
 {
 	if (buffer->resource || buffer->uses || buffer->refs)
 		return;
+	shm_fb_unref(buffer->fb);
 	mapping_unref(buffer->mapping);
 	free(buffer);
 }
@@ -248,11 +265,12 @@ static void handle_resize(struct wl_client *client, struct wl_resource *resource
 		return;
 	}
 	struct shm_mapping *mapping;
-	int error = mapping_create(pool->mapping->account, pool->fd, (size_t)size, &mapping);
+	int error = mapping_create(pool->mapping->account, pool->file->fd, (size_t)size, &mapping);
 	if (error < 0) {
 		post_unmappable(resource, error);
 		return;
 	}
+	set_file(mapping, pool->daemon, pool->file);
 	mapping_unref(pool->mapping);
 	pool->mapping = mapping;
 }
@@ -263,36 +281,51 @@ static const struct wl_shm_pool_interface pool_impl = {
 	.resize = handle_resize,
 };
 
-static void pool_destroyed(struct wl_resource *resource)
+static void pool_finish(struct shm_pool *pool)
 {
-	struct shm_pool *pool = wl_resource_get_user_data(resource);
 	mapping_unref(pool->mapping);
-	fd_close(&pool->fd);
+	shm_file_unref(pool->file);
 	free(pool);
 }
 
+static void pool_destroyed(struct wl_resource *resource)
+{
+	pool_finish(wl_resource_get_user_data(resource));
+}
+
 /* @fd is taken on success. 0 or a negative errno. */
-static int pool_create(struct waybuf_account *account, int fd, size_t size, struct shm_pool **out)
+static int pool_create(struct daemon *daemon, struct waybuf_account *account, int fd, size_t size,
+	struct shm_pool **out)
 {
 	struct shm_pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return -ENOMEM;
+	pool->daemon = daemon;
 	int error = fd_is_among_last(fd, FD_RESERVE) ? -EMFILE : 0;
 	if (error == 0)
 		error = mapping_create(account, fd, size, &pool->mapping);
-	if (error < 0) {
-		free(pool);
-		return error;
+	if (error < 0)
+		goto err_pool;
+	pool->file = shm_file_create(fd);
+	if (!pool->file) {
+		error = -ENOMEM;
+		goto err_mapping;
 	}
-	pool->fd = fd;
+	set_file(pool->mapping, daemon, pool->file);
 	*out = pool;
 	return 0;
+
+err_mapping:
+	mapping_unref(pool->mapping);
+err_pool:
+	free(pool);
+	return error;
 }
 
 static void handle_create_pool(struct wl_client *client, struct wl_resource *resource, uint32_t id,
 	int32_t fd, int32_t size)
 {
-	const struct daemon *daemon = wl_resource_get_user_data(resource);
+	struct daemon *daemon = wl_resource_get_user_data(resource);
 	struct shm_pool *pool;
 	if (size <= 0) {
 		wl_resource_post_error(
@@ -300,8 +333,8 @@ static void handle_create_pool(struct wl_client *client, struct wl_resource *res
 		close(fd);
 		return;
 	}
-	int error = pool_create(
-		waybuf_server_client_account(daemon->server, client), fd, (size_t)size, &pool);
+	int error = pool_create(daemon, waybuf_server_client_account(daemon->server, client), fd,
+		(size_t)size, &pool);
 	if (error < 0) {
 		post_unmappable(resource, error);
 		close(fd);
@@ -310,9 +343,7 @@ static void handle_create_pool(struct wl_client *client, struct wl_resource *res
 	struct wl_resource *made = wl_resource_create(
 		client, &wl_shm_pool_interface, wl_resource_get_version(resource), id);
 	if (!made) {
-		mapping_unref(pool->mapping);
-		fd_close(&pool->fd);
-		free(pool);
+		pool_finish(pool);
 		wl_client_post_no_memory(client);
 		return;
 	}

@@ -6,7 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kms/fb.h"
+
 struct daemon;
+struct shm_fb;
+struct shm_file;
+struct shm_wrap;
 struct waybuf_account;
 struct wl_client;
 struct wl_global;
@@ -23,6 +28,13 @@ struct shm_mapping {
 	char *data;
 	size_t size;
 	bool writable;
+	/* its pages as a dma-buf, see shm_plane.h */
+	struct shm_file *file; /* NULL: never */
+	struct shm_wrap *wrap; /* NULL: not now */
+	const char *refusal; /* why not, static; NULL: for no reason */
+	int error; /* beside that: of the last try, or 0 */
+	unsigned pause; /* repaints until the next one; 0: there is none */
+	unsigned n_wraps; /* that were tried */
 	uint32_t pixel; /* the data, where it is of one pixel and nobody else's */
 };
 
@@ -35,6 +47,11 @@ struct shm_buffer {
 	uint32_t format; /* DRM_FORMAT_* */
 	uint32_t width, height, stride;
 	size_t offset;
+	/* on a plane, see shm_plane.h */
+	struct shm_fb *fb; /* NULL: none, maybe because of: */
+	enum waybuf_kms_refusal refusal;
+	struct waybuf_kms_why why;
+	uint64_t shown_on, shown_as; /* its last commit: id of the surface, serial of the frame */
 };
 
 struct wl_global *shm_create(struct daemon *daemon);

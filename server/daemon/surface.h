@@ -154,6 +154,7 @@ struct surface {
 	const char *copied_because;
 	struct waybuf_kms_why copied_detail;
 	uint64_t frames_direct, frames_copied;
+	uint64_t last_shm; /* serial of the last frame of wl_shm that was committed; 0: none was */
 	struct wl_list link; // daemon.surfaces
 };
 

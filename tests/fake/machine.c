@@ -4,6 +4,7 @@
 #include <check.h>
 #include <drm_fourcc.h>
 #include <errno.h>
+#include <linux/dma-buf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -118,9 +119,24 @@ int bounded_sync(int fd, uint64_t flags, uint64_t owner, int timeout_ms)
 	return 0;
 }
 
+static int sync_error, flushes;
+
 int unbounded_sync(int fd, uint64_t flags)
 {
-	return 0;
+	/* who reads first throws away what is in the caches */
+	ck_assert(!(flags & DMA_BUF_SYNC_READ));
+	flushes += sync_error == 0 && (flags & DMA_BUF_SYNC_END);
+	return sync_error;
+}
+
+void fake_machine_fail_flush(int error)
+{
+	sync_error = error;
+}
+
+int fake_machine_flushes(void)
+{
+	return flushes;
 }
 
 enum { JOBS = 16 };

@@ -29,4 +29,8 @@ void fake_machine_uevent(bool gone);
 bool fake_machine_composes(ino_t memory);
 bool fake_machine_composing(void);
 
+/* How often caches were flushed for a device, and what comes of it from now on: 0, or an error. */
+int fake_machine_flushes(void);
+void fake_machine_fail_flush(int error);
+
 #endif

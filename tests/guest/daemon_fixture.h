@@ -83,7 +83,8 @@ struct picture {
 	int released; /* events */
 };
 
-enum picture_memory { PICTURE_SHM, PICTURE_DMABUF };
+/* Of wl_shm a file that may shrink, and one that cannot; each has a pool for itself. */
+enum picture_memory { PICTURE_SHM, PICTURE_SEALED, PICTURE_DMABUF };
 
 /* NV12, P010 and S010 for dma-bufs, and formats of four bytes. Skips without a dma-heap. */
 void picture_init(struct client *client, struct picture *picture, enum picture_memory memory,

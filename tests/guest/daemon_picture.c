@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,11 +18,12 @@ static void handle_release(void *data, struct wl_buffer *buffer)
 
 static const struct wl_buffer_listener buffer_listener = {.release = handle_release};
 
-static void make_shm(struct client *client, struct picture *picture)
+static void make_shm(struct client *client, struct picture *picture, int seals)
 {
-	picture->fd = memfd_create("picture", MFD_CLOEXEC);
+	picture->fd = memfd_create("picture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	ck_assert_int_ge(picture->fd, 0);
 	ck_assert_int_eq(ftruncate(picture->fd, (off_t)picture->size), 0);
+	ck_assert_int_eq(fcntl(picture->fd, F_ADD_SEALS, seals), 0);
 	struct wl_shm_pool *pool =
 		wl_shm_create_pool(client->shm, picture->fd, (int32_t)picture->size);
 	uint32_t format = picture->format == DRM_FORMAT_XRGB8888 ? (uint32_t)WL_SHM_FORMAT_XRGB8888
@@ -74,10 +76,10 @@ void picture_init(struct client *client, struct picture *picture, enum picture_m
 						    : width * 4,
 	};
 	picture->size = (size_t)picture->stride * height * (video ? 3 : 2) / 2;
-	if (memory == PICTURE_SHM)
-		make_shm(client, picture);
-	else
+	if (memory == PICTURE_DMABUF)
 		make_heap(client, picture);
+	else
+		make_shm(client, picture, memory == PICTURE_SEALED ? F_SEAL_SHRINK : 0);
 	wl_buffer_add_listener(picture->buffer, &buffer_listener, picture);
 	picture->pixels =
 		mmap(NULL, picture->size, PROT_READ | PROT_WRITE, MAP_SHARED, picture->fd, 0);

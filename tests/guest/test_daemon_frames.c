@@ -86,35 +86,71 @@ TEST(nothing_is_black)
 	end(&s);
 }
 
-static void show_fullscreen(enum picture_memory memory, uint32_t flags)
+static void show_fullscreen(struct scenario *s, enum picture_memory memory, uint32_t flags)
 {
-	struct scenario s;
 	struct picture pictures[2];
-	begin(&s);
 	for (uint32_t i = 0; i < 2; i++) {
 		picture_init(
-			&s.client, &pictures[i], memory, s.width, s.height, DRM_FORMAT_XRGB8888);
+			&s->client, &pictures[i], memory, s->width, s->height, DRM_FORMAT_XRGB8888);
 		picture_draw(&pictures[i], i);
-		window_show(&s.window, &pictures[i]);
-		ck_assert_uint_eq(s.window.flags, flags);
-		expect(&s.client, same, &pictures[i], 0);
+		window_show(&s->window, &pictures[i]);
+		ck_assert_uint_eq(s->window.flags, flags);
+		expect(&s->client, same, &pictures[i], 0);
 	}
 	/* and the first one again, which the daemon knows by now */
-	window_show(&s.window, &pictures[0]);
-	expect(&s.client, same, &pictures[0], 0);
+	window_show(&s->window, &pictures[0]);
+	ck_assert_uint_eq(s->window.flags, flags);
+	expect(&s->client, same, &pictures[0], 0);
 	picture_finish(&pictures[0]);
 	picture_finish(&pictures[1]);
-	end(&s);
 }
 
 TEST(dmabuf_is_scanned_out)
 {
-	show_fullscreen(PICTURE_DMABUF, direct);
+	struct scenario s;
+	begin(&s);
+	show_fullscreen(&s, PICTURE_DMABUF, direct);
+	end(&s);
 }
 
-TEST(shm_is_composed)
+/* A newer picture in the one that is not on the screen. */
+static void show_next(struct scenario *s, struct picture pictures[2], uint32_t number)
 {
-	show_fullscreen(PICTURE_SHM, copied);
+	struct picture *next = &pictures[number % 2];
+	picture_draw(next, number);
+	window_show(&s->window, next);
+}
+
+/* Drawn into by turns, until the daemon has made the memory known to the display. */
+static void show_in_turn(struct scenario *s)
+{
+	struct picture pictures[2];
+	uint32_t number = 0;
+	for (uint32_t i = 0; i < 2; i++)
+		picture_init(&s->client, &pictures[i], PICTURE_SEALED, s->width, s->height,
+			DRM_FORMAT_XRGB8888);
+	for (; number < 3 || (s->window.flags != direct && number < 200); number++) {
+		show_next(s, pictures, number);
+		ck_assert(number > 2 || s->window.flags == copied);
+	}
+	for (int i = 0; i < 2; i++, number++) {
+		show_next(s, pictures, number);
+		ck_assert_uint_eq(s->window.flags, direct);
+		expect(&s->client, same, &pictures[number % 2], 0);
+	}
+	picture_finish(&pictures[0]);
+	picture_finish(&pictures[1]);
+}
+
+TEST(shm_is_composed_if_it_may_shrink)
+{
+	struct scenario s;
+	begin(&s);
+	show_fullscreen(&s, PICTURE_SHM, copied);
+	ck_assert(daemon_said(&s.daemon, "composed: its memory is wl_shm"));
+	show_in_turn(&s);
+	ck_assert(daemon_said(&s.daemon, "scanned out directly"));
+	end(&s);
 }
 
 TEST(unmapped_is_black_again)
