@@ -17,6 +17,7 @@ enum { MOST_WRAPS = 16, PAUSE = 60 };
 static const char not_in_turn[] = "its memory is wl_shm, not used in turn with another buffer";
 static const char underway[] = "its memory is wl_shm that is being wrapped for the display";
 static const char unflushed[] = "its memory is wl_shm, and was not flushed for the display";
+static const char unwrappable[] = "its memory is wl_shm that cannot be wrapped";
 static const char spent[] = "its memory is wl_shm, and was wrapped too often in vain";
 
 void shm_fb_unref(struct shm_fb *fb)
@@ -77,13 +78,18 @@ static bool is_transient(int error)
 
 static const char *reason_of(int error)
 {
-	if (error == -EDQUOT)
+	switch (error) {
+	case -EDQUOT:
 		return "its memory is wl_shm, and its client holds too much for it to be wrapped";
-	if (error == -EFBIG)
+	case -EFBIG:
 		return "its memory is wl_shm, in a larger pool than can be wrapped";
-	if (error == -ENXIO)
+	case -ENXIO:
 		return "its memory is wl_shm, and its file is smaller than the pool";
-	return "its memory is wl_shm that cannot be wrapped";
+	case -ERANGE:
+		return "its memory is wl_shm, and its file ends within a page";
+	default:
+		return unwrappable;
+	}
 }
 
 static const char *fail(struct shm_mapping *mapping, int error)
@@ -194,7 +200,7 @@ static const char *refuse_buffer(const struct shm_buffer *buffer, struct waybuf_
 static const char *refuse_mapping(
 	const struct shm_mapping *mapping, const char *reason, struct waybuf_kms_why *why)
 {
-	if (mapping->refusal && mapping->error)
+	if (reason == unwrappable)
 		waybuf_kms_why_set(why, "%s", strerror(-mapping->error));
 	return reason;
 }

@@ -121,18 +121,22 @@ void shm_wrap_unref(struct shm_wrap *wrap)
 	free(wrap);
 }
 
-/* A pool may be said to be larger than its file, and pages that are not there are not touched. */
+/*
+ * A pool may be said to be larger than its file, and pages that are not there are not touched. A
+ * page that is there in part is one to some kernels (memfd_pin_folios() is stricter).
+ */
 static int make(struct shm_wrap *wrap)
 {
+	const uint64_t page = wrap->exporter->caps.page_size;
 	struct stat st;
 	uint64_t size;
 	if (fstat(wrap->file->fd, &st) < 0)
 		return -errno;
 	wrap->changed = st.st_ctim;
-	if (!checked_round_up((uint64_t)st.st_size, wrap->exporter->caps.page_size, &size) ||
-		size < wrap->size)
+	if (!checked_round_up((uint64_t)st.st_size, page, &size) || size < wrap->size)
 		return -ENXIO;
-	return wrap->exporter->ops->wrap(wrap->exporter, wrap->file->fd, wrap->size);
+	int fd = wrap->exporter->ops->wrap(wrap->exporter, wrap->file->fd, wrap->size);
+	return fd == -EINVAL && (uint64_t)st.st_size < wrap->size ? -ERANGE : fd;
 }
 
 static void run(struct waybuf_job *job)

@@ -63,7 +63,8 @@ static int wrap_pages(struct waybuf_exporter *exporter, int memfd, uint64_t size
 	ck_assert_uint_le(size, exporter->caps.max_size);
 	ck_assert_int_eq(fstat(memfd, &st), 0);
 	ck_assert_uint_le(size, (uint64_t)st.st_size + exporter->caps.page_size - 1);
-	if (!(has & F_SEAL_SHRINK) || (has & F_SEAL_WRITE))
+	/* memfd_pin_folios() wants all of each page */
+	if (!(has & F_SEAL_SHRINK) || (has & F_SEAL_WRITE) || size > (uint64_t)st.st_size)
 		return -EINVAL;
 	return machine.error ? machine.error : fd_dup(memfd);
 }
@@ -401,6 +402,23 @@ TEST(smaller_than_the_pool)
 	show(&s, "0101");
 	check_composed(&s, "its memory is wl_shm, and its file is smaller than the pool");
 	ck_assert_int_eq(machine.wraps, 0);
+	end(&s);
+}
+
+TEST(ends_within_a_page)
+{
+	struct stage s;
+	begin(&s);
+	close_pool(&s);
+	open_pool(&s, make_file(POOL - 4, seals), POOL - 4);
+	show(&s, "0101");
+	check_composed(&s, "its memory is wl_shm, and its file ends within a page");
+	ck_assert_int_eq(machine.wraps, 1);
+	close_pool(&s);
+	/* what a client uses of it may end anywhere */
+	open_pool(&s, make_file(POOL, seals), POOL - 4);
+	show(&s, "0101");
+	check_direct(&s);
 	end(&s);
 }
 
