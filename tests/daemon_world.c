@@ -2,6 +2,7 @@
 #include "daemon_world.h"
 
 #include <drm_fourcc.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include "fake/libdrm.h"
 #include "fake/machine.h"
 #include "fake/sync.h"
+#include "fake/udmabuf.h"
 #include "fake/worker.h"
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "linux-drm-syncobj-v1-client-protocol.h"
@@ -28,21 +30,30 @@
 
 /*
  * The first covers the output, the others are small; one is in a format that no plane takes, and one
- * has no explicit synchronisation.
+ * has no explicit synchronisation, and perhaps its buffers in wl_shm.
  */
 static const struct {
 	uint32_t width, height, format;
-	bool is_implicit;
 } kinds[WORLD_WINDOWS] = {
-	{FAKE_MACHINE_WIDTH, FAKE_MACHINE_HEIGHT, DRM_FORMAT_XRGB8888, false},
-	{32, 32, DRM_FORMAT_XRGB8888, false},
-	{32, 16, DRM_FORMAT_XRGB8888, true},
-	{16, 16, DRM_FORMAT_ARGB8888, false},
+	{FAKE_MACHINE_WIDTH, FAKE_MACHINE_HEIGHT, DRM_FORMAT_XRGB8888},
+	{32, 32, DRM_FORMAT_XRGB8888},
+	{32, 16, DRM_FORMAT_XRGB8888},
+	{16, 16, DRM_FORMAT_ARGB8888},
 };
+
+/* Of each buffer; whole pages. */
+enum { MEMORY = FAKE_MACHINE_WIDTH * FAKE_MACHINE_HEIGHT * 4 };
+
+bool world_has_shm;
 
 bool world_is_explicit(int i)
 {
-	return !kinds[i].is_implicit;
+	return i != WORLD_IMPLICIT;
+}
+
+static bool is_shm(int i)
+{
+	return world_has_shm && i == WORLD_IMPLICIT;
 }
 
 /* ---- both sides ------------------------------------------------------------------------------ */
@@ -125,6 +136,7 @@ static void start(struct world *world)
 	ck_assert(daemon_init(daemon, &world->options));
 	ck_assert(card_start(daemon));
 	ck_assert_int_eq(waybuf_server_create(daemon->display, &options, &daemon->server), 0);
+	fake_udmabuf_add(waybuf_server_manager(daemon->server));
 	offer_dmabuf(daemon);
 	offer_points(world);
 	ck_assert_int_eq(
@@ -138,15 +150,23 @@ static void start(struct world *world)
 
 static void ignore_log(enum waybuf_log_level level, const char *text, void *data) {}
 
+static int make_fd(int i)
+{
+	int fd = is_shm(i) ? memfd_create("shm", MFD_CLOEXEC | MFD_ALLOW_SEALING)
+			   : fake_dmabuf_open();
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, MEMORY), 0);
+	ck_assert(!is_shm(i) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0);
+	return fd;
+}
+
 static void make_memory(struct world *world)
 {
 	struct stat st;
 	for (int i = 0; i < WORLD_WINDOWS * WORLD_BUFFERS; i++) {
 		struct world_buffer *buffer =
 			&world->windows[i / WORLD_BUFFERS].buffers[i % WORLD_BUFFERS];
-		buffer->fd = fake_dmabuf_open();
-		ck_assert_int_eq(
-			ftruncate(buffer->fd, FAKE_MACHINE_WIDTH * FAKE_MACHINE_HEIGHT * 4), 0);
+		buffer->fd = make_fd(i / WORLD_BUFFERS);
 		ck_assert_int_eq(fstat(buffer->fd, &st), 0);
 		buffer->memory = st.st_ino;
 	}
@@ -230,14 +250,29 @@ static void handle_release(void *data, struct wl_buffer *proxy)
 
 static const struct wl_buffer_listener buffer_listener = {.release = handle_release};
 
-static void make_buffer(struct world *world, struct world_buffer *buffer, int i)
+static struct wl_buffer *make_shm(struct world *world, const struct world_buffer *buffer, int i)
+{
+	struct wl_shm_pool *pool = wl_shm_create_pool(world->shm, buffer->fd, MEMORY);
+	struct wl_buffer *proxy = wl_shm_pool_create_buffer(pool, 0, (int32_t)kinds[i].width,
+		(int32_t)kinds[i].height, (int32_t)kinds[i].width * 4, WL_SHM_FORMAT_XRGB8888);
+	wl_shm_pool_destroy(pool);
+	return proxy;
+}
+
+static struct wl_buffer *make_dmabuf(struct world *world, const struct world_buffer *buffer, int i)
 {
 	struct zwp_linux_buffer_params_v1 *params =
 		zwp_linux_dmabuf_v1_create_params(world->dmabuf);
 	zwp_linux_buffer_params_v1_add(params, buffer->fd, 0, 0, kinds[i].width * 4, 0, 0);
-	buffer->proxy = zwp_linux_buffer_params_v1_create_immed(
+	struct wl_buffer *proxy = zwp_linux_buffer_params_v1_create_immed(
 		params, (int32_t)kinds[i].width, (int32_t)kinds[i].height, kinds[i].format, 0);
 	zwp_linux_buffer_params_v1_destroy(params);
+	return proxy;
+}
+
+static void make_buffer(struct world *world, struct world_buffer *buffer, int i)
+{
+	buffer->proxy = is_shm(i) ? make_shm(world, buffer, i) : make_dmabuf(world, buffer, i);
 	wl_buffer_add_listener(buffer->proxy, &buffer_listener, buffer);
 	buffer->busy = false;
 }

@@ -12,13 +12,14 @@
 
 /*
  * waybufd in the test's own process, without a device of any kind: all of its code but main(), the
- * seat and the allocator, on the machine of fake/machine.h; and a client of it, of plain libwayland,
- * that has windows with a few buffers each. Both run only within world_settle().
+ * seat and the allocator, on the machine of fake/machine.h and fake/udmabuf.h; and a client of it,
+ * of plain libwayland, that has windows with a few buffers each. Both run only within
+ * world_settle().
  */
-enum { WORLD_WINDOWS = 4, WORLD_BUFFERS = 3 };
+enum { WORLD_WINDOWS = 4, WORLD_BUFFERS = 3, WORLD_IMPLICIT = 2 };
 
 struct world_buffer {
-	/* a dma-buf, for as long as the world lives, and its inode */
+	/* a dma-buf or a sealed memfd, for as long as the world lives, and its inode */
 	int fd;
 	ino_t memory;
 	struct wl_buffer *proxy;
@@ -72,8 +73,10 @@ void world_connect(struct world *world);
 /* Dies: the server hears of it from the kernel alone. */
 void world_kill_client(struct world *world);
 
-/* Whether window @i has explicit synchronisation: all but one do. */
+/* Whether window @i has explicit synchronisation: all but WORLD_IMPLICIT do. */
 bool world_is_explicit(int i);
+/* Whether its buffers are of wl_shm, in sealed files. To be set before world_init(). */
+extern bool world_has_shm;
 /* With a commit without content, so that it will be configured. */
 void world_open_window(struct world *world, int i);
 void world_close_window(struct world *world, int i);

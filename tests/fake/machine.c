@@ -23,6 +23,7 @@
 #include "kms/open.h"
 #include "kms/uevent.h"
 #include "render.h"
+#include "shm_wrap.h"
 #include "util/fd.h"
 
 /* ---- the device ------------------------------------------------------------------------------ */
@@ -176,6 +177,9 @@ int __wrap_render_start(struct waybuf_worker *worker, struct render_job *job)
 static bool has(const struct frame *frame, ino_t memory)
 {
 	struct stat st;
+	const struct shm_file *file = frame->shm ? frame->shm->mapping->file : NULL;
+	if (file && fstat(file->fd, &st) == 0 && st.st_ino == memory)
+		return true;
 	for (uint32_t i = 0; frame->backing && i < frame->backing->n_memory; i++)
 		if (fstat(frame->backing->memory[i].fd, &st) == 0 && st.st_ino == memory)
 			return true;

@@ -82,6 +82,9 @@ static void __attribute__((format(printf, 1, 2))) tell(const char *format, ...)
 	fputc('\n', stderr);
 }
 
+/* So often a buffer of wl_shm was on a plane, in all histories. */
+static int shm_shown;
+
 /* Told with the seed of this very history. */
 #define RULE(condition, format, ...) \
 	ck_assert_msg(condition, "WAYBUF_TEST_SEED=%llu: " format, run.seed, __VA_ARGS__)
@@ -237,14 +240,18 @@ static bool is_used(const struct world_buffer *buffer)
 /*
  * Without release points wl_buffer.release comes with the flip's event, if that comes; and where
  * there is a GPU there is a fence on the dma-buf at once, as long as it is read. A capture that was
- * given up is waited for by a fence alone, wherever that is.
+ * given up is waited for by a fence alone, wherever that is, and not at all for wl_shm: nobody looks
+ * at what it makes of that.
  */
 static void check_implicit(int window, int k)
 {
 	const struct world_buffer *buffer = &run.world.windows[window].buffers[k];
 	const ino_t memory = buffer->memory;
 	bool late = may_be_late(), used = is_used(buffer);
-	bool reads = fake_screen_reads(memory), fenced = fake_dmabuf_busy(buffer->fd);
+	bool reads = fake_screen_reads(memory);
+	bool is_shm = world_has_shm && window == WORLD_IMPLICIT;
+	bool fenced = is_shm || fake_dmabuf_busy(buffer->fd);
+	shm_shown += is_shm && fake_screen_shows(memory);
 	if (!reads && !used && !late)
 		run.orphaned[window][k] = false;
 	if (run.orphaned[window][k] || !run.world.display)
@@ -328,6 +335,9 @@ static void add_points(struct record *record)
 static void do_commit(void)
 {
 	int i = (int)dice(WORLD_WINDOWS);
+	/* it takes some turns until wl_shm is on a plane */
+	if (world_has_shm && dice(2))
+		i = WORLD_IMPLICIT;
 	struct world_window *window = &run.world.windows[i];
 	struct world_buffer *buffer = &window->buffers[dice(WORLD_BUFFERS)];
 	if (!run.world.display && dice(3) == 0)
@@ -500,6 +510,7 @@ static void begin(uint64_t seed)
 	memset(&run, 0, sizeof(run));
 	run.seed = run.random = seed;
 	run.plugged = true;
+	world_has_shm = dice(2);
 	for (int i = 0; i < WORLD_WINDOWS; i++)
 		run.shown[i] = -1;
 	world_init(&run.world);
@@ -561,6 +572,7 @@ TEST(released_once_and_in_time)
 	uint64_t seed = harness_seed();
 	for (uint64_t i = 0; i < HISTORIES; i++)
 		history(seed + i);
+	ck_assert_int_gt(shm_shown, 0);
 }
 
 TEST_TIMEOUT(200)

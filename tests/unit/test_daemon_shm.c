@@ -10,23 +10,20 @@
 
 #include "core/account.h"
 #include "daemon_world.h"
-#include "exporter/exporter.h"
 #include "fake/libdrm.h"
 #include "fake/machine.h"
 #include "fake/screen.h"
 #include "fake/sync.h"
+#include "fake/udmabuf.h"
 #include "fake/worker.h"
 #include "output.h"
 #include "outputs.h"
 #include "shm_wrap.h"
 #include "util/fd.h"
 
-/*
- * wl_shm on planes, in a waybufd of the test's own, with a udmabuf that takes what the kernel takes,
- * and whose dma-bufs have the inode of the memfd: the fake display tells whether it reads that.
- */
+/* wl_shm on planes, in a waybufd of the test's own: the fake display tells what memory it reads. */
 enum { WIDTH = FAKE_MACHINE_WIDTH, HEIGHT = FAKE_MACHINE_HEIGHT, STRIDE = WIDTH * 4 };
-enum { IMAGE = STRIDE * HEIGHT, BUFFERS = 3, POOL = 4 * IMAGE, WINDOW = 2 };
+enum { IMAGE = STRIDE * HEIGHT, BUFFERS = 3, POOL = 4 * IMAGE };
 /* as shm_plane.c has it */
 enum { MOST_WRAPS = 16, PAUSE = 60 };
 
@@ -34,66 +31,13 @@ static const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 /* ---- the machine ----------------------------------------------------------------------------- */
 
-static struct {
-	int wraps; /* that were tried */
-	int error; /* 0: they succeed */
-	uint64_t size; /* of the last one */
-	bool incoherent;
-} machine;
+static bool incoherent;
 
 bool __wrap_shm_wrap_is_incoherent(void);
 
 bool __wrap_shm_wrap_is_incoherent(void)
 {
-	return machine.incoherent;
-}
-
-static int allocate(struct waybuf_exporter *exporter, struct waybuf_allocation *allocation)
-{
-	return -ENOMEM;
-}
-
-static int wrap_pages(struct waybuf_exporter *exporter, int memfd, uint64_t size)
-{
-	struct stat st;
-	int has = fcntl(memfd, F_GET_SEALS);
-	machine.wraps++;
-	machine.size = size;
-	ck_assert_uint_eq(size % exporter->caps.page_size, 0);
-	ck_assert_uint_le(size, exporter->caps.max_size);
-	ck_assert_int_eq(fstat(memfd, &st), 0);
-	ck_assert_uint_le(size, (uint64_t)st.st_size + exporter->caps.page_size - 1);
-	/* memfd_pin_folios() wants all of each page */
-	if (!(has & F_SEAL_SHRINK) || (has & F_SEAL_WRITE) || size > (uint64_t)st.st_size)
-		return -EINVAL;
-	return machine.error ? machine.error : fd_dup(memfd);
-}
-
-static void destroy(struct waybuf_exporter *exporter)
-{
-	free(exporter);
-}
-
-static void add_udmabuf(struct world *world)
-{
-	static const struct waybuf_exporter_ops ops = {
-		.allocate = allocate,
-		.release = exporter_release_nothing,
-		.destroy = destroy,
-		.wrap = wrap_pages,
-	};
-	struct waybuf_exporter *exporter = calloc(1, sizeof(*exporter));
-	ck_assert_ptr_nonnull(exporter);
-	exporter->ops = &ops;
-	exporter->caps = (struct waybuf_exporter_caps){
-		.name = "udmabuf",
-		.kind = WAYBUF_EXPORTER_RAW,
-		.is_dmabuf = true,
-		.max_size = 64 * IMAGE,
-		.page_size = 4096,
-	};
-	struct waybuf_manager *manager = waybuf_server_manager(world->daemon.server);
-	ck_assert_int_eq(waybuf_manager_add_exporter(manager, exporter), 0);
+	return incoherent;
 }
 
 /* ---- the client ------------------------------------------------------------------------------ */
@@ -166,11 +110,8 @@ static void close_pool(struct stage *stage)
 
 static void begin_with(struct stage *stage, int fd)
 {
-	memset(&machine, 0, sizeof(machine));
-	fake_machine_fail_flush(0);
 	memset(stage, 0, sizeof(*stage));
 	world_init(&stage->world);
-	add_udmabuf(&stage->world);
 	open_pool(stage, fd, POOL);
 }
 
@@ -189,7 +130,7 @@ static void flip(struct stage *stage)
 
 static void commit(struct stage *stage, int i)
 {
-	struct wl_surface *surface = stage->world.windows[WINDOW].surface;
+	struct wl_surface *surface = stage->world.windows[WORLD_IMPLICIT].surface;
 	wl_surface_attach(surface, stage->buffers[i].proxy, 0, 0);
 	wl_surface_damage(surface, 0, 0, INT32_MAX, INT32_MAX);
 	wl_surface_commit(surface);
@@ -261,12 +202,12 @@ TEST(used_in_turn)
 	struct stage s;
 	begin(&s);
 	show(&s, "01");
-	ck_assert_int_eq(machine.wraps, 0);
+	ck_assert_int_eq(fake_udmabuf.wraps, 0);
 	check_composed(&s, not_in_turn);
 	show(&s, "0");
 	check_composed(&s, "its memory is wl_shm that is being wrapped for the display");
-	ck_assert_int_eq(machine.wraps, 1);
-	ck_assert_uint_eq(machine.size, POOL);
+	ck_assert_int_eq(fake_udmabuf.wraps, 1);
+	ck_assert_uint_eq(fake_udmabuf.size, POOL);
 	show(&s, "1");
 	check_direct(&s);
 	int framebuffers = fake_drm_open_framebuffers();
@@ -276,7 +217,7 @@ TEST(used_in_turn)
 	show(&s, "10101");
 	check_direct(&s);
 	/* once for all buffers, and for ever */
-	ck_assert_int_eq(machine.wraps, 1);
+	ck_assert_int_eq(fake_udmabuf.wraps, 1);
 	ck_assert_int_eq(fake_drm_open_framebuffers(), framebuffers + 1);
 	end(&s);
 }
@@ -300,7 +241,7 @@ TEST(one_buffer)
 	begin(&s);
 	show(&s, "0000000");
 	check_composed(&s, not_in_turn);
-	ck_assert_int_eq(machine.wraps, 0);
+	ck_assert_int_eq(fake_udmabuf.wraps, 0);
 	/* two for a while, and back to one, which is drawn into while it is shown */
 	show(&s, "1010101");
 	check_direct(&s);
@@ -323,7 +264,7 @@ TEST(another_buffer_each_time)
 		flip(&s);
 		check_composed(&s, not_in_turn);
 	}
-	ck_assert_int_eq(machine.wraps, 0);
+	ck_assert_int_eq(fake_udmabuf.wraps, 0);
 	end(&s);
 }
 
@@ -333,9 +274,9 @@ TEST(nothing_between_two_commits)
 	begin(&s);
 	show(&s, "01");
 	/* not shown by now: the surface has come back to it from nothing */
-	wl_surface_attach(s.world.windows[WINDOW].surface, NULL, 0, 0);
-	wl_surface_commit(s.world.windows[WINDOW].surface);
-	wl_surface_commit(s.world.windows[WINDOW].surface);
+	wl_surface_attach(s.world.windows[WORLD_IMPLICIT].surface, NULL, 0, 0);
+	wl_surface_commit(s.world.windows[WORLD_IMPLICIT].surface);
+	wl_surface_commit(s.world.windows[WORLD_IMPLICIT].surface);
 	flip(&s);
 	show(&s, "1");
 	check_composed(&s, not_in_turn);
@@ -351,7 +292,7 @@ static void check_never_wrapped(int fd, const char *why)
 	begin_with(&s, fd);
 	show(&s, "0101010");
 	check_composed(&s, why);
-	ck_assert_int_eq(machine.wraps, 0);
+	ck_assert_int_eq(fake_udmabuf.wraps, 0);
 	ck_assert_int_eq(fcntl(s.fd, F_GET_SEALS), before);
 	end(&s);
 }
@@ -401,7 +342,7 @@ TEST(smaller_than_the_pool)
 	begin_with(&s, make_file(BUFFERS * IMAGE, seals));
 	show(&s, "0101");
 	check_composed(&s, "its memory is wl_shm, and its file is smaller than the pool");
-	ck_assert_int_eq(machine.wraps, 0);
+	ck_assert_int_eq(fake_udmabuf.wraps, 0);
 	end(&s);
 }
 
@@ -413,7 +354,7 @@ TEST(ends_within_a_page)
 	open_pool(&s, make_file(POOL - 4, seals), POOL - 4);
 	show(&s, "0101");
 	check_composed(&s, "its memory is wl_shm, and its file ends within a page");
-	ck_assert_int_eq(machine.wraps, 1);
+	ck_assert_int_eq(fake_udmabuf.wraps, 1);
 	close_pool(&s);
 	/* what a client uses of it may end anywhere */
 	open_pool(&s, make_file(POOL, seals), POOL - 4);
@@ -427,10 +368,10 @@ TEST(larger_than_can_be_wrapped)
 	struct stage s;
 	begin(&s);
 	close_pool(&s);
-	open_pool(&s, make_file(65 * IMAGE, seals), 65 * IMAGE);
+	open_pool(&s, make_file(FAKE_UDMABUF_LIMIT + IMAGE, seals), FAKE_UDMABUF_LIMIT + IMAGE);
 	show(&s, "0101");
 	check_composed(&s, "its memory is wl_shm, in a larger pool than can be wrapped");
-	ck_assert_int_eq(machine.wraps, 0);
+	ck_assert_int_eq(fake_udmabuf.wraps, 0);
 	end(&s);
 }
 
@@ -452,14 +393,14 @@ TEST(hole_in_the_file)
 		punch(&s);
 		show(&s, "1");
 		check_composed(&s, "its memory is wl_shm that is being wrapped for the display");
-		ck_assert_int_eq(machine.wraps, wraps);
+		ck_assert_int_eq(fake_udmabuf.wraps, wraps);
 		show(&s, "010");
 		check_direct(&s);
 	}
 	punch(&s);
 	show(&s, "1010");
 	check_composed(&s, "its memory is wl_shm, and was wrapped too often in vain");
-	ck_assert_int_eq(machine.wraps, MOST_WRAPS);
+	ck_assert_int_eq(fake_udmabuf.wraps, MOST_WRAPS);
 	end(&s);
 }
 
@@ -468,10 +409,8 @@ TEST(hole_in_the_file)
 TEST(no_udmabuf)
 {
 	struct stage s;
-	memset(&machine, 0, sizeof(machine));
-	memset(&s, 0, sizeof(s));
-	world_init(&s.world);
-	open_pool(&s, make_file(POOL, seals), POOL);
+	fake_udmabuf.absent = true;
+	begin(&s);
 	show(&s, "01010");
 	check_composed(&s, "its memory is wl_shm, and there is no udmabuf to wrap it");
 	end(&s);
@@ -481,12 +420,12 @@ TEST(refused_for_good)
 {
 	struct stage s;
 	begin(&s);
-	machine.error = -EPERM;
+	fake_udmabuf.error = -EPERM;
 	for (int i = 0; i < PAUSE; i++)
 		show(&s, "01");
 	check_composed(&s, "its memory is wl_shm that cannot be wrapped");
 	ck_assert_str_eq(find_surface(&s)->copied_detail.text, strerror(EPERM));
-	ck_assert_int_eq(machine.wraps, 1);
+	ck_assert_int_eq(fake_udmabuf.wraps, 1);
 	ck_assert_uint_eq(waybuf_account_bytes(account(&s)), 0);
 	end(&s);
 }
@@ -495,13 +434,13 @@ TEST(tried_again)
 {
 	struct stage s;
 	begin(&s);
-	machine.error = -ENOMEM;
+	fake_udmabuf.error = -ENOMEM;
 	show(&s, "0101");
 	check_composed(&s, "its memory is wl_shm that cannot be wrapped");
-	machine.error = 0;
+	fake_udmabuf.error = 0;
 	for (int i = 0; i < PAUSE / 2; i++)
 		show(&s, "01");
-	ck_assert_int_eq(machine.wraps, 2);
+	ck_assert_int_eq(fake_udmabuf.wraps, 2);
 	show(&s, "01");
 	check_direct(&s);
 	end(&s);
@@ -511,10 +450,10 @@ TEST(given_up)
 {
 	struct stage s;
 	begin(&s);
-	machine.error = -ENOMEM;
+	fake_udmabuf.error = -ENOMEM;
 	for (int i = 0; i < (MOST_WRAPS + 2) * (PAUSE + 2) / 2; i++)
 		show(&s, "01");
-	ck_assert_int_eq(machine.wraps, MOST_WRAPS);
+	ck_assert_int_eq(fake_udmabuf.wraps, MOST_WRAPS);
 	check_composed(&s, "its memory is wl_shm that cannot be wrapped");
 	end(&s);
 }
@@ -547,7 +486,7 @@ TEST(quota_is_left_for_others)
 	show(&s, "0101");
 	check_composed(
 		&s, "its memory is wl_shm, and its client holds too much for it to be wrapped");
-	ck_assert_int_eq(machine.wraps, 0);
+	ck_assert_int_eq(fake_udmabuf.wraps, 0);
 	ck_assert_uint_eq(waybuf_account_bytes(account(&s)), 0);
 	waybuf_account_discharge(account(&s), WAYBUF_RESOURCE_FDS, half);
 	for (int i = 0; i < PAUSE / 2 + 1; i++)
@@ -566,7 +505,7 @@ TEST(format_of_no_plane)
 	}
 	show(&s, "01010");
 	check_composed(&s, "format not supported");
-	ck_assert_int_eq(machine.wraps, 0);
+	ck_assert_int_eq(fake_udmabuf.wraps, 0);
 	end(&s);
 }
 
@@ -622,8 +561,8 @@ TEST(accounted)
 	/* what is on the screen is there, and paid for */
 	check_direct(&s);
 	ck_assert_uint_eq(waybuf_account_bytes(ours), POOL);
-	wl_surface_attach(s.world.windows[WINDOW].surface, NULL, 0, 0);
-	wl_surface_commit(s.world.windows[WINDOW].surface);
+	wl_surface_attach(s.world.windows[WORLD_IMPLICIT].surface, NULL, 0, 0);
+	wl_surface_commit(s.world.windows[WORLD_IMPLICIT].surface);
 	flip(&s);
 	flip(&s);
 	ck_assert_uint_eq(waybuf_account_bytes(ours), 0);
@@ -647,7 +586,7 @@ TEST(pool_that_grows)
 	/* the file has changed, so the old one is wrapped anew, and the new one is twice as large */
 	show(&s, "0");
 	check_direct(&s);
-	ck_assert_int_eq(machine.wraps, 3);
+	ck_assert_int_eq(fake_udmabuf.wraps, 3);
 	ck_assert_uint_eq(waybuf_account_bytes(account(&s)), 3 * POOL);
 	end(&s);
 }
@@ -676,7 +615,7 @@ TEST(destroyed_while_it_is_wrapped)
 	flip(&s);
 	fake_worker_hold(false);
 	flip(&s);
-	ck_assert_int_eq(machine.wraps, 1);
+	ck_assert_int_eq(fake_udmabuf.wraps, 1);
 	end(&s);
 }
 
@@ -706,7 +645,7 @@ TEST(daemon_ends_in_the_middle)
 	begin(&s);
 	show(&s, "01010");
 	fake_worker_hold(true);
-	machine.incoherent = true;
+	incoherent = true;
 	commit(&s, 1);
 	world_shut_down(&s.world);
 	end(&s);
@@ -718,7 +657,7 @@ TEST(flushed_for_the_display)
 {
 	struct stage s;
 	begin(&s);
-	machine.incoherent = true;
+	incoherent = true;
 	int before = fake_machine_flushes();
 	show(&s, "010");
 	ck_assert_int_eq(fake_machine_flushes(), before);
@@ -741,14 +680,14 @@ TEST(cannot_be_flushed)
 {
 	struct stage s;
 	begin(&s);
-	machine.incoherent = true;
+	incoherent = true;
 	show(&s, "0101");
 	check_direct(&s);
 	fake_machine_fail_flush(-EINVAL);
 	show(&s, "0");
 	check_composed(&s, "its memory is wl_shm that cannot be wrapped");
 	show(&s, "101");
-	ck_assert_int_eq(machine.wraps, 1);
+	ck_assert_int_eq(fake_udmabuf.wraps, 1);
 	end(&s);
 }
 
