@@ -290,7 +290,8 @@ static bool is_step(const struct waybuf_kms_state *state)
 	const struct waybuf_kms_state *current = state->device->current;
 	bool same = true;
 	for (uint32_t i = 0; i < state->device->res.n_crtcs; i++)
-		same &= state->crtcs[i].mode == current->crtcs[i].mode;
+		same &= state->crtcs[i].mode == current->crtcs[i].mode &&
+			state->crtcs[i].active == current->crtcs[i].active;
 	for (uint32_t i = 0; i < state->n_connectors; i++)
 		same &= state->connectors[i] == current->connectors[i];
 	for (uint32_t i = 0; i < state->device->res.n_planes; i++)

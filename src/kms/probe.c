@@ -141,7 +141,9 @@ static int lit_state(struct waybuf_kms_device *device, struct waybuf_kms_crtc *c
 	int error = waybuf_kms_state_duplicate(device, &state);
 	if (error)
 		return error;
-	error = state->crtcs[crtc->index].active ? 0 : -EINVAL;
+	error = state->crtcs[crtc->index].mode ? 0 : -EINVAL;
+	if (!error && !state->crtcs[crtc->index].active)
+		waybuf_kms_state_set_active(state, crtc, true);
 	if (error)
 		waybuf_kms_why_set(why, "CRTC %u has no connected output", crtc->id);
 	for (uint32_t i = 0; i < device->res.n_connectors && error; i++) {
@@ -229,14 +231,14 @@ static int answer(const struct remembered *entry, enum waybuf_kms_refusal *refus
 	return entry->error;
 }
 
-/* While the CRTC is on nothing has to be lit for it, and so no state is made. NULL: not known. */
+/* While the CRTC has a mode nothing has to be lit for it, and so no state is made. NULL: not known. */
 static const struct remembered *recall_lit(const struct waybuf_kms_device *device,
 	const struct waybuf_kms_plane *plane, const struct waybuf_kms_crtc *crtc,
 	const struct waybuf_layout *layout)
 {
 	const struct waybuf_kms_crtc_state *now = &device->current->crtcs[crtc->index];
 	struct key key;
-	if (!now->active || !now->mode)
+	if (!now->mode)
 		return NULL;
 	make_key(&key, plane, crtc, layout, &now->mode->info);
 	return recall(device->probes, &key);

@@ -37,7 +37,7 @@ int waybuf_kms_probe(struct waybuf_kms_device *device, struct waybuf_kms_plane *
 	enum waybuf_kms_refusal *refusal, struct waybuf_kms_why *why);
 
 /*
- * Whether a probe is remembered that says so, and @crtc is on in the mode that it was for. Asks the
+ * Whether a probe is remembered that says so, and @crtc has the mode that it was for. Asks the
  * kernel for nothing.
  */
 bool waybuf_kms_probe_took(const struct waybuf_kms_device *device,

@@ -234,6 +234,17 @@ int waybuf_kms_state_enable(struct waybuf_kms_state *state, struct waybuf_kms_co
 	return 0;
 }
 
+void waybuf_kms_state_set_active(
+	struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc, bool active)
+{
+	struct waybuf_kms_crtc_state *crtc_state = &state->crtcs[crtc->index];
+	assert(crtc_state->mode);
+	/* the device may have been set by somebody else: then it is named though it is the same */
+	crtc_state->touched = true;
+	state->modeset |= crtc_state->active != active;
+	crtc_state->active = active;
+}
+
 void waybuf_kms_state_disable(struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc)
 {
 	struct waybuf_kms_crtc_state *crtc_state = &state->crtcs[crtc->index];

@@ -85,8 +85,8 @@ struct waybuf_kms_mode_blob {
 };
 
 struct waybuf_kms_crtc_state {
-	bool active;
-	struct waybuf_kms_mode_blob *mode; /* NULL if not active */
+	bool active; /* it has a mode, and shows something; one that has a mode only is asleep */
+	struct waybuf_kms_mode_blob *mode; /* NULL: it is off */
 	bool touched;
 	/* a capture: what to write into, and through which connector. Holds for one commit */
 	struct waybuf_kms_fb *writeback_fb;
@@ -131,6 +131,12 @@ int waybuf_kms_state_enable(struct waybuf_kms_state *state, struct waybuf_kms_co
  */
 int waybuf_kms_state_set_mode(struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc,
 	const struct _drmModeModeInfo *mode);
+/*
+ * Puts a CRTC that has a mode to sleep, or wakes it. Mode, connectors and planes stay, and what it
+ * needs stays its own, so that the kernel promises that waking it never fails (of the property ACTIVE).
+ */
+void waybuf_kms_state_set_active(
+	struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc, bool active);
 /* Turns the CRTC, its planes and connectors off. */
 void waybuf_kms_state_disable(struct waybuf_kms_state *state, struct waybuf_kms_crtc *crtc);
 

@@ -12,7 +12,7 @@ static bool is_free(const struct waybuf_kms_device *device,
 	uint32_t on = now && connector->index < now->n_connectors
 		? now->connectors[connector->index]
 		: WAYBUF_KMS_NO_CRTC;
-	return on == WAYBUF_KMS_NO_CRTC || on == crtc->index || !now->crtcs[on].active;
+	return on == WAYBUF_KMS_NO_CRTC || on == crtc->index || !now->crtcs[on].mode;
 }
 
 struct waybuf_kms_connector *waybuf_kms_writeback_find(

@@ -165,8 +165,9 @@ static int judge(struct object now[N_OBJECTS], uint32_t flags)
 		if (now[i].type != DRM_MODE_OBJECT_PLANE)
 			continue;
 		bool fb = value_of(&now[i], "FB_ID");
-		bool active = value_of(get(now, crtc_object(crtc_of(&now[i]), 0)), "ACTIVE");
-		if (fb != (value_of(&now[i], "CRTC_ID") != 0) || (fb && !active))
+		/* also one that is asleep has planes */
+		bool on = value_of(get(now, crtc_object(crtc_of(&now[i]), 0)), "MODE_ID");
+		if (fb != (value_of(&now[i], "CRTC_ID") != 0) || (fb && !on))
 			error = -EINVAL;
 	}
 	return error;

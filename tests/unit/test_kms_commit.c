@@ -55,6 +55,76 @@ TEST(later_commits_name_what_changes_and_every_fence)
 	world_close(&world);
 }
 
+/* What it has stays its own: the mode, the connectors and the planes. */
+TEST(asleep_and_awake)
+{
+	struct world world;
+	world_open(&world);
+	world_light(&world);
+	const uint64_t mode = fake_drm_value(FAKE_CRTC, "MODE_ID");
+	const uint64_t fb = fake_drm_value(FAKE_PRIMARY, "FB_ID");
+	struct waybuf_kms_state *state = world_propose(&world);
+	waybuf_kms_state_set_active(state, world.crtc, false);
+	ck_assert_int_eq(waybuf_kms_state_commit(state, NULL, NULL, NULL), 0);
+	ck_assert_uint_eq(fake_drm_value(FAKE_CRTC, "ACTIVE"), 0);
+	ck_assert_uint_eq(fake_drm_value(FAKE_CRTC, "MODE_ID"), mode);
+	ck_assert_uint_eq(fake_drm_value(FAKE_CONNECTOR, "CRTC_ID"), FAKE_CRTC);
+	ck_assert_uint_eq(fake_drm_value(FAKE_WRITEBACK, "CRTC_ID"), FAKE_CRTC);
+	ck_assert_uint_eq(fake_drm_value(FAKE_PRIMARY, "FB_ID"), fb);
+	ck_assert(!fake_drm_named(FAKE_PRIMARY, "FB_ID"));
+	ck_assert(fake_drm_last_flags() & DRM_MODE_ATOMIC_ALLOW_MODESET);
+	/* there is no event for what is asleep and stays so */
+	state = world_propose(&world);
+	waybuf_kms_state_touch(state, world.crtc);
+	ck_assert_int_eq(world_commit(&world, state), -EINVAL);
+	state = world_propose(&world);
+	waybuf_kms_state_set_active(state, world.crtc, true);
+	ck_assert_int_eq(waybuf_kms_state_test(state, NULL), 0);
+	ck_assert_uint_eq(fake_drm_value(FAKE_CRTC, "ACTIVE"), 0);
+	ck_assert_int_eq(world_commit(&world, state), 0);
+	ck_assert_uint_eq(fake_drm_value(FAKE_CRTC, "ACTIVE"), 1);
+	ck_assert(!fake_drm_named(FAKE_CRTC, "MODE_ID"));
+	fake_drm_vblank();
+	waybuf_loop_dispatch(world.loop, 100);
+	ck_assert_int_eq(world.flips, 1);
+	world_close(&world);
+}
+
+/* Somebody else had the display: what sets all of it does not wake it. */
+TEST(asleep_when_all_is_set_anew)
+{
+	struct world world;
+	world_open(&world);
+	world_light(&world);
+	for (int i = 0; i < 2; i++) {
+		waybuf_kms_device_invalidate(world.device);
+		struct waybuf_kms_state *state = world_propose(&world);
+		waybuf_kms_state_set_active(state, world.crtc, false);
+		ck_assert_int_eq(waybuf_kms_state_commit(state, NULL, NULL, NULL), 0);
+		ck_assert_uint_eq(fake_drm_value(FAKE_CRTC, "ACTIVE"), 0);
+		ck_assert(world.device->known);
+	}
+	world_close(&world);
+}
+
+/* A question about planes is answered as if it were awake, in its own mode. */
+TEST(asleep_and_probed)
+{
+	struct world world;
+	world_open(&world);
+	world_light(&world);
+	struct waybuf_kms_state *state = world_propose(&world);
+	waybuf_kms_state_set_active(state, world.crtc, false);
+	ck_assert_int_eq(waybuf_kms_state_commit(state, NULL, NULL, NULL), 0);
+	struct waybuf_layout layout = world_layout();
+	ck_assert_int_eq(
+		waybuf_kms_probe(world.device, world.rich, world.crtc, &layout, NULL, NULL), 0);
+	ck_assert(!fake_drm_named(FAKE_CRTC, "MODE_ID"));
+	ck_assert_uint_eq(fake_drm_value(FAKE_CRTC, "ACTIVE"), 0);
+	close(layout.memory[0].fd);
+	world_close(&world);
+}
+
 TEST(damage_is_for_one_commit)
 {
 	static const struct drm_mode_rect rects[] = {{1, 2, 30, 40}, {50, 60, 70, 80}};
