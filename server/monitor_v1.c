@@ -22,8 +22,9 @@
  * from those whom it does not concern; whoever binds it all the same gets reports that all fail.
  *
  * Reports are made at once, but for traces, so that only of these a second one could be under way.
+ * What is commanded is answered at once, too.
  */
-#define MONITOR_VERSION 1
+#define MONITOR_VERSION 2
 
 struct waybuf_server_monitor {
 	struct waybuf_server *server;
@@ -294,9 +295,66 @@ static void handle_snapshot(struct wl_client *client, struct wl_resource *resour
 		snapshot(monitor, client, report, what, argument);
 }
 
+/* ---- power --------------------------------------------------------------------------------- */
+
+void waybuf_server_monitor_tell_power(
+	struct waybuf_server_monitor *monitor, const char *output, bool on)
+{
+	struct wl_resource *resource;
+	if (!monitor)
+		return;
+	wl_resource_for_each(resource, &monitor->resources)
+		if (wl_resource_get_version(resource) >= WAYBUF_MONITOR_V1_POWER_SINCE_VERSION &&
+			server_client_trusted(monitor->server, wl_resource_get_client(resource)))
+			waybuf_monitor_v1_send_power(resource, output,
+				on ? WAYBUF_MONITOR_V1_POWER_STATE_ON
+				   : WAYBUF_MONITOR_V1_POWER_STATE_OFF);
+}
+
+/* A name of whatever length comes back as far as an event can carry it. */
+static void refuse_power(struct wl_resource *resource, const char *output,
+	enum waybuf_reason reason, const char *message)
+{
+	char name[64];
+	snprintf(name, sizeof(name), "%s", output);
+	waybuf_monitor_v1_send_power_failed(resource, name, reason, message);
+}
+
+static void set_power(struct waybuf_server_monitor *monitor, struct wl_resource *resource,
+	const char *output, bool on)
+{
+	const struct waybuf_server_monitor_options *options = &monitor->options;
+	int ret = options->power ? options->power(options->data, output[0] ? output : NULL, on)
+				 : -EOPNOTSUPP;
+	if (ret == -ENOENT)
+		refuse_power(resource, output, WAYBUF_REASON_CLOSED,
+			output[0] ? "there is no such output" : "there is no output");
+	else if (ret == -ENODEV)
+		refuse_power(resource, output, WAYBUF_REASON_DEVICE_LOST,
+			"the device of the output is gone");
+	else if (ret < 0)
+		refuse_power(resource, output, WAYBUF_REASON_UNSUPPORTED,
+			"this server switches no outputs");
+}
+
+static void handle_set_power(
+	struct wl_client *client, struct wl_resource *resource, const char *output, uint32_t state)
+{
+	struct waybuf_server_monitor *monitor = wl_resource_get_user_data(resource);
+	if (!monitor)
+		refuse_power(resource, output, WAYBUF_REASON_CLOSED, "the server is shutting down");
+	else if (!server_client_trusted(monitor->server, client))
+		refuse_power(resource, output, WAYBUF_REASON_DENIED, "not for this connection");
+	else if (state > WAYBUF_MONITOR_V1_POWER_STATE_ON)
+		refuse_power(resource, output, WAYBUF_REASON_UNSUPPORTED, "there is no such state");
+	else
+		set_power(monitor, resource, output, state == WAYBUF_MONITOR_V1_POWER_STATE_ON);
+}
+
 static const struct waybuf_monitor_v1_interface monitor_impl = {
 	.destroy = handle_destroy,
 	.snapshot = handle_snapshot,
+	.set_power = handle_set_power,
 };
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -174,7 +174,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 			wl_registry_bind(registry, name, &waybuf_allocator_v1_interface, 1);
 		waybuf_allocator_v1_add_listener(client->allocator, &allocator_listener, client);
 	} else if (is(interface, &waybuf_monitor_v1_interface)) {
-		client->monitor = wl_registry_bind(registry, name, &waybuf_monitor_v1_interface, 1);
+		client->monitor = wl_registry_bind(registry, name, &waybuf_monitor_v1_interface, 2);
 	} else if (is(interface, &zwp_linux_dmabuf_v1_interface)) {
 		if (!client->dmabuf_version || client->dmabuf_version > version)
 			client->dmabuf_version = version;

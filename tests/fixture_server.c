@@ -244,6 +244,7 @@ static void create_globals(struct fixture_server *server)
 	struct waybuf_server_monitor_options monitor = {
 		.data = server,
 		.info = server->options.no_info ? NULL : info,
+		.power = server->options.power,
 	};
 	if (!server->options.no_dmabuf)
 		ck_assert_int_eq(

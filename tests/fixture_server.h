@@ -43,6 +43,8 @@ struct fixture_server_options {
 	uint32_t settle_ms;
 	/** where the key of tickets is; NULL: no tickets */
 	const char *ticket_file;
+	/** what switches outputs; its data is the server. NULL: nothing does */
+	int (*power)(void *data, const char *name, bool on);
 	/** within each wl_surface.commit, @buffer NULL: nothing attached; NULL: not told */
 	void (*commit)(struct fixture_server *server, struct wl_resource *buffer);
 };

@@ -9,7 +9,7 @@
 /*
  * waybufctl: main.c reads the command line, collect.c gathers one document, print.c shows it as
  * text, top.c counts it up by client, explain.c shows a pool, trace.c has what it asks about commits,
- * screenshot.c captures an output, image.c writes PNG files, session.c is the connection.
+ * power.c switches outputs, screenshot.c captures one, image.c writes PNG files, session.c is the connection.
  *
  * Every function that can fail prints one line that says what to do, and returns the exit status.
  */
@@ -134,6 +134,11 @@ enum ctl_status ctl_trace(const char *display, unsigned seconds, const char *pat
 struct json_object *ctl_trace_convert(struct json_object *document);
 /* Prints what surfaces with that id, or with a buffer of that id, wait for. */
 enum ctl_status ctl_why(const char *display, const char *id, bool json);
+
+/* ---- power.c ------------------------------------------------------------------------------- */
+
+/* Switches @output ("all": all of them) on or off. */
+enum ctl_status ctl_power(const char *display, const char *output, bool on);
 
 /* ---- screenshot.c and image.c -------------------------------------------------------------- */
 

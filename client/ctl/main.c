@@ -25,6 +25,7 @@ static const char usage[] =
 	"       waybufctl [--display NAME] top [--buffers] [--sort COLUMN] [--json]\n"
 	"                 [--count N] [--seconds N]\n"
 	"       waybufctl [--display NAME] explain [--json] POOL[.INDEX]\n"
+	"       waybufctl [--display NAME] power OUTPUT|all on|off\n"
 	"       waybufctl [--display NAME] screenshot [--output NAME] FILE.png\n"
 	"       waybufctl [--display NAME] trace [--seconds N] --output FILE.json\n"
 	"       waybufctl [--display NAME] why [--json] ID\n"
@@ -33,6 +34,7 @@ static const char usage[] =
 	"  info         devices, planes, formats, exporters, and why one does not work\n"
 	"  top          who holds what, again and again on a terminal, else once\n"
 	"  explain      who needs what of a pool or a buffer, why this memory, why no other\n"
+	"  power        switches the display of an output off, or on again\n"
 	"  screenshot   writes what an output shows; FILE.png may be - for stdout\n"
 	"  trace        writes what happens to commits, for Perfetto; - for stdout\n"
 	"  why          what a surface waits for, by its id or that of its buffer\n"
@@ -143,6 +145,18 @@ static enum ctl_status run_explain(const struct arguments *arguments, int argc, 
 	return ctl_explain(arguments->display, argv[0], arguments->json);
 }
 
+static enum ctl_status run_power(const struct arguments *arguments, int argc, char **argv)
+{
+	bool on = argc == 2 && strcmp(argv[1], "on") == 0;
+	if (argc != 2 || (!on && strcmp(argv[1], "off") != 0) || !argv[0][0] || arguments->json ||
+		arguments->local || arguments->seconds || arguments->output) {
+		ctl_error("power takes the name of an output, or all, and on or off; see waybufctl "
+			  "--help");
+		return CTL_USAGE;
+	}
+	return ctl_power(arguments->display, argv[0], on);
+}
+
 static enum ctl_status run_screenshot(const struct arguments *arguments, int argc, char **argv)
 {
 	if (argc != 1 || arguments->json || arguments->local || arguments->seconds) {
@@ -186,6 +200,7 @@ static const struct {
 	{"info", run_info},
 	{"top", run_top},
 	{"explain", run_explain},
+	{"power", run_power},
 	{"screenshot", run_screenshot},
 	{"trace", run_trace},
 	{"why", run_why},

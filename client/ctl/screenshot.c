@@ -346,7 +346,8 @@ static enum ctl_status attempt(struct capture *capture,
 		return status;
 	if (capture->failure == EXT_IMAGE_COPY_CAPTURE_FRAME_V1_FAILURE_REASON_BUFFER_CONSTRAINTS)
 		return CTL_OK;
-	ctl_error("the server could not capture the output; its log may say why");
+	ctl_error("the server could not capture the output: if it is not switched off (see "
+		  "waybufctl info), the server's log may say why");
 	return CTL_FAILED;
 }
 

@@ -542,6 +542,15 @@ struct waybuf_server_monitor_options {
 	 * about what it waits for, to a `why` report. False: there is none. NULL: nothing is shown.
 	 */
 	bool (*why)(void *data, struct waybuf_report *report, uint32_t id);
+	/**
+	 * Switches the output @name (borrowed for the call; NULL: all that there are) off, or on
+	 * again, at once or as soon as what is under way is over, and calls
+	 * waybuf_server_monitor_tell_power() for each that it concerns, also if it was so already.
+	 * 0, -ENOENT: there is none; -ENODEV: its device is gone; any other negative errno: it cannot
+	 * be switched. On failure nothing was changed. NULL: this host switches none, which clients
+	 * are told.
+	 */
+	int (*power)(void *data, const char *name, bool on);
 };
 
 /**
@@ -551,6 +560,14 @@ struct waybuf_server_monitor_options {
  */
 WAYBUF_EXPORT int waybuf_server_monitor_create(struct waybuf_server *server,
 	const struct waybuf_server_monitor_options *options, struct waybuf_server_monitor **out);
+
+/**
+ * Tells every client of @monitor (NULL is a no-op) that the output @name (borrowed for the call, not
+ * NULL) is to be on, or off: whenever that changes, whoever has wanted it, and as an answer within
+ * the callback `power`.
+ */
+WAYBUF_EXPORT void waybuf_server_monitor_tell_power(
+	struct waybuf_server_monitor *monitor, const char *name, bool on);
 
 /** Withdraws the global. NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_server_monitor_destroy(struct waybuf_server_monitor *monitor);

@@ -10,7 +10,8 @@
  * Frame callbacks are answered by the flip that shows a surface. Where none is coming they are
  * answered by time, so that no client hangs: after one refresh if the surface is visible but did
  * not change, or its scene failed; after a second if it is hidden, or the output is dark, which is
- * slow enough to cost nothing and fast enough not to look dead.
+ * slow enough to cost nothing and fast enough not to look dead. While it is switched off, which may be
+ * for a night, they wait: a client that draws for nobody is what to switch it off is to save.
  */
 #define HIDDEN_MS 1000
 
@@ -43,6 +44,8 @@ static void handle_tick(void *data)
 {
 	struct output *output = data;
 	output->tick_armed = false;
+	if (output->dark == OUTPUT_OFF)
+		return;
 	surface_send_callbacks(&output->orphans, now_ms());
 	answer(output, true);
 }
@@ -51,6 +54,8 @@ static void handle_hidden(void *data)
 {
 	struct output *output = data;
 	output->hidden_armed = false;
+	if (output->dark == OUTPUT_OFF)
+		return;
 	answer(output, false);
 }
 
@@ -73,6 +78,8 @@ void callbacks_finish(struct output *output)
 
 static void arm_tick(struct output *output)
 {
+	if (output->dark == OUTPUT_OFF)
+		return;
 	uint32_t ms = output->dark ? HIDDEN_MS : (output_period_ns(output) + 999999) / 1000000;
 	if (!output->tick_armed)
 		output->tick_armed = waybuf_source_arm(output->tick, ms ? ms : 1) == 0;
@@ -80,7 +87,7 @@ static void arm_tick(struct output *output)
 
 void callbacks_arm(struct output *output, const struct surface *surface)
 {
-	if (wl_list_empty(&surface->current.callbacks))
+	if (wl_list_empty(&surface->current.callbacks) || output->dark == OUTPUT_OFF)
 		return;
 	if (surface->visible && !output->dark)
 		arm_tick(output);
@@ -97,4 +104,14 @@ void callbacks_adopt(struct output *output, struct wl_list *callbacks)
 	wl_list_init(callbacks);
 	if (!wl_list_empty(&output->orphans))
 		arm_tick(output);
+}
+
+void callbacks_wake(struct output *output)
+{
+	const struct surface *surface;
+	if (!wl_list_empty(&output->orphans))
+		arm_tick(output);
+	wl_list_for_each(surface, &output->daemon->surfaces, link)
+		if (outputs_of(surface) == output)
+			callbacks_arm(output, surface);
 }

@@ -404,7 +404,7 @@ void capture_poke(struct output *output)
 {
 	/* what is on its way to the screen takes the capture along, or its flip comes back here */
 	if (!may_start(output) || output->pending || output->composing || output->dark ||
-		output->backend->is_busy(output) || output->dirty)
+		output->asleep || output->backend->is_busy(output) || output->dirty)
 		return;
 	if (write_now(output))
 		return;
@@ -430,6 +430,17 @@ void capture_stop(struct output *output)
 		return;
 	wl_list_for_each_safe(session, tmp, &capture->sessions, link)
 		capture_session_stop(session);
+}
+
+/* A second picture waits for a change, and there is none while it is off. */
+void capture_darken(struct output *output)
+{
+	struct capture_frame *frame, *tmp;
+	if (!output->capture)
+		return;
+	wl_list_for_each_safe(frame, tmp, &output->capture->frames, link)
+		if (capture_frame_is_first(frame))
+			capture_frame_fail(frame);
 }
 
 void capture_relit(struct output *output)

@@ -33,6 +33,8 @@ void capture_destroy(struct output *output);
 
 /* The output is gone: sessions end. */
 void capture_stop(struct output *output);
+/* The output is switched off: who waits for the first picture of a session gets none. */
+void capture_darken(struct output *output);
 /* The output is another one, with another size perhaps; nothing is being captured. */
 void capture_relit(struct output *output);
 /* Whether something reads the output's images. */

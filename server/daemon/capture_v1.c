@@ -164,7 +164,7 @@ static void enter(struct capture_frame *frame)
 	struct waybuf_fence *fence = capture_target_fence(frame->target);
 	int ret = fence ? wait_for(frame, fence) : 0;
 	waybuf_fence_unref(fence);
-	if (ret < 0) {
+	if (ret < 0 || (capture->output->dark == OUTPUT_OFF && capture_frame_is_first(frame))) {
 		capture_frame_fail(frame);
 		return;
 	}
@@ -229,6 +229,11 @@ bool capture_frame_due(const struct capture_frame *frame)
 	/* the first one of a session does not wait for a change; 1 is added so that 0 means none */
 	return !waybuf_fence_wait_pending(&frame->wait) &&
 		session->sequence != session->capture->sequence + 1;
+}
+
+bool capture_frame_is_first(const struct capture_frame *frame)
+{
+	return frame->session->sequence == 0;
 }
 
 static void leave_list(struct capture_frame *frame)

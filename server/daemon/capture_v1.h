@@ -80,6 +80,8 @@ void capture_watch(struct capture *capture);
 
 /* Whether its target is ready, and there is something to capture that it has not seen. */
 bool capture_frame_due(const struct capture_frame *frame);
+/* Whether its session has seen no picture at all. */
+bool capture_frame_is_first(const struct capture_frame *frame);
 /* Takes the frame off its list, and its buffer as the target of the job. */
 void capture_copy_init(struct capture_copy *copy, struct capture_frame *frame);
 /* Tells the client, and lets the buffer go. */

@@ -13,6 +13,7 @@
 #include "output.h"
 #include "outputs.h"
 #include "planes.h"
+#include "power.h"
 #include "session.h"
 #include "util/log.h"
 
@@ -324,8 +325,10 @@ static void connect_one(struct card *card, struct waybuf_kms_connector *connecto
 	struct waybuf_kms_why why = {.text = ""};
 	struct output *output = prepare(card, connector, false, &why);
 	int ret = output ? card_find_crtc(card, output, connector, &why) : -ENOMEM;
-	if (ret == 0)
+	if (ret == 0) {
+		power_recall(output);
 		ret = output_light_up(&output, 1, &why);
+	}
 	if (ret < 0) {
 		waybuf_error("%s is not used: %s", connector->name,
 			why.text[0] ? why.text : strerror(-ret));
@@ -336,7 +339,7 @@ static void connect_one(struct card *card, struct waybuf_kms_connector *connecto
 	output->global = output_global_create(output);
 	outputs_insert(output);
 	outputs_arrange(card->daemon);
-	output_damage(output);
+	power_plugged(output);
 }
 
 static bool one_waits(const struct card *card)

@@ -18,6 +18,7 @@
 #include "loop.h"
 #include "output.h"
 #include "planes.h"
+#include "power.h"
 #include "presentation.h"
 #include "sandbox.h"
 #include "service.h"
@@ -122,8 +123,10 @@ static int offer_allocator(struct daemon *daemon)
 /* What allocates: all there is without a display. */
 static bool offer_buffers(struct daemon *daemon)
 {
-	const struct waybuf_server_monitor_options monitor = {
-		.data = daemon, .info = info_report, .why = info_why};
+	const struct waybuf_server_monitor_options monitor = {.data = daemon,
+		.info = info_report,
+		.why = info_why,
+		.power = has_outputs(daemon) ? power_command : NULL};
 	if (!gpu_offer(daemon))
 		return false;
 	int ret = daemon->card ? add_device(daemon) : 0;
@@ -170,6 +173,17 @@ static bool create_output_globals(struct daemon *daemon)
 	return true;
 }
 
+/* Without a seat nothing would switch the displays on again. */
+static bool start_idle(struct daemon *daemon)
+{
+	if (daemon->options->idle_off_s && !daemon->seat) {
+		fputs("waybufd: --idle-off needs input, and this waybufd is built without\n",
+			stderr);
+		return false;
+	}
+	return idle_start(daemon) || failed("no timer can be made", -ENOMEM);
+}
+
 /* What shows. */
 static bool offer_display(struct daemon *daemon)
 {
@@ -186,7 +200,7 @@ static bool offer_display(struct daemon *daemon)
 		!xdg_output_create(daemon) || !content_type_create(daemon) ||
 		!capture_create_globals(daemon))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
-	return input_create(daemon);
+	return input_create(daemon) && start_idle(daemon);
 }
 
 /* What a client may leave unread: libwayland's 4 KiB is a fraction of a second of a fast mouse. */
@@ -221,6 +235,7 @@ bool daemon_init(struct daemon *daemon, const struct options *options)
 	wl_list_init(&daemon->popups);
 	wl_list_init(&daemon->xdg_surfaces);
 	wl_list_init(&daemon->sandboxes);
+	idle_init(daemon);
 	return create_base(daemon);
 }
 
@@ -308,6 +323,7 @@ void daemon_finish(struct daemon *daemon)
 		waybuf_server_dmabuf_destroy(daemon->dmabuf);
 		waybuf_gate_destroy(daemon->gate);
 	}
+	idle_finish(daemon);
 	input_destroy(daemon);
 	destroy_outputs(daemon);
 	session_destroy(daemon->session);

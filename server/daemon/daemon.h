@@ -9,6 +9,7 @@
 
 #include <waybuf/server.h>
 
+#include "idle.h"
 #include "objects.h"
 #include "options.h"
 #include "util/loop.h"
@@ -18,6 +19,13 @@ struct card;
 struct input_source;
 struct seat;
 struct session;
+
+/* Why a display that is not there is off when it comes back: enum power_reason. */
+struct power_wish {
+	char name[32]; /* empty: none */
+	uint32_t off;
+};
+enum { POWER_WISHES = 16 };
 
 /*
  * The program: one display connection for clients, at most one display controller. Made in this
@@ -45,6 +53,8 @@ struct daemon {
 	struct wl_list retired; // output.link, unplugged and not off yet
 	struct wl_event_source *retiring; /* some of those are off */
 	struct wl_list withdrawn; // of hotplug.c
+	struct power_wish wishes[POWER_WISHES];
+	struct idle idle;
 	struct seat *seat; /* NULL: there is none */
 	struct input_source *input; /* NULL: no devices can be had */
 	struct wl_list surfaces; // surface.link

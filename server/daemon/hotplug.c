@@ -10,6 +10,7 @@
 #include "output.h"
 #include "outputs.h"
 #include "planes.h"
+#include "power.h"
 #include "session.h"
 #include "util/log.h"
 #include "xdg.h"
@@ -113,6 +114,7 @@ static bool turn_off(struct output *output)
 	output_drop_scenes(output);
 	slots_finish(output);
 	output->crtc_off = true;
+	output->asleep = false;
 	return true;
 }
 
@@ -139,6 +141,7 @@ static int light_up(
 	struct output *output, struct waybuf_kms_connector *connector, struct waybuf_kms_why *why)
 {
 	int ret = output_choose(output, connector, false, why);
+	power_recall(output);
 	if (ret == 0)
 		ret = card_find_crtc(output->card, output, connector, why);
 	return ret == 0 ? output_light_up(&output, 1, why) : ret;
@@ -162,7 +165,7 @@ static bool light(struct output *output, struct waybuf_kms_connector *connector)
 		return false;
 	}
 	output->crtc_off = output->unlit = false;
-	output->dark = OUTPUT_LIT;
+	output->dark = power_dark(output);
 	output->failing = false;
 	output->refused = 0;
 	waybuf_kms_assigner_forget(output->assigner);
@@ -174,7 +177,7 @@ static bool light(struct output *output, struct waybuf_kms_connector *connector)
 	output_logical_size(output, &width, &height);
 	if (width != old_width || height != old_height)
 		tell_size(output);
-	output_damage(output);
+	power_plugged(output);
 	return true;
 }
 
@@ -234,6 +237,7 @@ void hotplug_unplug(struct output *output)
 {
 	struct output *heir = outputs_other(output);
 	waybuf_info("%s was unplugged", output->connector->name);
+	power_remember(output);
 	output->dark = OUTPUT_UNPLUGGED;
 	output->failing = true;
 	watch_slow_down(output);

@@ -8,6 +8,7 @@
 #include "daemon.h"
 #include "info.h"
 #include "output.h"
+#include "power.h"
 #include "report.h"
 #include "report/info.h"
 #include "report/json.h"
@@ -36,7 +37,10 @@ static const char *why_dark(const struct output *output)
 		[OUTPUT_PAUSED] = "the session is paused",
 		[OUTPUT_UNPLUGGED] = "unplugged",
 		[OUTPUT_GONE] = "the device is gone",
+		[OUTPUT_OFF] = "it is switched off",
 	};
+	if (output->dark == OUTPUT_OFF && !(output->off & POWER_COMMAND))
+		return "it is switched off, as there was no input";
 	return reasons[output->dark];
 }
 

@@ -29,6 +29,8 @@ static const char help[] =
 	"  -m, --mode WxH[@HZ]  mode of displays (default: the one that each prefers)\n"
 	"  -t, --transform HOW  displays are turned anticlockwise by 90, 180 or 270, or\n"
 	"                       flipped, or flipped-90 and so on (default: normal)\n"
+	"  -i, --idle-off SECONDS\n"
+	"                       switches displays off when there was no input for so long\n"
 	"  --full-repaint       draws all of a frame, not only what has changed: to find out\n"
 	"                       what is wrong with a picture\n"
 	"  -r, --ready-fd FD    write a newline to FD when clients can connect\n"
@@ -48,6 +50,7 @@ static const struct option long_options[] = {
 	{"no-display", no_argument, NULL, 'n'},
 	{"headless", optional_argument, NULL, 'H'},
 	{"full-repaint", no_argument, NULL, 'F'},
+	{"idle-off", required_argument, NULL, 'i'},
 	{"mode", required_argument, NULL, 'm'},
 	{"transform", required_argument, NULL, 't'},
 	{"ready-fd", required_argument, NULL, 'r'},
@@ -169,6 +172,18 @@ static bool parse_fd(const char *text, struct options *options)
 	return fcntl(options->ready_fd, F_GETFD) >= 0;
 }
 
+/* Up to a week: whoever wants longer than that wants never. */
+static bool parse_idle(const char *text, struct options *options)
+{
+	char *rest;
+	errno = 0;
+	unsigned long seconds = strtoul(text, &rest, 10);
+	if (errno || *text < '0' || *text > '9' || *rest || seconds < 1 || seconds > 604800)
+		return false;
+	options->idle_off_s = (uint32_t)seconds;
+	return true;
+}
+
 static const char *count_headless(struct options *options)
 {
 	options->n_headless++;
@@ -195,6 +210,9 @@ static const char *parse_option(int option, struct options *options)
 	case 'n':
 		options->no_display = true;
 		return NULL;
+	case 'i':
+		return parse_idle(optarg, options) ? NULL
+						   : "--idle-off wants seconds, from 1 to 604800";
 	case 'F':
 		options->full_repaint = true;
 		return NULL;
@@ -254,8 +272,9 @@ static const char *check(const struct options *options)
 		return check_headless(options);
 	if (options->no_display &&
 		(options->device || options->n_outputs || options->mode.width ||
-			options->transform))
-		return "--no-display leaves no use for --device, --output, --mode and --transform";
+			options->transform || options->idle_off_s))
+		return "--no-display leaves no use for --device, --output, --mode, --transform and "
+		       "--idle-off";
 	return NULL;
 }
 
@@ -270,7 +289,7 @@ bool options_parse(struct options *options, int argc, char *argv[], int *status)
 {
 	*options = (struct options){.ready_fd = -1, .log = WAYBUF_LOG_ERROR};
 	int option;
-	while ((option = getopt_long(argc, argv, "+:s:d:o:nm:t:r:l:hV", long_options, NULL)) !=
+	while ((option = getopt_long(argc, argv, "+:s:d:o:nm:t:i:r:l:hV", long_options, NULL)) !=
 		-1) {
 		if (option == 'h' || option == 'V') {
 			fputs(option == 'h' ? help : "waybufd " WAYBUFD_VERSION "\n", stdout);

@@ -40,6 +40,7 @@ struct options {
 	unsigned n_outputs;
 	bool only_named; /* displays that are among those; else all but those that are off */
 	bool no_display;
+	uint32_t idle_off_s; /* so long without input, and displays are switched off; 0: never */
 	bool full_repaint; /* what is composed is drawn whole each time */
 	struct options_mode headless[OPTIONS_MOST_OUTPUTS]; /* outputs without a display */
 	unsigned n_headless;

@@ -11,6 +11,7 @@
 #include "input/seat.h"
 #include "output.h"
 #include "planes.h"
+#include "power.h"
 #include "presentation.h"
 #include "subsurface.h"
 #include "util/log.h"
@@ -39,6 +40,7 @@ void output_schedule(struct output *output)
 	/* what cannot be lit is tried each second, not whenever a client commits */
 	if (!output->unlit || !output->watch_armed)
 		hotplug_settle(output);
+	power_settle(output);
 	if (output->idle || busy(output) || !output->dirty)
 		return;
 	struct wl_event_loop *loop = wl_display_get_event_loop(output->daemon->display);
@@ -323,6 +325,7 @@ static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 	if (output->dirty && !busy(output))
 		repaint(output);
 	hotplug_settle(output);
+	power_settle(output);
 	capture_poke(output);
 	schedule_others(output);
 	waybuf_gate_hint(output->daemon->gate, output->flip_ns + output_period_ns(output));
@@ -350,7 +353,9 @@ void output_surface_applied(struct output *output, struct surface *surface)
 	/* one that became visible with this commit has changed the stack */
 	if (surface->dirty && subsurface_in_sight(surface))
 		output_damage(output);
-	if (!output->dirty || output->dark || !surface->visible)
+	if (output->dark == OUTPUT_OFF)
+		presentation_discard(&surface->current.feedbacks);
+	else if (!output->dirty || output->dark || !surface->visible)
 		callbacks_arm(output, surface);
 }
 

@@ -43,6 +43,7 @@ enum output_dark {
 	OUTPUT_PAUSED, /* the user is in another session */
 	OUTPUT_UNPLUGGED, /* no display is connected */
 	OUTPUT_GONE, /* there is no device any more */
+	OUTPUT_OFF, /* it is switched off */
 };
 
 /* What it has shown, for `waybufctl info`. */
@@ -66,7 +67,8 @@ struct output_stats {
  *	     else --> the worker composes it into one of two slots --> commit all
  *	commit --flip--> the frames of the former scene are released, callbacks answered --> idle
  *
- * and from anywhere, when the display fails, to dark and back (watch.c, hotplug.c).
+ * and from anywhere, when the display fails or is switched off, to dark and back (watch.c, hotplug.c,
+ * power.c).
  *
  * There is one scene on its way at most. Changes meanwhile only set `dirty`, and the next repaint
  * takes them all together. When nothing has changed there is no commit.
@@ -112,6 +114,8 @@ struct output {
 	bool dirty;
 	bool failing; /* frames could not be shown, and that was said */
 	enum output_dark dark;
+	uint32_t off; /* enum power_reason; 0: it is to be on */
+	bool asleep; /* its CRTC is, and the next commit wakes it */
 	struct wl_event_source *idle; /* a repaint is due */
 	struct surface *visible[SCENE_MAX_LAYERS]; /* in the scene that was made last */
 	uint32_t n_visible;
@@ -216,8 +220,8 @@ void hotplug_finish(struct daemon *daemon);
 int output_choose(struct output *output, struct waybuf_kms_connector *connector, bool strict,
 	struct waybuf_kms_why *why);
 /*
- * Takes the displays of the @n outputs, on the CRTCs that they have, and makes them black; others
- * stay as they are. 0, or a negative errno with @why, and then images that were made are there.
+ * Takes the displays of the @n outputs, on the CRTCs that they have, and makes them black, or puts
+ * those to sleep that are to be off; others stay as they are. 0, or a negative errno with @why, and then images that were made are there.
  */
 int output_light_up(struct output *const outputs[], size_t n, struct waybuf_kms_why *why);
 
@@ -248,5 +252,7 @@ void callbacks_finish(struct output *output);
 void callbacks_arm(struct output *output, const struct surface *surface);
 /* Takes those of a list: of a scene that failed, or of an output that goes. */
 void callbacks_adopt(struct output *output, struct wl_list *callbacks);
+/* The output is switched on: what has waited since it was off is answered. */
+void callbacks_wake(struct output *output);
 
 #endif

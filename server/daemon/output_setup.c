@@ -79,6 +79,8 @@ static int propose(
 	output->plane = waybuf_kms_state_pick_plane(state, output->crtc, DRM_PLANE_TYPE_PRIMARY);
 	if (!output->plane)
 		return -ENODEV;
+	if (output->off)
+		waybuf_kms_state_set_active(state, output->crtc, false);
 	struct waybuf_kms_layer layer;
 	waybuf_kms_layer_init(&layer, output->slots[0].dumb->fb);
 	return waybuf_kms_state_set_plane(state, output->plane, output->crtc, &layer, why);
@@ -90,6 +92,7 @@ static void note_lit(struct output *output)
 	output->shown_slot = &output->slots[0];
 	/* it is black: that is an image of nothing */
 	output->slots[0].valid = true;
+	output->asleep = output->off != 0;
 	waybuf_info("%s on %s (%s): %ux%u at %.2f Hz", output->name,
 		kms->path ? kms->path : "a device", kms->driver, output->width, output->height,
 		output->refresh_mhz / 1000.0);

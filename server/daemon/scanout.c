@@ -212,6 +212,8 @@ static int test_picture(
 		return ret;
 	/* any image of that size stands for the one that will be composed */
 	ret = waybuf_kms_picture_set(state, picture, output->slots[0].dumb->fb, why);
+	if (ret == 0 && output->asleep)
+		waybuf_kms_state_set_active(state, output->crtc, true);
 	if (ret == 0)
 		ret = waybuf_kms_state_test(state, why);
 	waybuf_kms_state_destroy(state);
@@ -263,6 +265,8 @@ static int propose(struct output *output, const struct scene *scene, const struc
 		tell_damage(output, slot, *out);
 	/* to get a flip also for framebuffers that are on the screen already */
 	waybuf_kms_state_touch(*out, output->crtc);
+	if (output->asleep)
+		waybuf_kms_state_set_active(*out, output->crtc, true);
 	return 0;
 }
 
@@ -308,6 +312,8 @@ static int commit(
 	struct waybuf_kms_commit_result result;
 	bool capturing = capture_join(output, state);
 	const struct waybuf_kms_commit_options options = {
+		/* as every modeset: what it needs of other CRTCs would be refused to them meanwhile */
+		.block = output->asleep,
 		.listener = &output_kms_listener,
 		.data = output,
 		/* what was composed is read by nobody but us */
@@ -322,6 +328,7 @@ static int commit(
 		scene_trace(scene, WAYBUF_TRACE_COMMIT, released ? WAYBUF_TRACE_AS_BEFORE : 0, 0);
 		waybuf_kms_commit_result_finish(&result);
 		output->pending = scene;
+		output->asleep = false;
 		watch_accepted(output, whole);
 		return 0;
 	}
@@ -330,6 +337,8 @@ static int commit(
 		watch_lost(output, ret);
 		return ret;
 	}
+	if (output->asleep)
+		watch_arm(output);
 	/* the capture may have been too much, and is not tried again */
 	return capturing ? commit(output, scene, slot, why) : ret;
 }

@@ -249,6 +249,7 @@ struct scene *scene_create(struct output *output)
 			break;
 	}
 	settle_hidden(output, before, n_before);
+	idle_inhibitors_changed(output->daemon);
 	return scene;
 }
 

@@ -49,6 +49,8 @@ static void handle_enable(struct libseat *seat, void *data)
 		return;
 	waybuf_info("the session is active again");
 	input_resume(session->daemon);
+	/* whoever changed over is here */
+	idle_activity(session->daemon);
 	card_resume(session->daemon->card);
 }
 

@@ -8,6 +8,7 @@
 #include "output.h"
 #include "outputs.h"
 #include "planes.h"
+#include "power.h"
 #include "presentation.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -27,6 +28,8 @@
  * A device that is gone (ENODEV) shows nothing: all is let go, for good.
  *
  * While the session is paused nothing is tried, and when it goes on the first commit sets all.
+ *
+ * What is switched off meanwhile (power.c) is so when the trouble is over.
  *
  * Meanwhile the output is dark: no scenes are made, and frame callbacks come slowly.
  */
@@ -75,6 +78,7 @@ void watch_slow_down(struct output *output)
 		callbacks_arm(output, surface);
 		planes_tell(output, surface, WAYBUF_PLANE_CANNOT);
 	}
+	idle_inhibitors_changed(output->daemon);
 }
 
 void watch_lost(struct output *output, int error)
@@ -134,7 +138,7 @@ static void recover(struct output *output)
 	} else {
 		/* what was made for it in the dark has been dropped */
 		output->dirty |= output->dark != OUTPUT_LIT;
-		output->dark = OUTPUT_LIT;
+		output->dark = power_dark(output);
 		watch_commit(output);
 	}
 }
@@ -187,8 +191,7 @@ static void try_again(struct output *output)
 		recover(output);
 		return;
 	}
-	output->dark = OUTPUT_LIT;
-	output_damage(output);
+	power_resume(output);
 }
 
 void watch_pause(struct output *output)
@@ -205,11 +208,10 @@ void watch_resume(struct output *output)
 {
 	if (output->dark != OUTPUT_PAUSED)
 		return;
-	output->dark = OUTPUT_LIT;
 	output->failing = false;
 	output->refused = 0;
 	waybuf_kms_assigner_forget(output->assigner);
-	output_damage(output);
+	power_resume(output);
 	if (output->pending)
 		watch_arm(output);
 }
@@ -232,8 +234,10 @@ static void handle_watch(void *data)
 		unplugged(output);
 	else if (output->dark == OUTPUT_STUCK)
 		recover(output);
-	else if (output->dark || !waybuf_kms_flip_pending(output->crtc))
+	else if (output->dark && output->dark != OUTPUT_OFF)
 		return;
+	else if (!waybuf_kms_flip_pending(output->crtc))
+		power_retry(output);
 	else if (output->looked_at == output->n_watched && !event_waits(output))
 		overdue(output);
 	else

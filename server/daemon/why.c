@@ -6,12 +6,14 @@
 #include "fence/impl.h"
 #include "info.h"
 #include "output.h"
+#include "outputs.h"
 #include "report.h"
 #include "report/json.h"
 #include "surface_state.h"
 
 /* What a surface waits for, who has a buffer, and who has to do something about it. */
 
+static const char by_switch[] = "whoever switches the output on";
 static const char by_commit[] = "the client, by its next commit";
 static const char by_flip[] = "the display, by its next flip";
 static const char by_worker[] = "the server, whose worker reads it";
@@ -59,6 +61,8 @@ static const char *debtor(const struct surface *surface, bool waits)
 		return fence_debtor(surface);
 	if (surface_waits_for_parent(surface))
 		return "the client, by the commit of a parent surface";
+	if (surface->dirty && outputs_of(surface)->dark == OUTPUT_OFF)
+		return by_switch;
 	if (surface->dirty && surface->visible)
 		return by_flip;
 	return surface->current.frame ? by_commit : "nobody";
@@ -108,7 +112,9 @@ static const char *plane_debtor(const struct output *output, const struct scene_
 {
 	const struct surface *surface = layer->surface;
 	bool newest = surface && surface->current.frame == layer->frame;
-	return newest && !output->pending ? by_commit : by_flip;
+	if (newest && !output->pending)
+		return by_commit;
+	return output->dark == OUTPUT_OFF && !output->pending ? by_switch : by_flip;
 }
 
 static bool report_planes(const struct output *output, const struct scene *scene,

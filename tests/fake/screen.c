@@ -175,8 +175,11 @@ static void handle_committed(uint32_t flags, uint32_t crtcs)
 			continue;
 		ck_assert(!screen.crtcs[i].flipping);
 		screen.crtcs[i].flipping = true;
-		if (!(flags & DRM_MODE_ATOMIC_NONBLOCK))
-			settle_flip(i, 1);
+		if (flags & DRM_MODE_ATOMIC_NONBLOCK)
+			continue;
+		settle_flip(i, 1);
+		/* its event, if it has one, is yet to be told */
+		screen.crtcs[i].flipping = flags & DRM_MODE_PAGE_FLIP_EVENT;
 	}
 }
 

@@ -40,6 +40,9 @@ TEST(bad_command_lines)
 	expect_failure(OPTIONS("--headless=64x64@0.5"), NULL, 2, "1000 Hz");
 	expect_failure(OPTIONS("--headless", "--no-display"), NULL, 2, "--headless");
 	expect_failure(OPTIONS("--headless=20000x20000"), NULL, 1, "smaller mode");
+	expect_failure(OPTIONS("--idle-off", "0"), NULL, 2, "604800");
+	expect_failure(OPTIONS("--idle-off", "10m"), NULL, 2, "604800");
+	expect_failure(OPTIONS("--no-display", "--idle-off", "60"), NULL, 2, "--idle-off");
 	expect_failure(OPTIONS("--ready-fd", "999"), NULL, 2, "--ready-fd");
 	expect_failure(OPTIONS("--log", "much"), NULL, 2, "--log");
 	expect_failure(OPTIONS("--no-display", "--mode", "640x480"), NULL, 2, "--no-display");

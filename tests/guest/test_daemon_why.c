@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
+#include <glob.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,6 +244,44 @@ static void check_place(const struct scenario *s, uint32_t id, const char *expec
 	ck_assert_msg(strstr(text, expected), "%s", text);
 }
 
+/* Connectors that the kernel says are on. */
+static unsigned count_on(void)
+{
+	glob_t found;
+	unsigned n = 0;
+	ck_assert_int_eq(glob("/sys/class/drm/card*-Virtual-*/dpms", 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		char text[8] = "";
+		FILE *file = fopen(found.gl_pathv[i], "re");
+		ck_assert_ptr_nonnull(file);
+		n += fgets(text, sizeof(text), file) && strcmp(text, "On\n") == 0;
+		fclose(file);
+	}
+	globfree(&found);
+	return n;
+}
+
+static void power(struct scenario *s, const char *arguments)
+{
+	FILE *ctl = start_ctl(s, arguments);
+	ck_assert_int_eq(pclose(ctl), 0);
+}
+
+/* The display sleeps, and what is new is there when it wakes. */
+static void check_power(struct scenario *s, struct window *window, struct picture *picture)
+{
+	const int frames = window->frames, discarded = window->discarded;
+	ck_assert_uint_eq(count_on(), 1);
+	power(s, "power all off");
+	ck_assert_uint_eq(count_on(), 0);
+	window_commit(window, picture);
+	ck_assert(!client_wait(&s->client, &window->frames, frames + 1, 100));
+	ck_assert_int_eq(window->discarded, discarded + 1);
+	power(s, "power all on");
+	ck_assert(client_wait(&s->client, &window->frames, frames + 1, PATIENCE_MS));
+	ck_assert_uint_eq(count_on(), 1);
+}
+
 TEST(why_a_surface_is_composed)
 {
 	struct scenario s;
@@ -255,6 +294,7 @@ TEST(why_a_surface_is_composed)
 	picture_init(&s.client, &shm, PICTURE_SHM, 64, 64, DRM_FORMAT_XRGB8888);
 	window_show(&second, &shm);
 	check_place(&s, id_of(second.surface), "composed: its memory is wl_shm");
+	check_power(&s, &second, &shm);
 	window_finish(&second);
 	picture_finish(&shm);
 	end(&s);

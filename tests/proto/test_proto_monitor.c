@@ -303,6 +303,152 @@ TEST(the_monitor_goes_first)
 	world_finish(&w);
 }
 
+/* ---- power --------------------------------------------------------------------------------- */
+
+struct powers {
+	unsigned told, failed;
+	char output[80], message[80]; /* of the last event */
+	uint32_t state, reason;
+};
+
+static void handle_power(
+	void *data, struct waybuf_monitor_v1 *monitor, const char *output, uint32_t state)
+{
+	struct powers *powers = data;
+	powers->told++;
+	snprintf(powers->output, sizeof(powers->output), "%s", output);
+	powers->state = state;
+}
+
+static void handle_power_failed(void *data, struct waybuf_monitor_v1 *monitor, const char *output,
+	uint32_t reason, const char *message)
+{
+	struct powers *powers = data;
+	powers->failed++;
+	snprintf(powers->output, sizeof(powers->output), "%s", output);
+	snprintf(powers->message, sizeof(powers->message), "%s", message);
+	powers->reason = reason;
+}
+
+static const struct waybuf_monitor_v1_listener power_listener = {
+	.power = handle_power,
+	.power_failed = handle_power_failed,
+};
+
+/* Two outputs; a third one is of a device that is gone. */
+static int power(void *data, const char *name, bool on)
+{
+	struct fixture_server *server = data;
+	if (name && strcmp(name, "lost") == 0)
+		return -ENODEV;
+	if (name && strcmp(name, "one") != 0)
+		return -ENOENT;
+	waybuf_server_monitor_tell_power(server->monitor, "one", on);
+	if (!name)
+		waybuf_server_monitor_tell_power(server->monitor, "two", on);
+	return 0;
+}
+
+static void power_init(struct fixture_server *server, struct fixture_client *client,
+	const struct fixture_server_options *options, struct powers *powers)
+{
+	*powers = (struct powers){.state = UINT32_MAX};
+	fixture_server_init(server, options);
+	client_init(client, server);
+	waybuf_monitor_v1_add_listener(client->monitor, &power_listener, powers);
+}
+
+static void power_finish(struct fixture_server *server, struct fixture_client *client)
+{
+	client_finish(client);
+	fixture_server_finish(server);
+}
+
+TEST(power)
+{
+	struct fixture_server server;
+	struct fixture_client client, other;
+	struct powers powers, seen = {.told = 0};
+	power_init(&server, &client, &(struct fixture_server_options){.power = power}, &powers);
+	client_init(&other, &server);
+	waybuf_monitor_v1_add_listener(other.monitor, &power_listener, &seen);
+	waybuf_monitor_v1_set_power(client.monitor, "one", WAYBUF_MONITOR_V1_POWER_STATE_OFF);
+	ck_assert(client_sync(&client));
+	ck_assert_uint_eq(powers.told, 1);
+	ck_assert_str_eq(powers.output, "one");
+	ck_assert_uint_eq(powers.state, WAYBUF_MONITOR_V1_POWER_STATE_OFF);
+	waybuf_monitor_v1_set_power(client.monitor, "", WAYBUF_MONITOR_V1_POWER_STATE_ON);
+	ck_assert(client_sync(&client) && client_sync(&other));
+	ck_assert_uint_eq(powers.told, 3);
+	ck_assert_str_eq(powers.output, "two");
+	ck_assert_uint_eq(powers.state, WAYBUF_MONITOR_V1_POWER_STATE_ON);
+	ck_assert_uint_eq(powers.failed, 0);
+	/* whoever has wanted it */
+	ck_assert_uint_eq(seen.told, 3);
+	client_finish(&other);
+	power_finish(&server, &client);
+}
+
+static void refused(struct fixture_client *client, struct powers *powers, const char *output,
+	uint32_t state, uint32_t reason)
+{
+	const unsigned failed = powers->failed;
+	waybuf_monitor_v1_set_power(client->monitor, output, state);
+	ck_assert(client_sync(client));
+	ck_assert_uint_eq(powers->failed, failed + 1);
+	ck_assert_uint_eq(powers->reason, reason);
+	ck_assert_int_eq(strncmp(powers->output, output, 63), 0);
+	ck_assert_uint_eq(powers->told, 0);
+}
+
+TEST(power_that_is_refused)
+{
+	struct fixture_server server;
+	struct fixture_client client;
+	struct powers powers;
+	char name[4000];
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	power_init(&server, &client, &(struct fixture_server_options){.power = power}, &powers);
+	refused(&client, &powers, "three", 0, WAYBUF_REASON_CLOSED);
+	refused(&client, &powers, name, 1, WAYBUF_REASON_CLOSED);
+	ck_assert_uint_eq(strlen(powers.output), 63);
+	refused(&client, &powers, "lost", 1, WAYBUF_REASON_DEVICE_LOST);
+	refused(&client, &powers, "one", 2, WAYBUF_REASON_UNSUPPORTED);
+	refused(&client, &powers, "one", UINT32_MAX, WAYBUF_REASON_UNSUPPORTED);
+	waybuf_server_monitor_destroy(server.monitor);
+	server.monitor = NULL;
+	refused(&client, &powers, "one", 1, WAYBUF_REASON_CLOSED);
+	power_finish(&server, &client);
+}
+
+TEST(power_of_a_server_that_shows_nothing)
+{
+	struct fixture_server server;
+	struct fixture_client client;
+	struct powers powers;
+	power_init(&server, &client, NULL, &powers);
+	refused(&client, &powers, "", 0, WAYBUF_REASON_UNSUPPORTED);
+	refused(&client, &powers, "one", 1, WAYBUF_REASON_UNSUPPORTED);
+	power_finish(&server, &client);
+}
+
+TEST(power_in_a_sandbox)
+{
+	const struct fixture_server_options options = {
+		.power = power, .context = "org.example.app"};
+	struct fixture_server server;
+	struct fixture_client client;
+	struct powers powers;
+	power_init(&server, &client, &options, &powers);
+	refused(&client, &powers, "one", 0, WAYBUF_REASON_DENIED);
+	/* nor does it hear of what others do */
+	waybuf_server_monitor_tell_power(server.monitor, "one", false);
+	ck_assert(client_sync(&client));
+	ck_assert_uint_eq(powers.told, 0);
+	power_finish(&server, &client);
+}
+
 /* Without a word on sandboxes there is no monitor. */
 TEST(needs_to_know_of_sandboxes)
 {

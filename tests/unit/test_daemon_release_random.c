@@ -15,6 +15,7 @@
 #include "gate_model.h"
 #include "output.h"
 #include "outputs.h"
+#include "power.h"
 
 /*
  * Who must be released, and when, in all of waybufd: random histories of windows, their buffers and
@@ -28,7 +29,7 @@
  *	then	a fence is on it at once when it has, and when nobody else is reading
  *	after	it is reached when the last one has read it, and not before
  *
- * and wl_buffer.release where there are no release points. Displays are unplugged, events are lost,
+ * and wl_buffer.release where there are no release points. Displays are unplugged and switched off, events are lost,
  * commits fail, captures never end, clients are killed, the device goes, and the daemon ends in the
  * middle of it. WAYBUF_TEST_SEED=N replays a run, and with WAYBUF_TEST_LOG=1 it is told.
  */
@@ -63,7 +64,7 @@ static struct {
 	/* wl_buffers of it have gone while they were in use: nobody hears when that is over */
 	bool orphaned[WORLD_WINDOWS][WORLD_BUFFERS];
 	/* silent: the daemon does not hear of the flip before it asks */
-	bool plugged, lost, silent, held;
+	bool plugged, off, lost, silent, held;
 } run;
 
 static unsigned dice(unsigned sides)
@@ -422,6 +423,12 @@ static void do_plug(void)
 	fake_machine_uevent(false);
 }
 
+static void do_power(void)
+{
+	run.off = !run.off;
+	power_command(&run.world.daemon, NULL, !run.off);
+}
+
 static void do_lose_device(void)
 {
 	run.lost = true;
@@ -477,7 +484,7 @@ static const struct {
 	const char *name;
 	void (*func)(void);
 } steps[] = {
-	{253, "commit", do_commit},
+	{233, "commit", do_commit},
 	{110, "signal", do_signal},
 	{230, "flip", do_flip},
 	{60, "capture", do_capture},
@@ -487,6 +494,7 @@ static const struct {
 	{65, "fail", do_fail},
 	{40, "mend", fake_drm_mend},
 	{25, "plug", do_plug},
+	{20, "power", do_power},
 	{12, "unmap", do_unmap},
 	{12, "close", do_close_window},
 	{12, "renew", do_renew_buffer},

@@ -49,6 +49,9 @@ void keyboard_focus(struct seat *seat, struct surface *surface)
 	wl_resource_for_each(resource, &seat->keyboards)
 		if (seat_is_for(resource, surface))
 			send_enter(seat, resource, serial);
+	/* this one was told of all that are held */
+	if (surface)
+		seat->has_silent = false;
 }
 
 /* False: nothing new. Two keyboards can hold one key, and a device can lose its release. */
@@ -66,21 +69,39 @@ static bool note_key(struct seat *seat, uint32_t key, bool pressed)
 	return true;
 }
 
+/* Its press woke the displays: the release is as unknown to clients. */
+static bool is_silent(struct seat *seat, uint32_t key, bool pressed, bool woken)
+{
+	if (pressed && woken) {
+		seat->has_silent = true;
+		seat->silent = key;
+		return true;
+	}
+	if (pressed || !seat->has_silent || seat->silent != key)
+		return false;
+	seat->has_silent = false;
+	return true;
+}
+
 void seat_key(struct seat *seat, uint32_t ms, uint32_t key, bool pressed)
 {
 	struct wl_resource *resource;
+	bool woken = idle_activity(seat->daemon);
 	if (!note_key(seat, key, pressed))
 		return;
 	unsigned session = pressed ? keymap_session(&seat->keymap, key) : 0;
 	bool modifiers = keymap_key(&seat->keymap, key, pressed);
 	if (session)
 		session_switch(seat->daemon->session, session);
-	uint32_t serial = seat_action_serial(seat, seat->keyboard);
+	bool silent = is_silent(seat, key, pressed, woken);
+	uint32_t serial = silent ? seat_serial(seat) : seat_action_serial(seat, seat->keyboard);
 	wl_resource_for_each(resource, &seat->keyboards) {
 		if (!seat_is_for(resource, seat->keyboard))
 			continue;
-		wl_keyboard_send_key(resource, serial, ms, key,
-			pressed ? WL_KEYBOARD_KEY_STATE_PRESSED : WL_KEYBOARD_KEY_STATE_RELEASED);
+		if (!silent)
+			wl_keyboard_send_key(resource, serial, ms, key,
+				pressed ? WL_KEYBOARD_KEY_STATE_PRESSED
+					: WL_KEYBOARD_KEY_STATE_RELEASED);
 		if (modifiers)
 			send_modifiers(seat, resource, serial);
 	}

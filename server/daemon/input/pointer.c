@@ -106,6 +106,7 @@ void pointer_forget(struct seat *seat, const struct surface *surface)
 static void moved(struct seat *seat, uint32_t ms, double x, double y)
 {
 	const struct surface *before = seat->pointer.surface;
+	idle_activity(seat->daemon);
 	outputs_at(seat->daemon, &x, &y);
 	seat->x = x;
 	seat->y = y;
@@ -161,6 +162,10 @@ static bool note_button(struct seat *seat, bool pressed)
 void seat_button(struct seat *seat, uint32_t ms, uint32_t button, bool pressed)
 {
 	struct wl_resource *resource;
+	if (idle_activity(seat->daemon) && pressed) {
+		seat->swallowed++;
+		return;
+	}
 	if (!note_button(seat, pressed))
 		return;
 	uint32_t serial = seat_action_serial(seat, seat->pointer.surface);
@@ -203,6 +208,8 @@ static void send_axis(struct wl_resource *resource, uint32_t ms, const struct se
 void seat_scroll(struct seat *seat, uint32_t ms, const struct seat_axis *axis)
 {
 	struct wl_resource *resource;
+	if (idle_activity(seat->daemon))
+		return;
 	wl_resource_for_each(resource, &seat->pointers)
 		if (seat_is_for(resource, seat->pointer.surface))
 			send_axis(resource, ms, axis);

@@ -12,6 +12,10 @@
  * wl_seat: one, with what all devices do together. A source of input (source.h) calls the functions
  * below; positions are pixels of the row of outputs, times milliseconds of CLOCK_MONOTONIC.
  *
+ * The first press, tap or turn of a wheel after --idle-off has switched the displays off only switches
+ * them on: whoever did it saw nothing, and nobody's button is to be pressed by that. What moves is told
+ * to clients as ever, and so is all input while displays are off because somebody has said so.
+ *
  * The pointer is over the topmost surface whose input region it is in, as the scene on the screen
  * has it. While a button is held that surface keeps it (the implicit grab), and so does each finger.
  * The keyboard is with the topmost window; a click or a tap on another one raises that.
@@ -75,6 +79,8 @@ struct seat {
 	struct surface *keyboard; /* NULL: nobody */
 	uint32_t keys[SEAT_MOST_KEYS]; /* held */
 	size_t n_keys;
+	bool has_silent; /* of those held, one of which nobody was told: */
+	uint32_t silent;
 
 	struct seat_finger fingers[SEAT_MOST_FINGERS];
 	struct wl_client *touched; /* is owed a frame; NULL: nobody */

@@ -40,13 +40,14 @@ static bool owe_frame(struct seat *seat, const struct seat_target *target)
 
 void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, double y)
 {
+	bool woken = idle_activity(seat->daemon);
 	struct seat_finger *finger = find(seat, id) ? NULL : find_free(seat);
 	if (!finger)
 		return;
 	seat_place(seat, &x, &y);
 	*finger = (struct seat_finger){
 		.down = true, .id = id, .x = x, .y = y, .target = seat_find(seat, x, y)};
-	if (popup_grab_press(seat->daemon, finger->target.surface))
+	if (woken || popup_grab_press(seat->daemon, finger->target.surface))
 		finger->target.surface = NULL;
 	if (!owe_frame(seat, &finger->target))
 		return;
@@ -64,6 +65,7 @@ void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 void seat_touch_move(struct seat *seat, uint32_t ms, int32_t id, double x, double y)
 {
 	struct seat_finger *finger = find(seat, id);
+	idle_activity(seat->daemon);
 	if (!finger)
 		return;
 	struct wl_resource *resource;
@@ -84,6 +86,7 @@ void seat_touch_move(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 void seat_touch_up(struct seat *seat, uint32_t ms, int32_t id)
 {
 	struct seat_finger *finger = find(seat, id);
+	idle_activity(seat->daemon);
 	if (!finger)
 		return;
 	finger->down = false;
