@@ -13,6 +13,7 @@
 #include "content_type.h"
 #include "daemon.h"
 #include "gpu.h"
+#include "idle_v1.h"
 #include "info.h"
 #include "input/input.h"
 #include "loop.h"
@@ -181,6 +182,8 @@ static bool start_idle(struct daemon *daemon)
 			stderr);
 		return false;
 	}
+	if (daemon->seat && !idle_create_globals(daemon))
+		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return idle_start(daemon) || failed("no timer can be made", -ENOMEM);
 }
 
@@ -194,11 +197,11 @@ static bool offer_display(struct daemon *daemon)
 		return failed("surfaces cannot be offered", ret);
 	if (!create_output_globals(daemon) || !surface_compositor_create(daemon) ||
 		!subsurface_compositor_create(daemon) || !shm_create(daemon) ||
-		!xdg_shell_create(daemon) || !presentation_create(daemon) ||
-		!viewporter_create(daemon) || !single_pixel_create(daemon) ||
-		!alpha_modifier_create(daemon) || !color_representation_create(daemon) ||
-		!xdg_output_create(daemon) || !content_type_create(daemon) ||
-		!capture_create_globals(daemon))
+		!xdg_shell_create(daemon) ||
+		!presentation_create(daemon) || !viewporter_create(daemon) ||
+		!single_pixel_create(daemon) || !alpha_modifier_create(daemon) ||
+		!color_representation_create(daemon) || !xdg_output_create(daemon) ||
+		!content_type_create(daemon) || !capture_create_globals(daemon))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return input_create(daemon) && start_idle(daemon);
 }

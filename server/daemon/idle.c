@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "daemon.h"
+#include "idle_v1.h"
 #include "power.h"
 #include "util/clock.h"
 
@@ -98,11 +99,6 @@ bool idle_activity(struct daemon *daemon)
 
 /* ---- surfaces that are to be watched without input ----------------------------------------- */
 
-static bool is_inhibited(const struct daemon *daemon)
-{
-	return false;
-}
-
 void idle_inhibitors_changed(struct daemon *daemon)
 {
 	struct idle *idle = &daemon->idle;
@@ -110,7 +106,7 @@ void idle_inhibitors_changed(struct daemon *daemon)
 	bool was = idle->inhibited;
 	if (!was && wl_list_empty(&idle->inhibitors))
 		return;
-	idle->inhibited = is_inhibited(daemon);
+	idle->inhibited = idle_is_inhibited(daemon);
 	if (!was || idle->inhibited)
 		return;
 	idle->inhibited_ms = clock_now_ms();

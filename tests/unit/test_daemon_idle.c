@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: MIT */
+#include <linux/input-event-codes.h>
+#include <unistd.h>
+
+#include "daemon_world.h"
+#include "ext-idle-notify-v1-client-protocol.h"
+#include "fake/libdrm.h"
+#include "fake/machine.h"
+#include "fake/screen.h"
+#include "fake/sync.h"
+#include "idle-inhibit-unstable-v1-client-protocol.h"
+#include "idle_v1.h"
+#include "input/seat.h"
+
+/* Nobody does anything, and somebody comes back; on a machine that does not exist, where time stands. */
+
+static struct {
+	struct world world;
+	struct seat *seat;
+	struct wl_registry *registry;
+	struct wl_seat *wl_seat;
+	struct wl_keyboard *keyboard;
+	struct wl_pointer *pointer;
+	struct wl_touch *touch;
+	struct ext_idle_notifier_v1 *notifier;
+	struct zwp_idle_inhibit_manager_v1 *inhibitors;
+	/* events */
+	int keys, buttons, scrolls, downs, ups, motions;
+} run;
+
+/* ---- the client ------------------------------------------------------------------------------ */
+
+static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
+	const char *interface, uint32_t version)
+{
+	const struct {
+		const struct wl_interface *interface;
+		void *slot;
+		uint32_t version;
+	} wanted[] = {
+		{&wl_seat_interface, &run.wl_seat, 5},
+		{&ext_idle_notifier_v1_interface, &run.notifier, 2},
+		{&zwp_idle_inhibit_manager_v1_interface, &run.inhibitors, 1},
+	};
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (strcmp(interface, wanted[i].interface->name) == 0)
+			*(void **)wanted[i].slot = wl_registry_bind(
+				registry, name, wanted[i].interface, wanted[i].version);
+}
+
+static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {}
+
+static const struct wl_registry_listener registry_listener = {
+	.global = handle_global,
+	.global_remove = handle_global_remove,
+};
+
+/* By their number of arguments they are all the same. */
+static void handle_keymap(
+	void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size)
+{
+	close(fd);
+}
+
+static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	struct wl_surface *surface, struct wl_array *keys)
+{
+}
+
+static void handle_leave(
+	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
+{
+}
+
+static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t ms,
+	uint32_t key, uint32_t state)
+{
+	run.keys++;
+}
+
+static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+	uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group)
+{
+}
+
+static void handle_repeat(void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay) {}
+
+static const struct wl_keyboard_listener keyboard_listener = {
+	.keymap = handle_keymap,
+	.enter = handle_enter,
+	.leave = handle_leave,
+	.key = handle_key,
+	.modifiers = handle_modifiers,
+	.repeat_info = handle_repeat,
+};
+
+static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
+	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y)
+{
+	run.motions++;
+}
+
+static void pointer_leave(
+	void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface)
+{
+}
+
+static void pointer_motion(
+	void *data, struct wl_pointer *pointer, uint32_t ms, wl_fixed_t x, wl_fixed_t y)
+{
+	run.motions++;
+}
+
+static void pointer_button(void *data, struct wl_pointer *pointer, uint32_t serial, uint32_t ms,
+	uint32_t button, uint32_t state)
+{
+	run.buttons++;
+}
+
+static void pointer_axis(
+	void *data, struct wl_pointer *pointer, uint32_t ms, uint32_t axis, wl_fixed_t value)
+{
+	run.scrolls++;
+}
+
+static void pointer_frame(void *data, struct wl_pointer *pointer) {}
+
+static void pointer_source(void *data, struct wl_pointer *pointer, uint32_t source) {}
+
+static void pointer_stop(void *data, struct wl_pointer *pointer, uint32_t ms, uint32_t axis) {}
+
+static void pointer_discrete(void *data, struct wl_pointer *pointer, uint32_t axis, int32_t n) {}
+
+static const struct wl_pointer_listener pointer_listener = {
+	.enter = pointer_enter,
+	.leave = pointer_leave,
+	.motion = pointer_motion,
+	.button = pointer_button,
+	.axis = pointer_axis,
+	.frame = pointer_frame,
+	.axis_source = pointer_source,
+	.axis_stop = pointer_stop,
+	.axis_discrete = pointer_discrete,
+};
+
+static void touch_down(void *data, struct wl_touch *touch, uint32_t serial, uint32_t ms,
+	struct wl_surface *surface, int32_t id, wl_fixed_t x, wl_fixed_t y)
+{
+	run.downs++;
+}
+
+static void touch_up(void *data, struct wl_touch *touch, uint32_t serial, uint32_t ms, int32_t id)
+{
+	run.ups++;
+}
+
+static void touch_motion(
+	void *data, struct wl_touch *touch, uint32_t ms, int32_t id, wl_fixed_t x, wl_fixed_t y)
+{
+	run.motions++;
+}
+
+static void touch_frame(void *data, struct wl_touch *touch) {}
+
+static void touch_cancel(void *data, struct wl_touch *touch) {}
+
+static const struct wl_touch_listener touch_listener = {
+	.down = touch_down,
+	.up = touch_up,
+	.motion = touch_motion,
+	.frame = touch_frame,
+	.cancel = touch_cancel,
+};
+
+/* ---- both ------------------------------------------------------------------------------------ */
+
+static void settle(void)
+{
+	world_settle(&run.world);
+}
+
+/* What is new is shown: also the cursor, which comes and goes with what it is over. */
+static void flip(void)
+{
+	settle();
+	while (fake_screen_flipping()) {
+		fake_screen_flip(0, true);
+		settle();
+	}
+}
+
+/* Window 2 is in the middle, and the first one is over all there is. */
+static void show(int window)
+{
+	struct world_buffer *buffer = &run.world.windows[window].buffers[0];
+	if (buffer->busy)
+		buffer = &run.world.windows[window].buffers[1];
+	buffer->busy = true;
+	wl_surface_attach(run.world.windows[window].surface, buffer->proxy, 0, 0);
+	wl_surface_commit(run.world.windows[window].surface);
+	flip();
+}
+
+static void make_seat(void)
+{
+	static const struct seat_devices devices = {1, 1, 1};
+	struct daemon *daemon = &run.world.daemon;
+	run.seat = daemon->seat = seat_create(daemon);
+	ck_assert_ptr_nonnull(run.seat);
+	seat_set_devices(run.seat, &devices);
+	ck_assert(idle_create_globals(daemon));
+	ck_assert(idle_start(daemon));
+}
+
+static void begin(uint32_t idle_off_s)
+{
+	memset(&run, 0, sizeof(run));
+	world_init(&run.world);
+	run.world.options.idle_off_s = idle_off_s;
+	make_seat();
+	run.registry = wl_display_get_registry(run.world.display);
+	wl_registry_add_listener(run.registry, &registry_listener, NULL);
+	settle();
+	ck_assert(run.wl_seat && run.notifier && run.inhibitors);
+	run.keyboard = wl_seat_get_keyboard(run.wl_seat);
+	wl_keyboard_add_listener(run.keyboard, &keyboard_listener, NULL);
+	run.pointer = wl_seat_get_pointer(run.wl_seat);
+	wl_pointer_add_listener(run.pointer, &pointer_listener, NULL);
+	run.touch = wl_seat_get_touch(run.wl_seat);
+	wl_touch_add_listener(run.touch, &touch_listener, NULL);
+	show(2);
+}
+
+static void end(void)
+{
+	wl_touch_destroy(run.touch);
+	wl_pointer_destroy(run.pointer);
+	wl_keyboard_destroy(run.keyboard);
+	wl_seat_destroy(run.wl_seat);
+	ext_idle_notifier_v1_destroy(run.notifier);
+	zwp_idle_inhibit_manager_v1_destroy(run.inhibitors);
+	wl_registry_destroy(run.registry);
+	settle();
+	world_finish(&run.world);
+	fake_sync_finish();
+}
+
+static void wait_for(uint64_t ms)
+{
+	flip();
+	fake_machine_advance(ms);
+	flip();
+}
+
+static bool is_on(void)
+{
+	return fake_drm_value(FAKE_CRTC, "ACTIVE");
+}
+
+static void fall_asleep(void)
+{
+	wait_for(5100);
+	ck_assert(!is_on());
+}
+
+static void press(uint32_t key, bool pressed)
+{
+	seat_key(run.seat, (uint32_t)fake_machine_now_ms(), key, pressed);
+	flip();
+}
+
+/* ---- displays -------------------------------------------------------------------------------- */
+
+TEST(input_keeps_them_on)
+{
+	begin(5);
+	for (int i = 0; i < 5; i++) {
+		press(KEY_A, i % 2 == 0);
+		wait_for(4900);
+		ck_assert(is_on());
+	}
+	ck_assert_int_eq(run.keys, 5);
+	wait_for(200);
+	ck_assert(!is_on());
+	wait_for(100000);
+	ck_assert(!is_on());
+	end();
+}
+
+/* What was done blindly is done to nobody, with the release of it; what comes then is as ever. */
+TEST(a_key_wakes)
+{
+	begin(5);
+	fall_asleep();
+	press(KEY_A, true);
+	ck_assert(is_on());
+	press(KEY_B, true);
+	press(KEY_A, false);
+	ck_assert_int_eq(run.keys, 1);
+	press(KEY_B, false);
+	press(KEY_A, true);
+	press(KEY_A, false);
+	ck_assert_int_eq(run.keys, 4);
+	/* one that was down before: its client has to know */
+	press(KEY_A, true);
+	fall_asleep();
+	press(KEY_A, false);
+	ck_assert(is_on());
+	ck_assert_int_eq(run.keys, 6);
+	end();
+}
+
+TEST(a_button_wakes)
+{
+	const struct seat_axis wheel = {.source = WL_POINTER_AXIS_SOURCE_WHEEL, .value = 15};
+	begin(5);
+	seat_move_to(run.seat, 1, 0.5, 0.5);
+	flip();
+	const int motions = run.motions;
+	fall_asleep();
+	seat_button(run.seat, 2, BTN_LEFT, true);
+	flip();
+	ck_assert(is_on());
+	seat_button(run.seat, 3, BTN_LEFT, false);
+	flip();
+	ck_assert_int_eq(run.buttons, 0);
+	seat_button(run.seat, 4, BTN_LEFT, true);
+	seat_button(run.seat, 5, BTN_LEFT, false);
+	flip();
+	ck_assert_int_eq(run.buttons, 2);
+	fall_asleep();
+	seat_scroll(run.seat, 6, &wheel);
+	seat_scroll(run.seat, 7, &wheel);
+	flip();
+	ck_assert(is_on());
+	ck_assert_int_eq(run.scrolls, 1);
+	/* what moves is told */
+	fall_asleep();
+	seat_move(run.seat, 8, 2, 2);
+	flip();
+	ck_assert(is_on());
+	ck_assert_int_gt(run.motions, motions);
+	end();
+}
+
+TEST(a_finger_wakes)
+{
+	begin(5);
+	fall_asleep();
+	run.motions = 0;
+	seat_touch_down(run.seat, 1, 0, 0.5, 0.5);
+	seat_touch_move(run.seat, 2, 0, 0.5, 0.5);
+	seat_touch_up(run.seat, 3, 0);
+	seat_touch_frame(run.seat);
+	flip();
+	ck_assert(is_on());
+	ck_assert_int_eq(run.downs + run.motions + run.ups, 0);
+	seat_touch_down(run.seat, 4, 0, 0.5, 0.5);
+	seat_touch_up(run.seat, 5, 0);
+	flip();
+	ck_assert_int_eq(run.downs, 1);
+	ck_assert_int_eq(run.ups, 1);
+	end();
+}
+
+/* ---- notifications --------------------------------------------------------------------------- */
+
+struct notification {
+	struct ext_idle_notification_v1 *proxy;
+	int idled, resumed;
+};
+
+static void handle_idled(void *data, struct ext_idle_notification_v1 *proxy)
+{
+	((struct notification *)data)->idled++;
+}
+
+static void handle_resumed(void *data, struct ext_idle_notification_v1 *proxy)
+{
+	((struct notification *)data)->resumed++;
+}
+
+static const struct ext_idle_notification_v1_listener notification_listener = {
+	.idled = handle_idled,
+	.resumed = handle_resumed,
+};
+
+static struct notification notify(uint32_t ms, bool input)
+{
+	struct notification made = {.proxy = input
+			? ext_idle_notifier_v1_get_input_idle_notification(
+				  run.notifier, ms, run.wl_seat)
+			: ext_idle_notifier_v1_get_idle_notification(
+				  run.notifier, ms, run.wl_seat)};
+	return made;
+}
+
+static void hear(struct notification *notification)
+{
+	ext_idle_notification_v1_add_listener(
+		notification->proxy, &notification_listener, notification);
+	settle();
+}
+
+static void expect(const struct notification *notification, int idled, int resumed)
+{
+	ck_assert_int_eq(notification->idled, idled);
+	ck_assert_int_eq(notification->resumed, resumed);
+}
+
+TEST(notified)
+{
+	begin(0);
+	wait_for(10000);
+	/* from its creation, not from the last input */
+	struct notification second = notify(1000, false), now = notify(0, false),
+			    never = notify(UINT32_MAX, false);
+	hear(&second);
+	hear(&now);
+	hear(&never);
+	wait_for(2);
+	expect(&now, 1, 0);
+	wait_for(900);
+	expect(&second, 0, 0);
+	press(KEY_A, true);
+	expect(&now, 1, 1);
+	wait_for(900);
+	expect(&second, 0, 0);
+	wait_for(200);
+	expect(&second, 1, 0);
+	wait_for(5000);
+	expect(&second, 1, 0);
+	press(KEY_A, false);
+	press(KEY_A, true);
+	expect(&second, 1, 1);
+	wait_for(1100);
+	expect(&second, 2, 1);
+	expect(&never, 0, 0);
+	ext_idle_notification_v1_destroy(second.proxy);
+	ext_idle_notification_v1_destroy(now.proxy);
+	ext_idle_notification_v1_destroy(never.proxy);
+	press(KEY_A, false);
+	wait_for(2000);
+	end();
+}
+
+TEST(inhibited_while_it_is_seen)
+{
+	begin(3);
+	struct zwp_idle_inhibitor_v1 *inhibitor = zwp_idle_inhibit_manager_v1_create_inhibitor(
+		run.inhibitors, run.world.windows[2].surface);
+	struct notification patient = notify(1000, false), strict = notify(1000, true);
+	hear(&patient);
+	hear(&strict);
+	for (int i = 0; i < 10; i++)
+		wait_for(1000);
+	ck_assert(is_on());
+	expect(&patient, 0, 0);
+	expect(&strict, 1, 0);
+	/* another window is over it */
+	wait_for(500);
+	run.world.windows[0].buffers[0].busy = true;
+	wl_surface_attach(
+		run.world.windows[0].surface, run.world.windows[0].buffers[0].proxy, 0, 0);
+	struct waybuf_syncobj *acquire, *release;
+	ck_assert_int_eq(waybuf_syncobj_create(run.world.device, &acquire), 0);
+	ck_assert_int_eq(waybuf_syncobj_create(run.world.device, &release), 0);
+	ck_assert_int_eq(waybuf_syncobj_signal(acquire, 1), 0);
+	world_set_points(&run.world, 0, acquire, release);
+	wl_surface_commit(run.world.windows[0].surface);
+	flip();
+	wait_for(900);
+	expect(&patient, 0, 0);
+	wait_for(200);
+	expect(&patient, 1, 0);
+	wait_for(2000);
+	ck_assert(!is_on());
+	/* it is seen again, but nobody looks on: it is too late */
+	world_close_window(&run.world, 0);
+	world_open_window(&run.world, 0);
+	wait_for(10000);
+	ck_assert(!is_on());
+	expect(&patient, 1, 0);
+	/* and then it is not */
+	press(KEY_A, true);
+	expect(&patient, 1, 1);
+	wait_for(10000);
+	ck_assert(is_on());
+	expect(&patient, 1, 1);
+	expect(&strict, 2, 1);
+	zwp_idle_inhibitor_v1_destroy(inhibitor);
+	settle();
+	wait_for(900);
+	expect(&patient, 1, 1);
+	wait_for(200);
+	expect(&patient, 2, 1);
+	ext_idle_notification_v1_destroy(patient.proxy);
+	ext_idle_notification_v1_destroy(strict.proxy);
+	waybuf_syncobj_unref(acquire);
+	waybuf_syncobj_unref(release);
+	end();
+}
+
+/* The surface goes first, and the client without a word. */
+TEST(inhibitors_of_nothing)
+{
+	begin(3);
+	struct wl_surface *surface = wl_compositor_create_surface(run.world.compositor);
+	struct zwp_idle_inhibitor_v1 *unseen =
+		zwp_idle_inhibit_manager_v1_create_inhibitor(run.inhibitors, surface);
+	struct zwp_idle_inhibitor_v1 *twice =
+		zwp_idle_inhibit_manager_v1_create_inhibitor(run.inhibitors, surface);
+	settle();
+	wait_for(3100);
+	ck_assert(!is_on());
+	wl_surface_destroy(surface);
+	zwp_idle_inhibitor_v1_destroy(twice);
+	settle();
+	press(KEY_A, true);
+	ck_assert(is_on());
+	zwp_idle_inhibitor_v1_destroy(unseen);
+	struct zwp_idle_inhibitor_v1 *left = zwp_idle_inhibit_manager_v1_create_inhibitor(
+		run.inhibitors, run.world.windows[2].surface);
+	struct notification notification = notify(1, true);
+	hear(&notification);
+	wait_for(10);
+	zwp_idle_inhibitor_v1_destroy(left);
+	ext_idle_notification_v1_destroy(notification.proxy);
+	end();
+}
+
+TEST_MAIN("daemon-idle")
