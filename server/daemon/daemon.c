@@ -34,6 +34,7 @@
 #include "util/sigbus.h"
 #include "viewporter.h"
 #include "xdg.h"
+#include "xdg_decoration.h"
 #include "xdg_output.h"
 
 void resource_unlink(struct wl_resource *resource)
@@ -197,7 +198,7 @@ static bool offer_display(struct daemon *daemon)
 		return failed("surfaces cannot be offered", ret);
 	if (!create_output_globals(daemon) || !surface_compositor_create(daemon) ||
 		!subsurface_compositor_create(daemon) || !shm_create(daemon) ||
-		!xdg_shell_create(daemon) ||
+		!xdg_shell_create(daemon) || !xdg_decoration_create_global(daemon) ||
 		!presentation_create(daemon) || !viewporter_create(daemon) ||
 		!single_pixel_create(daemon) || !alpha_modifier_create(daemon) ||
 		!color_representation_create(daemon) || !xdg_output_create(daemon) ||

@@ -59,6 +59,8 @@ struct xdg_toplevel {
 	struct xdg_surface *xdg;
 	struct xdg_toplevel *parent;
 	struct output *output; /* that it is on, or will be */
+	struct wl_resource *decoration; /* zxdg_toplevel_decoration_v1; NULL: none */
+	bool decoration_due; /* it is owed an answer */
 	struct toplevel_size least, most; /* the client's last word, which only has to make sense */
 	struct wl_list link; // daemon.toplevels, while it is mapped
 };

@@ -9,6 +9,7 @@
 #include "outputs.h"
 #include "subsurface.h"
 #include "xdg.h"
+#include "xdg_decoration.h"
 #include "xdg_popup.h"
 
 /* Requests come only while the xdg_surface is there: it may not be destroyed before its role. */
@@ -45,6 +46,7 @@ static void configure(struct xdg_surface *xdg)
 	struct wl_array states;
 	uint32_t width, height;
 	wl_array_init(&states);
+	xdg_decoration_configure(xdg->toplevel);
 	output_logical_size(output, &width, &height);
 	add_state(&states, XDG_TOPLEVEL_STATE_FULLSCREEN);
 	/* one that is not mapped yet is going to be on top */
@@ -138,7 +140,8 @@ static const struct xdg_role toplevel_role = {
 
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
 {
-	wl_resource_destroy(resource);
+	if (xdg_decoration_may_destroy(from_resource(resource)))
+		wl_resource_destroy(resource);
 }
 
 /* Whether @toplevel is @ancestor or a descendant of it. */
@@ -289,6 +292,7 @@ void xdg_toplevel_free(struct xdg_toplevel *toplevel)
 	if (!toplevel)
 		return;
 	orphan(toplevel);
+	xdg_decoration_toplevel_gone(toplevel);
 	wl_list_remove(&toplevel->link);
 	free(toplevel);
 }

@@ -8,6 +8,7 @@
 #include "ext-image-capture-source-v1-client-protocol.h"
 #include "ext-image-copy-capture-v1-client-protocol.h"
 #include "guest/daemon_fixture.h"
+#include "xdg-decoration-unstable-v1-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
 /*
@@ -397,6 +398,50 @@ static void capture_twice(struct toys *toys)
 /* The mistake was to destroy the object, so that the client knows it no more. */
 #define DESTRUCTION(name, error) {#name, name, "", error}
 
+static struct zxdg_toplevel_decoration_v1 *decorate(struct toys *toys)
+{
+	struct zxdg_decoration_manager_v1 *manager =
+		client_bind(&toys->client, &zxdg_decoration_manager_v1_interface, 1);
+	struct zxdg_toplevel_decoration_v1 *decoration =
+		zxdg_decoration_manager_v1_get_toplevel_decoration(manager, toys->toplevel);
+	/* what it has made outlives it */
+	zxdg_decoration_manager_v1_destroy(manager);
+	return decoration;
+}
+
+static void decoration_of_no_mode(struct toys *toys)
+{
+	make_toplevel(toys);
+	zxdg_toplevel_decoration_v1_set_mode(decorate(toys), 0);
+}
+
+static void decoration_of_an_unknown_mode(struct toys *toys)
+{
+	make_toplevel(toys);
+	zxdg_toplevel_decoration_v1_set_mode(decorate(toys), 3);
+}
+
+static void decoration_twice(struct toys *toys)
+{
+	make_toplevel(toys);
+	decorate(toys);
+	decorate(toys);
+}
+
+static void decoration_orphaned(struct toys *toys)
+{
+	make_toplevel(toys);
+	decorate(toys);
+	xdg_toplevel_destroy(toys->toplevel);
+}
+
+static void decoration_after_the_buffer(struct toys *toys)
+{
+	make_toplevel(toys);
+	wl_surface_attach(toys->surface, toys->buffer, 0, 0);
+	decorate(toys);
+}
+
 static const struct mistake {
 	const char *name;
 	void (*make)(struct toys *toys);
@@ -448,6 +493,16 @@ static const struct mistake {
 	MISTAKE(parents_in_a_ring, xdg_toplevel, XDG_TOPLEVEL_ERROR_INVALID_PARENT),
 	MISTAKE(size_negative, xdg_toplevel, XDG_TOPLEVEL_ERROR_INVALID_SIZE),
 	MISTAKE(size_least_above_most, xdg_toplevel, XDG_TOPLEVEL_ERROR_INVALID_SIZE),
+	MISTAKE(decoration_of_no_mode, zxdg_toplevel_decoration_v1,
+		ZXDG_TOPLEVEL_DECORATION_V1_ERROR_INVALID_MODE),
+	MISTAKE(decoration_of_an_unknown_mode, zxdg_toplevel_decoration_v1,
+		ZXDG_TOPLEVEL_DECORATION_V1_ERROR_INVALID_MODE),
+	MISTAKE(decoration_twice, zxdg_toplevel_decoration_v1,
+		ZXDG_TOPLEVEL_DECORATION_V1_ERROR_ALREADY_CONSTRUCTED),
+	MISTAKE(decoration_orphaned, zxdg_toplevel_decoration_v1,
+		ZXDG_TOPLEVEL_DECORATION_V1_ERROR_ORPHANED),
+	MISTAKE(decoration_after_the_buffer, zxdg_toplevel_decoration_v1,
+		ZXDG_TOPLEVEL_DECORATION_V1_ERROR_UNCONFIGURED_BUFFER),
 	MISTAKE(capture_option_unknown, ext_image_copy_capture_manager_v1,
 		EXT_IMAGE_COPY_CAPTURE_MANAGER_V1_ERROR_INVALID_OPTION),
 	MISTAKE(capture_frame_twice, ext_image_copy_capture_session_v1,
@@ -508,6 +563,75 @@ TEST(every_error)
 	picture_finish(&picture);
 	window_finish(&window);
 	client_disconnect(&neighbour);
+	ck_assert_int_eq(daemon_stop(&daemon, SIGTERM), 0);
+}
+
+/* ---- borders that nobody draws --------------------------------------------------------------- */
+
+struct decorations {
+	int configured;
+	uint32_t mode;
+};
+
+static void handle_decoration(
+	void *data, struct zxdg_toplevel_decoration_v1 *decoration, uint32_t mode)
+{
+	struct decorations *decorations = data;
+	decorations->configured++;
+	decorations->mode = mode;
+}
+
+static const struct zxdg_toplevel_decoration_v1_listener decoration_listener = {
+	.configure = handle_decoration};
+
+static void expect_server_side(struct toys *toys, struct decorations *told, int configured)
+{
+	ck_assert(client_sync(&toys->client));
+	ck_assert_int_eq(told->configured, configured);
+	if (configured)
+		ck_assert_uint_eq(told->mode, ZXDG_TOPLEVEL_DECORATION_V1_MODE_SERVER_SIDE);
+}
+
+TEST(no_borders)
+{
+	struct daemon daemon;
+	struct toys toys = {0};
+	struct decorations told = {0};
+	daemon_start(&daemon, NULL);
+	client_connect(&toys.client, &daemon);
+	toys.surface = wl_compositor_create_surface(toys.client.compositor);
+	make_toplevel(&toys);
+	struct zxdg_toplevel_decoration_v1 *decoration = decorate(&toys);
+	zxdg_toplevel_decoration_v1_add_listener(decoration, &decoration_listener, &told);
+	zxdg_toplevel_decoration_v1_set_mode(
+		decoration, ZXDG_TOPLEVEL_DECORATION_V1_MODE_CLIENT_SIDE);
+	/* with the first configure, which the first commit asks for */
+	expect_server_side(&toys, &told, 0);
+	wl_surface_commit(toys.surface);
+	expect_server_side(&toys, &told, 1);
+	zxdg_toplevel_decoration_v1_set_mode(
+		decoration, ZXDG_TOPLEVEL_DECORATION_V1_MODE_CLIENT_SIDE);
+	expect_server_side(&toys, &told, 2);
+	zxdg_toplevel_decoration_v1_unset_mode(decoration);
+	expect_server_side(&toys, &told, 3);
+	/* what is no answer to a wish need not say it again */
+	xdg_toplevel_set_maximized(toys.toplevel);
+	expect_server_side(&toys, &told, 3);
+	zxdg_toplevel_decoration_v1_destroy(decoration);
+	/* and there may be another one */
+	zxdg_toplevel_decoration_v1_destroy(decorate(&toys));
+	xdg_toplevel_destroy(toys.toplevel);
+	xdg_surface_destroy(toys.xdg_surface);
+	ck_assert(client_sync(&toys.client));
+	/* its client goes without a word */
+	make_toplevel(&toys);
+	decoration = decorate(&toys);
+	ck_assert(client_sync(&toys.client));
+	wl_proxy_destroy((struct wl_proxy *)decoration);
+	wl_proxy_destroy((struct wl_proxy *)toys.toplevel);
+	wl_proxy_destroy((struct wl_proxy *)toys.xdg_surface);
+	wl_proxy_destroy((struct wl_proxy *)toys.surface);
+	client_disconnect(&toys.client);
 	ck_assert_int_eq(daemon_stop(&daemon, SIGTERM), 0);
 }
 
