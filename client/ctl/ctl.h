@@ -9,7 +9,8 @@
 /*
  * waybufctl: main.c reads the command line, collect.c gathers one document, print.c shows it as
  * text, top.c counts it up by client, explain.c shows a pool, trace.c has what it asks about commits,
- * power.c switches outputs, screenshot.c captures one, image.c writes PNG files, session.c is the connection.
+ * power.c switches outputs, screenshot.c captures one, image.c writes PNG files, session.c is the
+ * connection.
  *
  * Every function that can fail prints one line that says what to do, and returns the exit status.
  */

@@ -34,7 +34,10 @@ static void set_idle(struct idle_watch *watch, bool is_idle)
 	if (watch->is_idle == is_idle)
 		return;
 	watch->is_idle = is_idle;
-	watch->daemon->idle.n_idle += is_idle ? 1 : -1u;
+	if (is_idle)
+		watch->daemon->idle.n_idle++;
+	else
+		watch->daemon->idle.n_idle--;
 	watch->changed(watch);
 }
 
@@ -87,14 +90,12 @@ static void resume_watches(struct idle *idle, uint64_t now)
 bool idle_activity(struct daemon *daemon)
 {
 	struct idle *idle = &daemon->idle;
-	bool woken = idle->displays_off;
+	bool off = idle->displays_off;
 	idle->active_ms = clock_now_ms();
 	if (idle->n_idle)
 		resume_watches(idle, idle->active_ms);
 	idle->displays_off = false;
-	if (woken)
-		power_on_idle(daemon);
-	return woken;
+	return off && power_on_idle(daemon);
 }
 
 /* ---- surfaces that are to be watched without input ----------------------------------------- */

@@ -40,7 +40,9 @@ void output_schedule(struct output *output)
 	/* what cannot be lit is tried each second, not whenever a client commits */
 	if (!output->unlit || !output->watch_armed)
 		hotplug_settle(output);
-	power_settle(output);
+	/* nor is what cannot be switched off */
+	if (!output->failing || !output->watch_armed)
+		power_settle(output);
 	if (output->idle || busy(output) || !output->dirty)
 		return;
 	struct wl_event_loop *loop = wl_display_get_event_loop(output->daemon->display);

@@ -34,6 +34,8 @@ static void fall_asleep(struct output *output)
 	if (ret == 0) {
 		output->asleep = true;
 		output->failing = false;
+		/* it may have been dark for another reason when it was switched off */
+		capture_darken(output);
 	} else if (output_is_lost(ret)) {
 		watch_lost(output, ret);
 	} else {
@@ -195,12 +197,16 @@ void power_off_idle(struct daemon *daemon)
 		power_off(output, POWER_IDLE);
 }
 
-void power_on_idle(struct daemon *daemon)
+bool power_on_idle(struct daemon *daemon)
 {
 	struct output *output;
+	bool woken = false;
 	forget_wishes(daemon, POWER_IDLE);
-	wl_list_for_each(output, &daemon->outputs, link)
+	wl_list_for_each(output, &daemon->outputs, link) {
+		woken |= output->off == POWER_IDLE;
 		power_on(output, POWER_IDLE);
+	}
+	return woken;
 }
 
 /* Who has it switched on wants to see it, if nobody has touched anything or not. */

@@ -36,9 +36,9 @@ enum power_reason {
 void power_off(struct output *output, enum power_reason reason);
 void power_on(struct output *output, uint32_t reasons);
 
-/* All that are there, and those that may come back. */
 void power_off_idle(struct daemon *daemon);
-void power_on_idle(struct daemon *daemon);
+/* Also those that may come back. True: one that is there was off, and is on. */
+bool power_on_idle(struct daemon *daemon);
 
 /*
  * What waybuf_monitor_v1.set_power asks for; @name NULL: of all. 0, -ENOENT: there is no such output;

@@ -11,6 +11,7 @@
 #include "idle-inhibit-unstable-v1-client-protocol.h"
 #include "idle_v1.h"
 #include "input/seat.h"
+#include "power.h"
 
 /* Nobody does anything, and somebody comes back; on a machine that does not exist, where time stands. */
 
@@ -307,6 +308,30 @@ TEST(a_key_wakes)
 	press(KEY_A, false);
 	ck_assert(is_on());
 	ck_assert_int_eq(run.keys, 6);
+	end();
+}
+
+/* Nobody is blind where a command has switched the displays on, or keeps them off. */
+TEST(a_key_that_wakes_nothing)
+{
+	begin(5);
+	fall_asleep();
+	ck_assert_int_eq(power_command(&run.world.daemon, NULL, true), 0);
+	flip();
+	press(KEY_A, true);
+	press(KEY_A, false);
+	ck_assert_int_eq(run.keys, 2);
+	fall_asleep();
+	ck_assert_int_eq(power_command(&run.world.daemon, NULL, false), 0);
+	press(KEY_A, true);
+	press(KEY_A, false);
+	ck_assert(!is_on());
+	ck_assert_int_eq(run.keys, 4);
+	/* and it goes on counting */
+	ck_assert_int_eq(power_command(&run.world.daemon, NULL, true), 0);
+	flip();
+	ck_assert(is_on());
+	fall_asleep();
 	end();
 }
 

@@ -29,9 +29,10 @@
  *	then	a fence is on it at once when it has, and when nobody else is reading
  *	after	it is reached when the last one has read it, and not before
  *
- * and wl_buffer.release where there are no release points. Displays are unplugged and switched off, events are lost,
- * commits fail, captures never end, clients are killed, the device goes, and the daemon ends in the
- * middle of it. WAYBUF_TEST_SEED=N replays a run, and with WAYBUF_TEST_LOG=1 it is told.
+ * and wl_buffer.release where there are no release points. Displays are unplugged and switched off,
+ * events are lost, commits fail, captures never end, clients are killed, the device goes, and the
+ * daemon ends in the middle of it. WAYBUF_TEST_SEED=N replays a run, and with WAYBUF_TEST_LOG=1 it is
+ * told.
  */
 enum { HISTORIES = 1000, STEPS = 50, COMMITS = 48 };
 

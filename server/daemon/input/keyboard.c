@@ -23,6 +23,8 @@ static void send_enter(struct seat *seat, struct wl_resource *resource, uint32_t
 {
 	struct wl_array keys = {.size = seat->n_keys * sizeof(seat->keys[0]), .data = seat->keys};
 	wl_keyboard_send_enter(resource, serial, seat->keyboard->resource, &keys);
+	/* of all that are held */
+	seat->has_silent = false;
 	send_modifiers(seat, resource, serial);
 }
 
@@ -49,9 +51,6 @@ void keyboard_focus(struct seat *seat, struct surface *surface)
 	wl_resource_for_each(resource, &seat->keyboards)
 		if (seat_is_for(resource, surface))
 			send_enter(seat, resource, serial);
-	/* this one was told of all that are held */
-	if (surface)
-		seat->has_silent = false;
 }
 
 /* False: nothing new. Two keyboards can hold one key, and a device can lose its release. */
@@ -72,14 +71,13 @@ static bool note_key(struct seat *seat, uint32_t key, bool pressed)
 /* Its press woke the displays: the release is as unknown to clients. */
 static bool is_silent(struct seat *seat, uint32_t key, bool pressed, bool woken)
 {
-	if (pressed && woken) {
-		seat->has_silent = true;
-		seat->silent = key;
-		return true;
-	}
-	if (pressed || !seat->has_silent || seat->silent != key)
-		return false;
-	seat->has_silent = false;
+	bool was = seat->has_silent && seat->silent == key;
+	if (was)
+		seat->has_silent = false;
+	if (!pressed || !woken)
+		return !pressed && was;
+	seat->has_silent = true;
+	seat->silent = key;
 	return true;
 }
 

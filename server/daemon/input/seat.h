@@ -79,7 +79,7 @@ struct seat {
 	struct surface *keyboard; /* NULL: nobody */
 	uint32_t keys[SEAT_MOST_KEYS]; /* held */
 	size_t n_keys;
-	bool has_silent; /* of those held, one of which nobody was told: */
+	bool has_silent; /* of one of those held nobody was told: */
 	uint32_t silent;
 
 	struct seat_finger fingers[SEAT_MOST_FINGERS];
