@@ -22,7 +22,7 @@ static uint64_t due_ms(const struct idle_watch *watch)
 	return since + watch->timeout_ms;
 }
 
-/* If it cannot be armed now, the next input tries again. */
+/* libwayland counts in an int: what is left after that is for the next time. */
 static void arm(struct idle_watch *watch, uint64_t now)
 {
 	uint64_t due = due_ms(watch), left = due > now ? due - now : 1;
