@@ -1,142 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdlib.h>
+#include <poll.h>
 
-#include <drm_fourcc.h>
-
-#include "core/cpu_access.h"
-#include "draw.h"
 #include "geometry.h"
 #include "pixels.h"
-#include "render.h"
-#include "util/list.h"
-#include "util/sigbus.h"
-
-static void begin_guard(struct sigbus_guard *guard, struct shm_buffer *shm)
-{
-	if (shm && !shm_buffer_is_pixel(shm))
-		sigbus_guard_begin(guard, shm->mapping->data, shm->mapping->size);
-}
-
-static bool end_guard(struct sigbus_guard *guard, struct shm_buffer *shm)
-{
-	return shm && !shm_buffer_is_pixel(shm) && sigbus_guard_end(guard);
-}
-
-static bool draw_shm(
-	struct render_job *job, pixman_image_t *target, const pixman_box32_t *box, uint32_t index)
-{
-	const struct scene_layer *layer = &job->scene->layers[index];
-	struct shm_buffer *shm = layer->frame->shm;
-	struct render_image source = {
-		.pixels = shm->mapping->data + shm->offset,
-		.width = shm->width,
-		.height = shm->height,
-		.stride = shm->stride,
-		.format = shm->format,
-	};
-	struct sigbus_guard guard;
-	begin_guard(&guard, shm);
-	bool drawn = draw_pixels(target, box, layer, &source);
-	if (end_guard(&guard, shm))
-		job->cut |= UINT64_C(1) << index;
-	return drawn;
-}
-
-/*
- * All memories of a frame, bracketed, mapped, and guarded: drivers answer a read of what the client
- * has given back to them (MADVISE of its GEM object, for one) with SIGBUS, too.
- */
-struct access {
-	const struct waybuf_layout *layout;
-	struct backing *backing;
-	uint32_t n_begun, n_mapped;
-	char *address[WAYBUF_MAX_PLANES];
-	struct sigbus_guard guards[WAYBUF_MAX_PLANES];
-};
-
-/* False: some of it was not there, and what was read instead is worth nothing. */
-static bool access_end(struct access *access)
-{
-	bool whole = true;
-	for (uint32_t i = access->n_mapped; i-- > 0;) {
-		bool cut = sigbus_guard_end(&access->guards[i]);
-		waybuf_cpu_vunmap(access->backing->cpu[i]);
-		whole &= !cut;
-	}
-	for (uint32_t i = 0; i < access->n_begun; i++)
-		waybuf_cpu_end_bounded(access->backing->cpu[i], WAYBUF_READ);
-	/* the next one maps it anew */
-	for (uint32_t i = 0; i < access->n_mapped && !whole; i++)
-		waybuf_cpu_trim(access->backing->cpu[i]);
-	return whole;
-}
-
-/* False: somebody else is at it, or it cannot be mapped; access_end() is needed in any case. */
-static bool access_begin(struct access *access, const struct frame *frame)
-{
-	*access = (struct access){.layout = frame->grant.layout, .backing = frame->backing};
-	for (uint32_t i = 0; i < access->layout->n_memory; i++) {
-		struct waybuf_cpu *cpu = access->backing->cpu[i];
-		void *address;
-		/*
-		 * The frame's fence has signalled before the latch. What a client adds later is its
-		 * own loss: to wait for that would cost the others their flip.
-		 */
-		if (waybuf_cpu_begin_bounded(cpu, WAYBUF_READ) < 0)
-			return false;
-		access->n_begun++;
-		if (waybuf_cpu_vmap(cpu, &address) < 0)
-			return false;
-		sigbus_guard_begin(&access->guards[access->n_mapped], address,
-			(size_t)access->layout->memory[i].size);
-		access->address[access->n_mapped++] = address;
-	}
-	return true;
-}
-
-static char *plane_pixels(const struct access *access, uint32_t plane)
-{
-	const struct waybuf_plane *place = &access->layout->planes[plane];
-	return access->address[place->slot] + place->offset;
-}
-
-static bool draw_dmabuf_yuv(pixman_image_t *target, const pixman_box32_t *box,
-	const struct scene_layer *layer, const struct access *access)
-{
-	const struct waybuf_layout *layout = access->layout;
-	struct yuv_plane planes[3] = {{NULL, 0}};
-	for (uint32_t i = 0; i < layout->n_planes && i < 3; i++)
-		planes[i] = (struct yuv_plane){
-			(uint8_t *)plane_pixels(access, i), layout->planes[i].stride};
-	return draw_yuv(target, box, layer, layout->format, planes);
-}
-
-static bool draw_dmabuf_rgb(pixman_image_t *target, const pixman_box32_t *box,
-	const struct scene_layer *layer, const struct access *access)
-{
-	const struct waybuf_layout *layout = access->layout;
-	const struct render_image source = {
-		.pixels = plane_pixels(access, 0),
-		.width = layout->width,
-		.height = layout->height,
-		.stride = layout->planes[0].stride,
-		.format = layout->format,
-	};
-	return draw_pixels(target, box, layer, &source);
-}
-
-static bool draw_dmabuf(
-	pixman_image_t *target, const pixman_box32_t *box, const struct scene_layer *layer)
-{
-	struct access access;
-	bool drawn = access_begin(&access, layer->frame);
-	if (drawn)
-		drawn = pixels_readable(layer->frame->format)
-			? draw_dmabuf_rgb(target, box, layer, &access)
-			: draw_dmabuf_yuv(target, box, layer, &access);
-	return access_end(&access) && drawn;
-}
+#include "renderer.h"
+#include "util/clock.h"
+#include "util/fd.h"
+#include "util/log.h"
+#include "yuv.h"
 
 /* ---- what is drawn where ------------------------------------------------------------------- */
 
@@ -204,84 +76,48 @@ static void plan_finish(struct plan *plan)
 
 /* ---- drawing ------------------------------------------------------------------------------- */
 
-/* Restricts what is drawn from now on to @region. False: that is nothing, or memory is short. */
-static bool restrict_to(struct render_job *job, pixman_image_t *target, pixman_region32_t *region)
+/* False: that is nothing. */
+static bool count_pixels(struct render_job *job, const pixman_region32_t *region)
 {
 	int n;
-	const pixman_box32_t *boxes = pixman_region32_rectangles(region, &n);
+	const pixman_box32_t *boxes = pixman_region32_rectangles((pixman_region32_t *)region, &n);
 	for (int i = 0; i < n; i++)
 		job->drawn += (uint64_t)(boxes[i].x2 - boxes[i].x1) *
 			(uint64_t)(boxes[i].y2 - boxes[i].y1);
-	return n > 0 && pixman_image_set_clip_region32(target, region);
+	return n > 0;
 }
 
-/* All of it, whatever that was restricted to before. */
-static void clear(pixman_image_t *target, bool transparent)
+static void draw_below(
+	const struct renderer_ops *ops, struct render_pass *pass, const pixman_region32_t *region)
 {
-	const pixman_color_t black = {0, 0, 0, transparent ? 0 : 0xffff};
-	const pixman_box32_t all = {
-		0, 0, pixman_image_get_width(target), pixman_image_get_height(target)};
-	pixman_image_fill_boxes(PIXMAN_OP_SRC, target, &black, 1, &all);
-}
-
-static bool draw_copy(struct render_job *job, pixman_image_t *target, const pixman_box32_t *box)
-{
-	const struct scene_layer layer = {
-		.width = job->target.width,
-		.height = job->target.height,
-		.source = {.width = (int64_t)job->target.width * GEOMETRY_ONE,
-			.height = (int64_t)job->target.height * GEOMETRY_ONE},
-		.alpha = UINT16_MAX,
-		.opaque = true,
-	};
-	return draw_pixels(target, box, &layer, &job->source);
-}
-
-static void draw_below(struct render_job *job, pixman_image_t *target, struct plan *plan)
-{
-	if (!pixman_region32_not_empty(&plan->left))
+	struct render_job *job = pass->job;
+	if (!count_pixels(job, region))
 		return;
-	if (!restrict_to(job, target, &plan->left))
+	const bool source = job->source.pixels;
+	if (!(source ? ops->copy(pass, region) : ops->clear(pass, region)))
 		job->error = -ENOMEM;
-	else if (!job->source.pixels)
-		clear(target, job->transparent);
-	else if (!draw_copy(job, target, pixman_region32_extents(&plan->left)))
-		job->error = -ENOMEM;
-}
-
-static void draw_layer(
-	struct render_job *job, pixman_image_t *target, pixman_region32_t *region, uint32_t index)
-{
-	const struct scene_layer *layer = &job->scene->layers[index];
-	if (!pixman_region32_not_empty(region))
-		return;
-	const pixman_box32_t *box = pixman_region32_extents(region);
-	bool drawn = restrict_to(job, target, region);
-	if (drawn)
-		drawn = layer->frame->shm ? draw_shm(job, target, box, index)
-					  : draw_dmabuf(target, box, layer);
-	if (!drawn)
-		job->failed |= UINT64_C(1) << index;
 }
 
 /* What failed before is left out. */
-static void draw_all(struct render_job *job, pixman_image_t *target)
+static void draw_all(const struct renderer_ops *ops, struct render_pass *pass)
 {
+	struct render_job *job = pass->job;
 	struct plan plan;
 	plan_init(&plan, job);
 	if (!plan.whole)
 		job->error = -ENOMEM;
 	else
-		draw_below(job, target, &plan);
+		draw_below(ops, pass, &plan.left);
 	for (uint32_t i = plan.n; i-- > 0 && job->error == 0;)
-		draw_layer(job, target, &plan.regions[i], i);
+		if (count_pixels(job, &plan.regions[i]) && !ops->draw(pass, &plan.regions[i], i))
+			job->failed |= UINT64_C(1) << i;
 	plan_finish(&plan);
 }
 
-static void refuse(struct render_job *job)
+static void refuse(const struct renderer_ops *ops, struct render_job *job)
 {
 	for (uint32_t i = 0; job->scene && i < job->scene->n_layers; i++)
-		if (!job->scene->layers[i].plane && render_refusal(job->scene->layers[i].frame))
+		if (!job->scene->layers[i].plane && ops->refusal(job->scene->layers[i].frame))
 			job->failed |= UINT64_C(1) << i;
 }
 
@@ -289,68 +125,36 @@ static void refuse(struct render_job *job)
  * Where a layer could not be read after all there is nothing of those below it, so that they are
  * drawn once more. If others fail then it stays at that: nobody makes us start over for ever.
  */
-static void draw(struct render_job *job)
+static int draw(const struct renderer_ops *ops, struct render_job *job)
 {
-	pixman_image_t *target = draw_wrap(&job->target);
-	if (!target) {
-		job->error = -EINVAL;
-		return;
-	}
-	refuse(job);
+	struct render_pass pass = {.renderer = job->renderer, .job = job};
+	job->error = 0;
+	job->failed = job->cut = job->drawn = 0;
+	int ret = ops->begin(&pass);
+	if (ret != 0)
+		return ret;
+	refuse(ops, job);
 	const uint64_t refused = job->failed;
-	draw_all(job, target);
+	draw_all(ops, &pass);
 	if (job->error == 0 && job->failed != refused)
-		draw_all(job, target);
-	pixman_image_unref(target);
-}
-
-static void draw_guarded(struct render_job *job)
-{
-	struct sigbus_guard guard;
-	begin_guard(&guard, job->target.shm);
-	draw(job);
-	if (end_guard(&guard, job->target.shm))
-		job->error = -EIO;
-}
-
-/* Its fences have signalled before; what its client adds later is the client's own loss. */
-static void draw_dmabuf_target(struct render_job *job)
-{
-	struct waybuf_cpu *cpu = job->target.cpu;
-	struct sigbus_guard guard;
-	void *address;
-	/* to blend is to read */
-	job->error = waybuf_cpu_begin_bounded(cpu, WAYBUF_READ_WRITE);
-	if (job->error < 0)
-		return;
-	job->error = waybuf_cpu_vmap(cpu, &address);
-	if (job->error == 0) {
-		sigbus_guard_begin(&guard, address, (size_t)cpu->memory.size);
-		job->target.pixels = (char *)address + job->target.offset;
-		draw(job);
-		if (sigbus_guard_end(&guard))
-			job->error = -EIO;
-		waybuf_cpu_vunmap(cpu);
-	}
-	waybuf_cpu_end_bounded(cpu, WAYBUF_READ_WRITE);
+		draw_all(ops, &pass);
+	ret = ops->end(&pass);
+	return ret != 0 ? ret : job->error;
 }
 
 static void run(struct waybuf_job *base)
 {
 	struct render_job *job = waybuf_container_of(base, struct render_job, base);
-	if (job->target.cpu)
-		draw_dmabuf_target(job);
-	else
-		draw_guarded(job);
-}
-
-static void finish(struct waybuf_job *base)
-{
-	struct render_job *job = waybuf_container_of(base, struct render_job, base);
-	for (uint32_t i = 0; job->scene && i < job->scene->n_layers; i++)
-		if (job->cut & UINT64_C(1) << i)
-			shm_buffer_blame(job->scene->layers[i].frame->shm);
-	job->done(job, job->error);
+	struct renderer *renderer = job->renderer;
+	int ret = RENDER_LOST;
+	if (renderer && !renderer->lost)
+		ret = draw(renderer->ops, job);
+	if (ret == RENDER_LOST) {
+		if (renderer)
+			renderer->lost = true;
+		ret = draw(&renderer_pixman, job);
+	}
+	job->error = ret;
 }
 
 uint32_t render_format(size_t index)
@@ -364,32 +168,231 @@ bool render_readable(uint32_t format)
 	return pixels_readable(format) || yuv_readable(format);
 }
 
-const char *render_refusal(const struct frame *frame)
+/* ---- jobs ---------------------------------------------------------------------------------- */
+
+static void end(struct render_job *job, int error)
 {
-	if (!render_readable(frame->format))
-		return "its format cannot be composed";
-	/* pixman's coordinates end there */
-	if (frame->width > INT16_MAX || frame->height > INT16_MAX)
-		return "it is too large to be composed";
-	if (frame->shm)
-		return NULL;
-	if (frame->grant.layout->modifier != DRM_FORMAT_MOD_LINEAR)
-		return "its modifier is not LINEAR";
-	return frame->backing->n_memory < frame->grant.layout->n_memory ? "it cannot be mapped"
-									: NULL;
+	fd_close(&job->fence_fd);
+	for (uint32_t i = 0; job->scene && i < job->scene->n_layers; i++)
+		if (job->cut & UINT64_C(1) << i)
+			shm_buffer_blame(job->scene->layers[i].frame->shm);
+	job->done(job, error);
+}
+
+/* Once, not with each picture. */
+static void tell_lost(struct renderer *renderer)
+{
+	if (renderer->lost && !renderer->told)
+		waybuf_error("the GPU was reset or is in trouble: pixman composes from now on");
+	renderer->told = renderer->lost;
+}
+
+static void finish(struct waybuf_job *base);
+
+/* Nothing is known of the picture, so that it is drawn again, by the CPU. */
+static void draw_again(struct render_job *job)
+{
+	job->renderer->lost = true;
+	job->base.run = run;
+	job->base.done = finish;
+	fd_close(&job->fence_fd);
+	if (!job->renderer->worker || waybuf_worker_submit(job->renderer->worker, &job->base) < 0)
+		end(job, -EIO);
+}
+
+/* How long a GPU is waited for: drivers give up work that takes longer, but what it waits for. */
+#define PATIENCE_MS 2000
+
+/* Not for each job: it may come early, and look again. */
+static void arm_patience(struct renderer *renderer)
+{
+	if (renderer->impatient || waybuf_list_empty(&renderer->waiting))
+		return;
+	const struct render_job *oldest =
+		waybuf_list_first(&renderer->waiting, struct render_job, waiting);
+	const uint64_t now = clock_now_ns();
+	const uint64_t left = oldest->given_up_ns > now ? oldest->given_up_ns - now : 0;
+	renderer->impatient =
+		waybuf_source_arm(renderer->patience, (uint32_t)(left / 1000000) + 1) == 0;
+}
+
+static void handle_impatience(void *data)
+{
+	struct renderer *renderer = data;
+	struct render_job *job, *tmp;
+	const uint64_t now = clock_now_ns();
+	renderer->impatient = false;
+	waybuf_list_for_each_safe(job, tmp, &renderer->waiting, waiting) {
+		if (job->given_up_ns > now)
+			break;
+		waybuf_fence_wait_finish(&job->wait);
+		waybuf_list_remove(&job->waiting);
+		draw_again(job);
+	}
+	arm_patience(renderer);
+}
+
+static void handle_settled(struct waybuf_fence_wait *wait, int status)
+{
+	struct render_job *job = waybuf_container_of(wait, struct render_job, wait);
+	waybuf_list_remove(&job->waiting);
+	if (status < 0)
+		draw_again(job);
+	else
+		end(job, job->error);
+}
+
+static bool is_over(const struct render_job *job)
+{
+	struct pollfd poll_fd = {.fd = job->fence_fd, .events = POLLIN};
+	return poll(&poll_fd, 1, PATIENCE_MS) == 1;
+}
+
+/* A fence that cannot be watched is waited for by the worker. */
+static void run_wait(struct waybuf_job *base)
+{
+	struct render_job *job = waybuf_container_of(base, struct render_job, base);
+	if (!is_over(job))
+		job->renderer->lost = true;
+}
+
+static void handle_waited(struct waybuf_job *base)
+{
+	struct render_job *job = waybuf_container_of(base, struct render_job, base);
+	if (job->renderer->lost)
+		draw_again(job);
+	else
+		end(job, job->error);
+}
+
+/* 1: it is over, 0: handle_settled() will be called, -EIO: it has failed; or it cannot be watched. */
+static int watch(struct render_job *job)
+{
+	struct waybuf_fence *fence;
+	int fd = fd_dup(job->fence_fd);
+	int ret = fd < 0 ? fd : waybuf_fence_from_sync_file(fd, &fence);
+	if (ret < 0)
+		return ret;
+	waybuf_fence_wait_init(&job->wait);
+	ret = waybuf_fence_wait_add(&job->wait, fence, job->renderer->loop, handle_settled);
+	if (ret == 1 && waybuf_fence_status(fence) < 0)
+		ret = -EIO;
+	waybuf_fence_unref(fence);
+	return ret;
+}
+
+static int wait_on_worker(struct render_job *job)
+{
+	job->base.run = run_wait;
+	job->base.done = handle_waited;
+	return waybuf_worker_submit(job->renderer->worker, &job->base);
+}
+
+/* What the GPU reads is not given back before it is done, whatever has become of the picture. */
+static void wait_for_gpu(struct render_job *job)
+{
+	if (!job->renderer->worker) {
+		end(job, is_over(job) ? job->error : -EIO);
+		return;
+	}
+	int ret = watch(job);
+	if (ret == 0) {
+		job->given_up_ns = clock_now_ns() + PATIENCE_MS * UINT64_C(1000000);
+		waybuf_list_append(&job->renderer->waiting, &job->waiting);
+		arm_patience(job->renderer);
+	} else if (ret == 1) {
+		end(job, job->error);
+	} else if (ret == -EIO || wait_on_worker(job) < 0) {
+		draw_again(job);
+	}
+}
+
+static void finish(struct waybuf_job *base)
+{
+	struct render_job *job = waybuf_container_of(base, struct render_job, base);
+	if (job->renderer)
+		tell_lost(job->renderer);
+	if (job->fence_fd >= 0)
+		wait_for_gpu(job);
+	else
+		end(job, job->error);
 }
 
 int render_start(struct waybuf_worker *worker, struct render_job *job)
 {
+	struct renderer *renderer = job->renderer;
 	job->base.run = run;
 	job->base.done = finish;
-	job->error = 0;
-	job->failed = job->cut = job->drawn = 0;
+	job->fence_fd = -1;
 	/* one that cannot be prepared is one that is left out */
 	for (uint32_t i = 0; job->scene && i < job->scene->n_layers; i++) {
 		const struct scene_layer *layer = &job->scene->layers[i];
 		if (!layer->plane && layer->frame->backing)
 			frame_prepare_cpu(layer->frame);
 	}
+	if (renderer && !renderer->lost && renderer->ops->prepare)
+		renderer->ops->prepare(renderer, job);
 	return waybuf_worker_submit(worker, &job->base);
+}
+
+/* ---- renderers ----------------------------------------------------------------------------- */
+
+int renderer_init(struct renderer *renderer, const struct renderer_ops *ops,
+	struct waybuf_loop *loop, struct waybuf_worker *worker)
+{
+	int error = 0;
+	*renderer = (struct renderer){.ops = ops, .loop = loop, .worker = worker};
+	waybuf_list_init(&renderer->waiting);
+	renderer->patience = waybuf_loop_add_timer(loop, handle_impatience, renderer, &error);
+	return error;
+}
+
+void renderer_finish(struct renderer *renderer)
+{
+	waybuf_source_remove(renderer->patience);
+}
+
+void render_stop(struct renderer *renderer)
+{
+	struct render_job *job, *tmp;
+	if (!renderer)
+		return;
+	renderer->worker = NULL;
+	waybuf_list_for_each_safe(job, tmp, &renderer->waiting, waiting) {
+		waybuf_fence_wait_finish(&job->wait);
+		waybuf_list_remove(&job->waiting);
+		end(job, is_over(job) ? job->error : -EIO);
+	}
+}
+
+void render_finish(struct renderer *renderer)
+{
+	if (renderer)
+		renderer->ops->destroy(renderer);
+}
+
+const char *render_name(const struct renderer *renderer)
+{
+	return renderer && !renderer->lost ? renderer->ops->name : renderer_pixman.name;
+}
+
+const char *render_device(const struct renderer *renderer)
+{
+	return renderer ? renderer->device : NULL;
+}
+
+bool render_lost(const struct renderer *renderer)
+{
+	return renderer && renderer->lost;
+}
+
+void render_import_destroy(struct render_import *import)
+{
+	if (import)
+		import->destroy(import);
+}
+
+const char *render_import_refusal(const struct render_import *import)
+{
+	return import ? import->refusal : NULL;
 }

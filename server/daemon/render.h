@@ -7,15 +7,19 @@
 
 #include <pixman.h>
 
+#include "fence/wait.h"
 #include "scene.h"
 #include "util/worker.h"
 
+struct render_import;
+struct renderer;
 struct waybuf_cpu;
 
 /*
- * Composition by the CPU, on the worker: of a scene, or of pixels that are there already, into a
- * picture in memory. Reading a client's buffer can block (DMA_BUF_IOCTL_SYNC), can be slow, and can
- * raise SIGBUS, so none of it happens in the loop.
+ * Composition, on the worker: of a scene, or of pixels that are there already, into a picture in
+ * memory. Reading a client's buffer can block (DMA_BUF_IOCTL_SYNC), can be slow, and can raise
+ * SIGBUS, and so can a GPU's driver, so none of it happens in the loop. Who draws is the renderer's
+ * affair (renderer.h); the picture is the same.
  *
  * Drawn is what is in the region, and what nothing opaque is above. A layer that cannot be read is
  * left out and the rest is drawn: one client's fault is no other client's black screen.
@@ -30,10 +34,14 @@ struct render_image {
 	/* of a target in a dma-buf, whose pixels are found when it is drawn into: at the offset */
 	struct waybuf_cpu *cpu;
 	size_t offset;
+	/* of a dma-buf: what a GPU takes, and where it keeps that; NULL: only the CPU gets at it */
+	const struct waybuf_layout *layout;
+	struct render_import **import; /* the owner's, and the worker's during a job */
 };
 
 struct render_job {
 	struct waybuf_job base;
+	struct renderer *renderer; /* NULL: pixman */
 	/* its layers that are on no plane are drawn; borrowed until done. NULL: none */
 	struct scene *scene;
 	struct render_image source; /* what is below them; no pixels: black */
@@ -53,6 +61,11 @@ struct render_job {
 	uint64_t failed; /* layers that could not be read, a bit each */
 	uint64_t cut; /* of these, shm memory that was cut off */
 	uint64_t drawn; /* pixels, of all layers and of what is below them */
+	/* a sync_file for what the GPU is still at, -1: nothing; and who waits for that */
+	int fence_fd;
+	struct waybuf_fence_wait wait;
+	struct waybuf_list waiting; // renderer.waiting
+	uint64_t given_up_ns; /* when it is no longer waited for */
 };
 
 /* Makes the layers ready for the worker. 0 or a negative errno, and then nothing will be done. */
@@ -65,7 +78,18 @@ uint32_t render_format(size_t index);
 /* Whether frames of a DRM_FORMAT_* can be composed, if they are linear. */
 bool render_readable(uint32_t format);
 
-/* NULL, or why a frame can never be composed. Static. */
-const char *render_refusal(const struct frame *frame);
+/* The worker is about to go: waits for what the GPU is at, from now on too. NULL is a no-op. */
+void render_stop(struct renderer *renderer);
+/* After all imports. NULL is a no-op. */
+void render_finish(struct renderer *renderer);
+/* What composes by now, on which device (NULL: the CPU), and whether that was lost. Borrowed. */
+const char *render_name(const struct renderer *renderer);
+const char *render_device(const struct renderer *renderer);
+bool render_lost(const struct renderer *renderer);
+
+/* With what it was made of, which no job uses any more. NULL is a no-op. */
+void render_import_destroy(struct render_import *import);
+/* Why the CPU has to read or write it. Static; NULL: the GPU does, or nobody has tried. */
+const char *render_import_refusal(const struct render_import *import);
 
 #endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_RENDERER_H
+#define DAEMON_RENDERER_H
+
+#include <stdatomic.h>
+
+#include "access.h"
+#include "render.h"
+
+/*
+ * Who draws. What is drawn where is found by render.c, and how a layer is sampled by sampling.h, so
+ * that the pictures of all renderers are the same: to the bit but for rounding, that is to one code
+ * value where nothing is scaled, and to three where it is.
+ *
+ * A job is drawn in a pass on the worker: begin, what is below all layers, the layers from the
+ * lowest up, end.
+ */
+struct render_pass {
+	struct renderer *renderer; /* NULL: pixman */
+	struct render_job *job;
+	/* pixman's */
+	struct image_access access;
+	pixman_image_t *target;
+};
+
+/* Nothing came of the pass, nor will of others: the CPU draws it, and all that come. No errno. */
+#define RENDER_LOST 1
+
+struct renderer_ops {
+	const char *name;
+	/* NULL, or why it can never draw the frame. Static */
+	const char *(*refusal)(const struct frame *frame);
+	/* on the loop's thread, before a job: what the worker cannot find by itself; may be NULL */
+	void (*prepare)(struct renderer *renderer, struct render_job *job);
+	/* 0; or what is wrong with the target, or RENDER_LOST, and then there is no end */
+	int (*begin)(struct render_pass *pass);
+	/* black, or nothing at all; likewise a copy of the job's source. False: no memory */
+	bool (*clear)(struct render_pass *pass, const pixman_region32_t *region);
+	bool (*copy)(struct render_pass *pass, const pixman_region32_t *region);
+	/* a layer, all of @region inside of it. False: it could not be read */
+	bool (*draw)(struct render_pass *pass, const pixman_region32_t *region, uint32_t index);
+	/* 0, with the job's fence_fd if it is not over by then; or as begin */
+	int (*end)(struct render_pass *pass);
+	/* on the loop's thread, when the worker and all imports are gone */
+	void (*destroy)(struct renderer *renderer);
+};
+
+struct renderer {
+	const struct renderer_ops *ops;
+	struct waybuf_loop *loop;
+	struct waybuf_worker *worker; /* NULL in the end: nobody waits but for what is under way */
+	const char *device; /* for people; lives as long as the renderer */
+	atomic_bool lost;
+	bool told; /* that it is */
+	struct waybuf_list waiting; // render_job.waiting, in order: drawn, and the GPU is not done
+	struct waybuf_source *patience;
+	bool impatient; /* that is armed */
+};
+
+/*
+ * What a renderer has made of a dma-buf, for as long as whoever has it keeps this: an image is
+ * imported once, and not for each frame.
+ */
+struct render_import {
+	/* on the loop's thread; the worker does not use it any more */
+	void (*destroy)(struct render_import *import);
+	/* why the CPU has to read or write it. Static; NULL: the GPU does, or nobody has tried */
+	_Atomic(const char *) refusal;
+};
+
+/* By the CPU. It needs no struct renderer. */
+extern const struct renderer_ops renderer_pixman;
+/* What it draws of a layer, onto any image, within @box and the image's clip. False: as draw. */
+bool renderer_pixman_draw(struct render_job *job, pixman_image_t *target, const pixman_box32_t *box,
+	const struct scene_layer *layer, uint32_t index);
+
+/* 0, or what keeps a timer from being made. */
+int renderer_init(struct renderer *renderer, const struct renderer_ops *ops,
+	struct waybuf_loop *loop, struct waybuf_worker *worker);
+void renderer_finish(struct renderer *renderer);
+
+#endif

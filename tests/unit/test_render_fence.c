@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#include <drm_fourcc.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "fake/sync.h"
+#include "harness.h"
+#include "renderer.h"
+
+/* A job is done when its GPU is. The GPU is a table of operations that draw white, and a fence. */
+
+enum { SIZE = 4 };
+
+struct world {
+	struct renderer gpu;
+	struct render_job job;
+	uint32_t pixels[SIZE * SIZE];
+	int fence_fd; /* for the next pass; -1: it is over at once */
+	int result; /* of the next pass */
+	int done, error;
+};
+
+static struct world *world_of(struct render_pass *pass)
+{
+	return pass->job->data;
+}
+
+static int begin(struct render_pass *pass)
+{
+	return 0;
+}
+
+static bool clear(struct render_pass *pass, const pixman_region32_t *region)
+{
+	struct world *w = world_of(pass);
+	memset(w->pixels, 0xff, sizeof(w->pixels));
+	return true;
+}
+
+static int end(struct render_pass *pass)
+{
+	struct world *w = world_of(pass);
+	pass->job->fence_fd = w->fence_fd;
+	return w->result;
+}
+
+static const struct renderer_ops ops = {
+	.name = "test",
+	.begin = begin,
+	.clear = clear,
+	.end = end,
+};
+
+static void handle_done(struct render_job *job, int error)
+{
+	struct world *w = job->data;
+	w->done++;
+	w->error = error;
+}
+
+/* The job has been drawn when this returns, but for what the GPU is at. */
+static void world_init(struct world *w, int fence_fd)
+{
+	struct waybuf_loop *loop;
+	struct waybuf_worker *worker;
+	memset(w, 0, sizeof(*w));
+	ck_assert_int_eq(waybuf_loop_create_epoll(&loop), 0);
+	ck_assert_int_eq(waybuf_worker_create(loop, &worker), 0);
+	ck_assert_int_eq(renderer_init(&w->gpu, &ops, loop, worker), 0);
+	w->fence_fd = fence_fd;
+	w->job = (struct render_job){
+		.renderer = &w->gpu,
+		.target = {.pixels = w->pixels,
+			.width = SIZE,
+			.height = SIZE,
+			.stride = SIZE * 4,
+			.format = DRM_FORMAT_XRGB8888},
+		.done = handle_done,
+		.data = w,
+	};
+	ck_assert_int_eq(render_start(worker, &w->job), 0);
+	ck_assert_int_eq(waybuf_loop_dispatch(loop, 5000), 1);
+}
+
+static void wait_until_done(struct world *w)
+{
+	while (!w->done)
+		ck_assert_int_ge(waybuf_loop_dispatch(w->gpu.loop, 5000), 1);
+	ck_assert_int_eq(w->done, 1);
+}
+
+static void world_finish(struct world *w)
+{
+	struct waybuf_worker *worker = w->gpu.worker;
+	render_stop(&w->gpu);
+	waybuf_worker_destroy(worker);
+	renderer_finish(&w->gpu);
+	waybuf_loop_destroy(w->gpu.loop);
+	ck_assert_int_eq(w->done, 1);
+}
+
+TEST(done_when_the_gpu_is)
+{
+	struct world w;
+	fake_sync_init();
+	int fence = fake_fence();
+	world_init(&w, fake_sync_file(&fence, 1));
+	ck_assert_int_eq(waybuf_loop_dispatch(w.gpu.loop, 10), 0);
+	ck_assert_int_eq(w.done, 0);
+	fake_fence_settle(fence, 1, 1);
+	wait_until_done(&w);
+	ck_assert_int_eq(w.error, 0);
+	ck_assert_uint_eq(w.pixels[0], UINT32_MAX);
+	ck_assert(!render_lost(&w.gpu));
+	world_finish(&w);
+	fake_sync_finish();
+}
+
+TEST(done_before_anybody_looks)
+{
+	struct world w;
+	fake_sync_init();
+	int fence = fake_fence();
+	fake_fence_settle(fence, 1, 1);
+	world_init(&w, fake_sync_file(&fence, 1));
+	ck_assert_int_eq(w.done, 1);
+	ck_assert_int_eq(w.error, 0);
+	world_finish(&w);
+	fake_sync_finish();
+}
+
+/* Black is what pixman makes of nothing. */
+static void check_drawn_again(struct world *w)
+{
+	wait_until_done(w);
+	ck_assert_int_eq(w->error, 0);
+	ck_assert_uint_eq(w->pixels[0] & 0xffffff, 0);
+	ck_assert(render_lost(&w->gpu));
+	ck_assert_str_eq(render_name(&w->gpu), "pixman");
+	world_finish(w);
+}
+
+TEST(work_that_is_lost_is_drawn_again)
+{
+	struct world w;
+	fake_sync_init();
+	int fence = fake_fence();
+	world_init(&w, fake_sync_file(&fence, 1));
+	fake_fence_settle(fence, -EIO, 1);
+	check_drawn_again(&w);
+	fake_sync_finish();
+}
+
+TEST(work_that_was_lost_before_anybody_looks)
+{
+	struct world w;
+	fake_sync_init();
+	int fence = fake_fence();
+	fake_fence_settle(fence, -EIO, 1);
+	world_init(&w, fake_sync_file(&fence, 1));
+	check_drawn_again(&w);
+	fake_sync_finish();
+}
+
+/* An fd that is no sync_file stands for one that cannot be watched: the worker waits. */
+TEST(a_fence_that_cannot_be_watched)
+{
+	struct world w;
+	fake_sync_init();
+	world_init(&w, eventfd(1, EFD_CLOEXEC));
+	wait_until_done(&w);
+	ck_assert_int_eq(w.error, 0);
+	ck_assert_uint_eq(w.pixels[0], UINT32_MAX);
+	world_finish(&w);
+	fake_sync_finish();
+}
+
+/* It may wait for a fence that somebody has put on his buffer, and that he never signals. */
+TEST(a_gpu_that_never_ends)
+{
+	struct world w;
+	fake_sync_init();
+	int fence = fake_fence();
+	world_init(&w, fake_sync_file(&fence, 1));
+	check_drawn_again(&w);
+	fake_sync_finish();
+}
+
+TEST(nor_does_one_that_cannot_be_watched)
+{
+	struct world w;
+	fake_sync_init();
+	world_init(&w, eventfd(0, EFD_CLOEXEC));
+	check_drawn_again(&w);
+	fake_sync_finish();
+}
+
+/* waybufd ends meanwhile: the buffers that the GPU reads are not let go before it is done. */
+TEST(the_end_waits)
+{
+	struct world w;
+	fake_sync_init();
+	int fence = fake_fence();
+	world_init(&w, fake_sync_file(&fence, 1));
+	ck_assert_int_eq(w.done, 0);
+	fake_fence_settle(fence, 1, 1);
+	world_finish(&w);
+	ck_assert_int_eq(w.error, 0);
+	fake_sync_finish();
+}
+
+TEST_TIMEOUT(30)
+TEST_MAIN("render-fence")
