@@ -145,13 +145,41 @@ static pixman_image_t *gather(
 	return image;
 }
 
+/* The part as it is, in memory of its own. */
+static pixman_image_t *copy_part(
+	const struct render_image *source, pixman_format_code_t code, struct drawing *drawing)
+{
+	const pixman_box32_t *part = &drawing->sampling.part;
+	const size_t bytes = PIXMAN_FORMAT_BPP(code) / 8, row = (size_t)width_of(part) * bytes;
+	pixman_image_t *image =
+		pixman_image_create_bits_no_clear(code, width_of(part), height_of(part), NULL, 0);
+	if (!image)
+		return NULL;
+	char *to = (char *)pixman_image_get_data(image);
+	for (int32_t y = part->y1; y < part->y2; y++, to += pixman_image_get_stride(image))
+		memcpy(to,
+			(const char *)source->pixels + (size_t)y * source->stride +
+				(size_t)part->x1 * bytes,
+			row);
+	return image;
+}
+
+/* Whether the image of the part would begin earlier, where a filter finds what is not of the source. */
+static bool begins_earlier(pixman_format_code_t code, const struct sampling *sampling)
+{
+	return !sampling->exact &&
+		(uint32_t)sampling->part.x1 * (PIXMAN_FORMAT_BPP(code) / 8) % 4 != 0;
+}
+
 /* NULL: no memory. */
 static pixman_image_t *make_image(
 	const struct render_image *source, pixman_format_code_t code, struct drawing *drawing)
 {
 	if (!is_aligned(source->pixels, source->stride))
 		return gather(source, code, drawing);
-	pixman_image_t *image = wrap_part(source, code, drawing);
+	pixman_image_t *image = begins_earlier(code, &drawing->sampling)
+		? copy_part(source, code, drawing)
+		: wrap_part(source, code, drawing);
 	if (image)
 		set_sampling(image, drawing);
 	return image;
