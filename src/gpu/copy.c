@@ -35,8 +35,7 @@ static uint32_t whole_format(uint32_t format)
 	return format;
 }
 
-/* Of one plane of an image with several. 0: none. */
-static uint32_t plane_format(const struct waybuf_format *format, uint32_t plane)
+uint32_t gpu_plane_format(const struct waybuf_format *format, uint32_t plane)
 {
 	if (format->block_width[plane] != 1)
 		return 0;
@@ -112,7 +111,7 @@ static int blit_planes(const struct waybuf_gpu *gpu, const struct waybuf_format 
 		return -EOPNOTSUPP;
 	for (uint32_t i = 0; i < format->n_planes; i++) {
 		const struct part part = {
-			.format = plane_format(format, i),
+			.format = gpu_plane_format(format, i),
 			.first = i,
 			.from_planes = 1,
 			.to_planes = 1,
@@ -145,35 +144,15 @@ static int blit_image(const struct waybuf_gpu *gpu, const struct waybuf_layout *
 	return blit(gpu, from, to, &whole);
 }
 
-/* A sync_file for all that was drawn, or -1 after it is over. */
-static int finish(const struct waybuf_gpu *gpu)
-{
-	const struct gpu_functions *egl = &gpu->egl;
-	EGLSyncKHR sync = EGL_NO_SYNC_KHR;
-	int fd = EGL_NO_NATIVE_FENCE_FD_ANDROID;
-	if (egl->create_sync)
-		sync = egl->create_sync(gpu->display, EGL_SYNC_NATIVE_FENCE_ANDROID, NULL);
-	if (sync != EGL_NO_SYNC_KHR) {
-		/* the fence comes into being with the flush */
-		glFlush();
-		fd = egl->dup_fence(gpu->display, sync);
-		egl->destroy_sync(gpu->display, sync);
-	}
-	if (fd < 0)
-		glFinish();
-	return fd;
-}
-
 int waybuf_gpu_copy(const struct waybuf_gpu *gpu, const struct waybuf_layout *from,
 	const struct waybuf_layout *to, int *fence_fd)
 {
-	if (!eglBindAPI(EGL_OPENGL_ES_API) ||
-		!eglMakeCurrent(gpu->display, EGL_NO_SURFACE, EGL_NO_SURFACE, gpu->context))
+	if (!gpu_enter(gpu, gpu->context))
 		return -EIO;
 	int error = blit_image(gpu, from, to);
-	*fence_fd = finish(gpu);
+	*fence_fd = gpu_submit(gpu);
 	if (error == 0 && glGetError() != GL_NO_ERROR)
 		error = -EIO;
-	eglMakeCurrent(gpu->display, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT);
+	gpu_leave(gpu);
 	return error;
 }

@@ -10,7 +10,9 @@
 
 #include "gpu/gpu.h"
 
-/* Shared by the files of this folder. */
+struct waybuf_format;
+
+/* Shared by the files of this folder, and by a renderer with a context of its own. */
 struct gpu_functions {
 	PFNEGLGETPLATFORMDISPLAYEXTPROC get_platform_display;
 	PFNEGLCREATEIMAGEKHRPROC create_image;
@@ -48,6 +50,23 @@ void gpu_cancel_copies(struct waybuf_gpu *gpu);
 /* The planes @first to @first + @n of the layout as an image of @format; EGL_NO_IMAGE_KHR if refused. */
 EGLImageKHR gpu_image_create(const struct waybuf_gpu *gpu, const struct waybuf_layout *layout,
 	uint32_t format, uint32_t first, uint32_t n, uint32_t width, uint32_t height);
+
+/* What one plane of an image with several is taken as: one or two components. 0: nothing has that. */
+uint32_t gpu_plane_format(const struct waybuf_format *format, uint32_t plane);
+
+/* Whether images of that kind can be sampled as external textures only. */
+bool gpu_is_external(const struct waybuf_gpu *gpu, uint32_t format, uint64_t modifier);
+
+/*
+ * A context for GLES 3, current nowhere, that tells when the GPU was reset, where EGL can have it
+ * told. EGL_NO_CONTEXT: there is none.
+ */
+EGLContext gpu_context_create(const struct waybuf_gpu *gpu);
+/* Makes a context the calling thread's, until it leaves. False: the driver failed. */
+bool gpu_enter(const struct waybuf_gpu *gpu, EGLContext context);
+void gpu_leave(const struct waybuf_gpu *gpu);
+/* A sync_file for all that was drawn since gpu_enter(), or -1 after it is over. */
+int gpu_submit(const struct waybuf_gpu *gpu);
 
 /* Fills pairs. 0, -EOPNOTSUPP (there are none), -ENOMEM. */
 int gpu_find_pairs(struct waybuf_gpu *gpu);

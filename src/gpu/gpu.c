@@ -73,12 +73,8 @@ static int get_functions(struct waybuf_gpu *gpu)
 
 static int create_context(struct waybuf_gpu *gpu)
 {
-	static const EGLint attribs[] = {EGL_CONTEXT_MAJOR_VERSION, 3, EGL_NONE};
-	if (!eglBindAPI(EGL_OPENGL_ES_API))
-		return -EOPNOTSUPP;
-	gpu->context = eglCreateContext(gpu->display, EGL_NO_CONFIG_KHR, EGL_NO_CONTEXT, attribs);
-	if (gpu->context == EGL_NO_CONTEXT ||
-		!eglMakeCurrent(gpu->display, EGL_NO_SURFACE, EGL_NO_SURFACE, gpu->context))
+	gpu->context = gpu_context_create(gpu);
+	if (gpu->context == EGL_NO_CONTEXT || !gpu_enter(gpu, gpu->context))
 		return -EOPNOTSUPP;
 	const char *extensions = (const char *)glGetString(GL_EXTENSIONS);
 	const char *renderer = (const char *)glGetString(GL_RENDERER);
@@ -86,7 +82,7 @@ static int create_context(struct waybuf_gpu *gpu)
 	snprintf(gpu->name, sizeof(gpu->name), "%s", renderer ? renderer : "gpu");
 	gpu->software =
 		strncmp(gpu->name, "llvmpipe", 8) == 0 || strncmp(gpu->name, "softpipe", 8) == 0;
-	eglMakeCurrent(gpu->display, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT);
+	gpu_leave(gpu);
 	return images ? 0 : -EOPNOTSUPP;
 }
 
@@ -171,6 +167,11 @@ bool waybuf_gpu_dev(const struct waybuf_gpu *gpu, dev_t *dev)
 		return false;
 	*dev = info.st_rdev;
 	return true;
+}
+
+bool waybuf_gpu_is_software(const struct waybuf_gpu *gpu)
+{
+	return gpu->software;
 }
 
 const char *waybuf_gpu_name(const struct waybuf_gpu *gpu)

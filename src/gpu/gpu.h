@@ -9,7 +9,8 @@
 /*
  * A GPU by way of EGL and GLES 3: what it can render into, whether it takes this very buffer, and
  * copies between any two that it takes. It is not a renderer: whoever has one of his own answers
- * the same questions with that (struct waybuf_server_device_ops).
+ * the same questions with that (struct waybuf_server_device_ops). A renderer may share it, with a
+ * context of its own (gpu/egl.h).
  *
  * Copies run on the manager's worker, as a driver may block where it should not (compiling, waiting
  * for room in a ring); the worker does not wait for the GPU, whose own fence says when it is over.
@@ -30,6 +31,8 @@ void waybuf_gpu_destroy(struct waybuf_gpu *gpu);
 
 /* Of the driver, for people. Borrowed. */
 const char *waybuf_gpu_name(const struct waybuf_gpu *gpu);
+/* Whether it is the CPU in disguise. */
+bool waybuf_gpu_is_software(const struct waybuf_gpu *gpu);
 /* Of the render node. False: there is none. */
 bool waybuf_gpu_dev(const struct waybuf_gpu *gpu, dev_t *dev);
 /* What it renders into, format by format. Borrowed. */

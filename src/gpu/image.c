@@ -9,6 +9,7 @@
 /* EGL_EXT_image_dma_buf_import and its _modifiers: dma-bufs as EGL images. */
 
 #define MAX_ATTRIBS (7 + 10 * WAYBUF_MAX_PLANES)
+#define MAX_MODIFIERS 64
 
 static const EGLint plane_attribs[WAYBUF_MAX_PLANES][5] = {
 	{EGL_DMA_BUF_PLANE0_FD_EXT, EGL_DMA_BUF_PLANE0_OFFSET_EXT, EGL_DMA_BUF_PLANE0_PITCH_EXT,
@@ -84,11 +85,12 @@ int waybuf_gpu_import_test(const struct waybuf_gpu *gpu, const struct waybuf_lay
 /* What the driver calls external can be sampled only. */
 static int add_modifiers(struct waybuf_gpu *gpu, uint32_t format, size_t *max)
 {
-	EGLuint64KHR modifiers[64];
+	EGLuint64KHR modifiers[MAX_MODIFIERS];
 	/* Mesa's llvmpipe fills the first only, of formats that are not external */
-	EGLBoolean external[64] = {0};
+	EGLBoolean external[MAX_MODIFIERS] = {0};
 	EGLint n = 0;
-	if (!gpu->egl.query_modifiers(gpu->display, (EGLint)format, 64, modifiers, external, &n))
+	if (!gpu->egl.query_modifiers(
+		    gpu->display, (EGLint)format, MAX_MODIFIERS, modifiers, external, &n))
 		return 0;
 	for (EGLint i = 0; i < n; i++) {
 		if (external[i])
@@ -105,6 +107,20 @@ static int add_modifiers(struct waybuf_gpu *gpu, uint32_t format, size_t *max)
 			(struct waybuf_format_modifier){.format = format, .modifier = modifiers[i]};
 	}
 	return 0;
+}
+
+bool gpu_is_external(const struct waybuf_gpu *gpu, uint32_t format, uint64_t modifier)
+{
+	EGLuint64KHR modifiers[MAX_MODIFIERS];
+	EGLBoolean external[MAX_MODIFIERS] = {0};
+	EGLint n = 0;
+	if (!gpu->egl.query_modifiers(
+		    gpu->display, (EGLint)format, MAX_MODIFIERS, modifiers, external, &n))
+		return false;
+	for (EGLint i = 0; i < n; i++)
+		if (external[i] && modifiers[i] == modifier)
+			return true;
+	return false;
 }
 
 int gpu_find_pairs(struct waybuf_gpu *gpu)

@@ -23,6 +23,12 @@ const char *waybuf_gpu_name(const struct waybuf_gpu *gpu)
 	return NULL;
 }
 
+bool waybuf_gpu_is_software(const struct waybuf_gpu *gpu)
+{
+	(void)gpu;
+	return false;
+}
+
 bool waybuf_gpu_dev(const struct waybuf_gpu *gpu, dev_t *dev)
 {
 	(void)gpu;
