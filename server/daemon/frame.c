@@ -11,6 +11,7 @@
 #include "daemon.h"
 #include "fence/impl.h"
 #include "frame.h"
+#include "render.h"
 #include "surface.h"
 #include "util/fd.h"
 
@@ -25,6 +26,7 @@ static void backing_unref(struct backing *backing)
 	if (!backing || --backing->refs > 0)
 		return;
 	waybuf_kms_fb_unref(backing->fb);
+	render_import_destroy(backing->import);
 	for (uint32_t i = 0; i < backing->n_memory; i++) {
 		waybuf_cpu_destroy(backing->cpu[i]);
 		fd_close(&backing->memory[i].fd);

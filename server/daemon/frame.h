@@ -11,6 +11,7 @@
 #include "shm.h"
 #include "shm_plane.h"
 
+struct render_import;
 struct surface;
 
 /*
@@ -39,6 +40,7 @@ struct backing {
 	enum waybuf_kms_refusal refusal;
 	struct waybuf_kms_why why;
 	bool unreadable; /* composition could not read it, and that was said */
+	struct render_import *import; /* what a GPU composes it from; NULL: none has tried */
 	/* for composition; the fds are ours, because they must outlive the layout */
 	struct waybuf_memory memory[WAYBUF_MAX_PLANES];
 	struct waybuf_cpu *cpu[WAYBUF_MAX_PLANES];

@@ -61,28 +61,20 @@ bool yuv_readable(uint32_t format)
 	return find(format) && waybuf_format_get(format);
 }
 
-/* From the codes of a format to those of RGB, in 1 / 2^SHIFT. */
-struct matrix {
-	int32_t black, grey; /* the codes of no luma and of no chroma */
-	int32_t y, rv, gu, gv, bu;
-};
-
-#define SHIFT 20
-
 static int32_t fixed(double value)
 {
-	return (int32_t)(value * (1 << SHIFT) + 0.5);
+	return (int32_t)(value * (1 << YUV_SHIFT) + 0.5);
 }
 
 /* With Kr and Kb as in H.273, and limited range as ITU-R BT.601, BT.709 and BT.2020 all have it. */
-static struct matrix make_matrix(const struct yuv_color *color, unsigned bits)
+static struct yuv_matrix make_matrix(const struct yuv_color *color, unsigned bits)
 {
 	static const double kr[] = {0.299, 0.2126, 0.2627}, kb[] = {0.114, 0.0722, 0.0593};
 	const double r = kr[color->encoding], b = kb[color->encoding], g = 1 - r - b;
 	const int32_t one = 1 << (bits - 8), most = (1 << bits) - 1;
 	const double luma = 255.0 / (color->full_range ? most : 219 * one);
 	const double chroma = 2 * 255.0 / (color->full_range ? most : 224 * one);
-	return (struct matrix){
+	return (struct yuv_matrix){
 		.black = color->full_range ? 0 : 16 * one,
 		.grey = 128 * one,
 		.y = fixed(luma),
@@ -95,11 +87,11 @@ static struct matrix make_matrix(const struct yuv_color *color, unsigned bits)
 
 static uint32_t clamp(int32_t value)
 {
-	value = (value + (1 << (SHIFT - 1))) >> SHIFT;
+	value = (value + (1 << (YUV_SHIFT - 1))) >> YUV_SHIFT;
 	return value < 0 ? 0 : value > 255 ? 255 : (uint32_t)value;
 }
 
-static uint32_t to_rgb(const struct matrix *m, int32_t y, int32_t u, int32_t v)
+static uint32_t to_rgb(const struct yuv_matrix *m, int32_t y, int32_t u, int32_t v)
 {
 	y = (y - m->black) * m->y;
 	u -= m->grey;
@@ -118,7 +110,7 @@ static int32_t sample(const struct known *known, const uint8_t *at)
 }
 
 static void convert_row(const struct known *known, const struct waybuf_format *info,
-	const struct matrix *matrix, const uint8_t *luma, const uint8_t *u, const uint8_t *v,
+	const struct yuv_matrix *matrix, const uint8_t *luma, const uint8_t *u, const uint8_t *v,
 	const pixman_box32_t *part, uint32_t *out)
 {
 	const size_t bytes = known->sample_bytes;
@@ -135,6 +127,26 @@ static const uint8_t *row(const struct yuv_plane *plane, uint32_t y)
 	return plane->pixels + (size_t)y * plane->stride;
 }
 
+bool yuv_describe(uint32_t format, const struct yuv_color *color, struct yuv_samples *samples,
+	struct yuv_matrix *matrix)
+{
+	const struct known *known = find(format);
+	const struct waybuf_format *info = waybuf_format_get(format);
+	if (!known || !info)
+		return false;
+	*matrix = make_matrix(color, known->bits);
+	*samples = (struct yuv_samples){
+		.pairs = known->order >= PAIRS_UV,
+		.swapped = known->order == PLANES_VU || known->order == PAIRS_VU,
+		.hsub = info->hsub,
+		.vsub = info->vsub,
+		.most = known->sample_bytes == 1 ? 0xff : 0xffff,
+		.shift = known->low ? 0 : 8 * known->sample_bytes - known->bits,
+		.mask = known->low ? (1 << known->bits) - 1 : 0xffff,
+	};
+	return true;
+}
+
 pixman_image_t *yuv_convert(uint32_t format, const struct yuv_color *color,
 	const pixman_box32_t *part, const struct yuv_plane planes[3])
 {
@@ -146,7 +158,7 @@ pixman_image_t *yuv_convert(uint32_t format, const struct yuv_color *color,
 		PIXMAN_x8r8g8b8, part->x2 - part->x1, part->y2 - part->y1, NULL, 0);
 	if (!image)
 		return NULL;
-	const struct matrix matrix = make_matrix(color, known->bits);
+	const struct yuv_matrix matrix = make_matrix(color, known->bits);
 	uint32_t *out = pixman_image_get_data(image);
 	size_t pitch = (size_t)pixman_image_get_stride(image) / sizeof(*out);
 	for (uint32_t y = (uint32_t)part->y1; y < (uint32_t)part->y2; y++, out += pitch) {
