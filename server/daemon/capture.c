@@ -119,14 +119,17 @@ static struct scene *copy_scene(const struct output *output)
 	return scene;
 }
 
-static struct render_image picture_of(const struct output *output, void *pixels, uint32_t stride)
+/* What the display has written. */
+static struct render_image written_image(struct capture *capture)
 {
 	return (struct render_image){
-		.pixels = pixels,
-		.width = output->width,
-		.height = output->height,
-		.stride = stride,
+		.pixels = capture->dumb->pixels,
+		.width = capture->output->width,
+		.height = capture->output->height,
+		.stride = capture->dumb->layout.planes[0].stride,
 		.format = DRM_FORMAT_XRGB8888,
+		.layout = &capture->dumb->layout,
+		.import = &capture->import,
 	};
 }
 
@@ -138,17 +141,14 @@ static void start_copy(struct capture *capture, struct capture_frame *frame, boo
 		return;
 	}
 	capture_copy_init(copy, frame);
+	const struct output *output = capture->output;
+	copy->job.renderer = output->daemon->renderer;
 	copy->job.done = handle_copied;
 	copy->job.data = capture;
 	int ret = 0;
-	const struct output *output = capture->output;
 	/* what was composed is there; the worker copies it before it composes over it */
-	const struct slot *slot = output->shown_slot;
-	const struct waybuf_kms_dumb *dumb = capture->dumb;
-	if (!from_scene)
-		copy->job.source = picture_of(output, dumb->pixels, dumb->layout.planes[0].stride);
-	else if (slot)
-		copy->job.source = picture_of(output, slot->pixels, slot->stride);
+	copy->job.source =
+		from_scene ? slot_image(output, output->shown_slot) : written_image(capture);
 	if (from_scene) {
 		copy->scene = copy->job.scene = copy_scene(output);
 		ret = copy->scene ? 0 : -ENOMEM;
@@ -443,13 +443,20 @@ void capture_darken(struct output *output)
 			capture_frame_fail(frame);
 }
 
+static void drop_dumb(struct capture *capture)
+{
+	render_import_destroy(capture->import);
+	waybuf_kms_dumb_destroy(capture->dumb);
+	capture->import = NULL;
+	capture->dumb = NULL;
+}
+
 void capture_relit(struct output *output)
 {
 	struct capture *capture = output->capture;
 	if (!capture)
 		return;
-	waybuf_kms_dumb_destroy(capture->dumb);
-	capture->dumb = NULL;
+	drop_dumb(capture);
 	capture->no_writeback = false;
 	capture->known = false;
 	add_all(capture);
@@ -482,7 +489,7 @@ void capture_destroy(struct output *output)
 	if (!output->capture)
 		return;
 	capture_forget_sources(output->capture);
-	waybuf_kms_dumb_destroy(output->capture->dumb);
+	drop_dumb(output->capture);
 	forget_written(output->capture);
 	pixman_region32_fini(&output->capture->difference);
 	free(output->capture);

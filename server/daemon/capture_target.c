@@ -45,6 +45,7 @@ void capture_target_unref(struct capture_target *target)
 	if (target->image.shm)
 		shm_buffer_unref(target->image.shm);
 	waybuf_kms_fb_unref(target->fb);
+	render_import_destroy(target->import);
 	waybuf_cpu_destroy(target->cpu);
 	waybuf_buffer_unref(target->buffer);
 	free(target);
@@ -126,6 +127,8 @@ static int make(struct waybuf_buffer *buffer, const struct waybuf_layout *layout
 	target->buffer = waybuf_buffer_ref(buffer);
 	target->image.cpu = target->cpu;
 	target->image.offset = (size_t)layout->planes[0].offset;
+	target->image.layout = &target->layout;
+	target->image.import = &target->import;
 	*out = target;
 	return 0;
 }

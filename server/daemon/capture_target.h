@@ -29,6 +29,7 @@ struct capture_target {
 	struct waybuf_buffer *buffer;
 	struct waybuf_layout layout;
 	struct waybuf_cpu *cpu;
+	struct render_import *import; /* as a GPU draws into it; NULL: none has tried */
 	struct waybuf_kms_fb *fb; /* for the display to write into; NULL: not tried, or it cannot */
 	bool tried;
 };

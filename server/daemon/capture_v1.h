@@ -25,6 +25,7 @@ struct capture {
 	struct wl_list copies; // capture_copy.link, those that the worker has not finished
 	bool no_writeback;
 	struct waybuf_kms_dumb *dumb; /* what the writeback connector writes into for all others */
+	struct render_import *import; /* of that, as a GPU reads it; NULL: none has tried */
 	uint64_t sequence, shown_ns; /* of the picture on the screen, and since when it is there */
 	struct picture picture, next; /* it, and the one that comes */
 	bool known; /* it is that */

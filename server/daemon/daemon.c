@@ -191,7 +191,7 @@ static bool start_idle(struct daemon *daemon)
 /* What shows. */
 static bool offer_display(struct daemon *daemon)
 {
-	if (daemon->card && !offer_device(daemon))
+	if (!gpu_choose_renderer(daemon) || (daemon->card && !offer_device(daemon)))
 		return false;
 	int ret = waybuf_server_gate_create(daemon->server, &surface_gate_ops, &daemon->gate);
 	if (ret < 0)
@@ -316,6 +316,7 @@ void daemon_finish(struct daemon *daemon)
 	wl_display_destroy_clients(daemon->display);
 	sandbox_finish(daemon);
 	/* ends the jobs, which hold frames */
+	render_stop(daemon->renderer);
 	waybuf_worker_destroy(daemon->worker);
 	wl_list_for_each(output, &daemon->outputs, link)
 		log_stats(output);
@@ -330,6 +331,7 @@ void daemon_finish(struct daemon *daemon)
 	idle_finish(daemon);
 	input_destroy(daemon);
 	destroy_outputs(daemon);
+	render_finish(daemon->renderer);
 	session_destroy(daemon->session);
 	waybuf_server_destroy(daemon->server);
 	for (size_t i = 0; i < sizeof(daemon->signals) / sizeof(daemon->signals[0]); i++)

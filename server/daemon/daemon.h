@@ -17,6 +17,7 @@
 
 struct card;
 struct input_source;
+struct renderer;
 struct seat;
 struct session;
 
@@ -37,6 +38,7 @@ struct daemon {
 	struct objects objects;
 	struct waybuf_loop *loop; /* the display's event loop, for the mechanism */
 	struct waybuf_worker *worker; /* composition and captures */
+	struct renderer *renderer; /* NULL: pixman */
 	struct waybuf_server *server;
 	struct waybuf_gate *gate; /* of all surfaces */
 	struct waybuf_server_dmabuf *dmabuf;

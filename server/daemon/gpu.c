@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "card.h"
+#include "gles.h"
 #include "gpu/gpu.h"
+#include "output.h"
 #include "util/log.h"
 
 static int constraints(void *data, uint64_t access, struct waybuf_constraints **out)
@@ -80,6 +82,70 @@ bool gpu_offer(struct daemon *daemon)
 	if (ret < 0)
 		fprintf(stderr, "waybufd: the GPU cannot be offered: %s\n", strerror(-ret));
 	return ret == 0;
+}
+
+/* ---- composition --------------------------------------------------------------------------- */
+
+/* The one that is offered, or else Mesa's software renderer, for who wants one by name. */
+static int open_renderer(struct daemon *daemon, const char **why)
+{
+	struct waybuf_gpu *gpu = daemon->gpu;
+	*why = "there is no EGL that imports dma-bufs";
+	int ret = gpu ? 0 : waybuf_gpu_create(-1, &gpu);
+	if (ret == 0)
+		ret = gles_create(gpu, daemon->loop, daemon->worker, &daemon->renderer, why);
+	if (gpu && !daemon->gpu)
+		waybuf_gpu_destroy(gpu);
+	return ret;
+}
+
+/* NULL, or what speaks against gles where nobody has asked for it. */
+static const char *against_gles(const struct daemon *daemon)
+{
+	if (!daemon->gpu)
+		return "the display has no GPU";
+	return waybuf_gpu_is_software(daemon->gpu) ? "the GPU is a software renderer" : NULL;
+}
+
+/* What would be read back each time is better drawn where it is. */
+static bool takes_displays(struct daemon *daemon)
+{
+	const struct output *output;
+	wl_list_for_each(output, &daemon->outputs, link) {
+		const struct waybuf_kms_dumb *dumb = output->slots[0].dumb;
+		if (dumb && !gles_takes_target(daemon->renderer, &dumb->layout))
+			return false;
+	}
+	return true;
+}
+
+static void choose_best(struct daemon *daemon)
+{
+	const char *why = against_gles(daemon);
+	if (!why && open_renderer(daemon, &why) == 0 && !takes_displays(daemon)) {
+		render_stop(daemon->renderer);
+		render_finish(daemon->renderer);
+		daemon->renderer = NULL;
+		why = "the GPU does not draw into the display's memory";
+	}
+	if (!daemon->renderer)
+		waybuf_info("pixman composes: %s", why);
+}
+
+bool gpu_choose_renderer(struct daemon *daemon)
+{
+	const char *why;
+	if (daemon->options->renderer == RENDERER_PIXMAN)
+		return true;
+	if (daemon->options->renderer == RENDERER_AUTO)
+		choose_best(daemon);
+	else if (open_renderer(daemon, &why) < 0) {
+		fprintf(stderr, "waybufd: --renderer gles cannot be had: %s; use pixman\n", why);
+		return false;
+	}
+	if (daemon->renderer)
+		waybuf_info("gles composes, on %s", render_device(daemon->renderer));
+	return true;
 }
 
 void gpu_finish(struct daemon *daemon)

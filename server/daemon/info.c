@@ -27,6 +27,19 @@ static void report_process(struct waybuf_report *report)
 	report_add(report, json_finish(&builder));
 }
 
+static void report_renderer(const struct daemon *daemon, struct waybuf_report *report)
+{
+	struct json_builder builder;
+	json_begin(&builder);
+	json_add_string(&builder, builder.root, "type", "renderer");
+	json_add_string(&builder, builder.root, "name", render_name(daemon->renderer));
+	if (render_device(daemon->renderer))
+		json_add_string(&builder, builder.root, "device", render_device(daemon->renderer));
+	if (render_lost(daemon->renderer))
+		json_add_bool(&builder, builder.root, "lost", true);
+	report_add(report, json_finish(&builder));
+}
+
 /* NULL: it shows what it should. */
 static const char *why_dark(const struct output *output)
 {
@@ -70,16 +83,26 @@ static void report_output(const struct output *output, struct waybuf_report *rep
 	report_add(report, json_finish(&builder));
 }
 
+/* NULL, or what a renderer that has a GPU says against its buffer. */
+static const char *read_by_cpu(const struct surface *surface)
+{
+	const struct frame *frame = surface->current.frame;
+	return frame && frame->backing && !render_lost(surface->daemon->renderer)
+		? render_import_refusal(frame->backing->import)
+		: NULL;
+}
+
 void info_add_place(struct json_builder *builder, const struct surface *surface)
 {
-	char text[256];
+	char text[320];
 	const char *detail = surface->copied_detail.text;
+	const char *by_cpu = read_by_cpu(surface);
 	if (surface->plane_id)
 		json_add_number(builder, builder->root, "plane", surface->plane_id);
 	if (!surface->copied_because)
 		return;
-	snprintf(text, sizeof(text), "%s%s%s", surface->copied_because, detail[0] ? ": " : "",
-		detail);
+	snprintf(text, sizeof(text), "%s%s%s%s%s", surface->copied_because, detail[0] ? ": " : "",
+		detail, by_cpu ? "; the CPU reads it for the GPU: " : "", by_cpu ? by_cpu : "");
 	json_add_string(builder, builder->root, "why", text);
 }
 
@@ -114,6 +137,8 @@ void info_report(void *data, struct waybuf_report *report)
 	report_process(report);
 	if (daemon->card)
 		report_add(report, report_kms_device(daemon->card->kms));
+	if (!wl_list_empty(&daemon->outputs))
+		report_renderer(daemon, report);
 	wl_list_for_each(output, &daemon->outputs, link)
 		report_output(output, report);
 	wl_list_for_each(surface, &daemon->surfaces, link)

@@ -11,6 +11,8 @@ struct waybuf_report;
  * Adds to an `info` report what the daemon knows beyond the library; @data is the daemon.
  *
  *	{"type": "device", ...}, see report/info.h
+ *	{"type": "renderer", "name": "gles", "device": "AMD Radeon ..."}
+ * with "lost": true if the device was, and then the name is pixman's; no device: there is none
  *	{"type": "output", "name": "Virtual-1", "x": 0, "y": 0, "width": 1024, "height": 768,
  *	 "refresh_mhz": 60000, "direct": 180, "copied": 0, "refused": 0, "discarded": 0, "commits": 181}
  *	{"type": "surface", "pid": 12, "id": 7, "width": 1024, "height": 768, "visible": true,

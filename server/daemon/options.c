@@ -31,6 +31,8 @@ static const char help[] =
 	"                       flipped, or flipped-90 and so on (default: normal)\n"
 	"  -i, --idle-off SECONDS\n"
 	"                       switches displays off when there was no input for so long\n"
+	"  --renderer WHICH     who composes: pixman (the CPU), gles (a GPU), or auto, gles\n"
+	"                       where the display's GPU does it (default: auto)\n"
 	"  --full-repaint       draws all of a frame, not only what has changed: to find out\n"
 	"                       what is wrong with a picture\n"
 	"  -r, --ready-fd FD    write a newline to FD when clients can connect\n"
@@ -49,6 +51,7 @@ static const struct option long_options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"no-display", no_argument, NULL, 'n'},
 	{"headless", optional_argument, NULL, 'H'},
+	{"renderer", required_argument, NULL, 'R'},
 	{"full-repaint", no_argument, NULL, 'F'},
 	{"idle-off", required_argument, NULL, 'i'},
 	{"mode", required_argument, NULL, 'm'},
@@ -161,6 +164,22 @@ static bool parse_log(const char *text, struct options *options)
 	return false;
 }
 
+static bool parse_renderer(const char *text, struct options *options)
+{
+	static const char *const names[] = {
+		[RENDERER_AUTO] = "auto",
+		[RENDERER_PIXMAN] = "pixman",
+		[RENDERER_GLES] = "gles",
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			options->renderer = (enum options_renderer)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool parse_fd(const char *text, struct options *options)
 {
 	char *rest;
@@ -213,6 +232,9 @@ static const char *parse_option(int option, struct options *options)
 	case 'i':
 		return parse_idle(optarg, options) ? NULL
 						   : "--idle-off wants seconds, from 1 to 604800";
+	case 'R':
+		return parse_renderer(optarg, options) ? NULL
+						       : "--renderer wants auto, pixman or gles";
 	case 'F':
 		options->full_repaint = true;
 		return NULL;
@@ -272,9 +294,10 @@ static const char *check(const struct options *options)
 		return check_headless(options);
 	if (options->no_display &&
 		(options->device || options->n_outputs || options->mode.width ||
-			options->transform || options->idle_off_s))
-		return "--no-display leaves no use for --device, --output, --mode, --transform and "
-		       "--idle-off";
+			options->transform || options->idle_off_s ||
+			options->renderer != RENDERER_AUTO))
+		return "--no-display leaves no use for --device, --output, --mode, --transform, "
+		       "--idle-off and --renderer";
 	return NULL;
 }
 

@@ -32,6 +32,9 @@ struct options_output {
 	struct options_mode mode; /* 0: the common one */
 };
 
+/* Who composes. */
+enum options_renderer { RENDERER_AUTO, RENDERER_PIXMAN, RENDERER_GLES };
+
 /* The command line. All strings are borrowed from argv. */
 struct options {
 	const char *socket; /* NULL: the next free wayland-N */
@@ -41,6 +44,7 @@ struct options {
 	bool only_named; /* displays that are among those; else all but those that are off */
 	bool no_display;
 	uint32_t idle_off_s; /* so long without input, and displays are switched off; 0: never */
+	enum options_renderer renderer;
 	bool full_repaint; /* what is composed is drawn whole each time */
 	struct options_mode headless[OPTIONS_MOST_OUTPUTS]; /* outputs without a display */
 	unsigned n_headless;

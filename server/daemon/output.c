@@ -173,13 +173,10 @@ static int compose(struct output *output, struct scene *scene, struct waybuf_kms
 	const pixman_region32_t *region = slot_difference(output, slot, scene);
 	slot->valid = false;
 	output->compose = (struct render_job){
+		.renderer = output->daemon->renderer,
 		.scene = scene,
 		.region = region,
-		.target = {.pixels = slot->pixels,
-			.width = output->width,
-			.height = output->height,
-			.stride = slot->stride,
-			.format = DRM_FORMAT_XRGB8888},
+		.target = slot_image(output, slot),
 		.done = handle_composed,
 		.data = output,
 	};

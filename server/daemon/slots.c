@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
+#include <drm_fourcc.h>
+
 #include "daemon.h"
 #include "output.h"
 #include "slots.h"
@@ -53,6 +55,21 @@ const pixman_region32_t *slots_compare(
 		: NULL;
 }
 
+struct render_image slot_image(const struct output *output, struct slot *slot)
+{
+	if (!slot)
+		return (struct render_image){.pixels = NULL};
+	return (struct render_image){
+		.pixels = slot->pixels,
+		.width = output->width,
+		.height = output->height,
+		.stride = slot->stride,
+		.format = DRM_FORMAT_XRGB8888,
+		.layout = slot->dumb ? &slot->dumb->layout : NULL,
+		.import = &slot->import,
+	};
+}
+
 void slot_note(struct slot *slot, const struct scene *scene)
 {
 	picture_describe(&slot->picture, scene, true);
@@ -62,6 +79,7 @@ void slot_note(struct slot *slot, const struct scene *scene)
 void slots_finish(struct output *output)
 {
 	for (unsigned i = 0; i < 2; i++) {
+		render_import_destroy(output->slots[i].import);
 		waybuf_kms_dumb_destroy(output->slots[i].dumb);
 		free(output->slots[i].memory);
 		output->slots[i] = (struct slot){.dumb = NULL};

@@ -4,6 +4,7 @@
 
 #include "kms/dumb.h"
 #include "picture.h"
+#include "render.h"
 
 /*
  * The two images that are composed into: one may be on the screen while the other one is drawn.
@@ -17,6 +18,7 @@ struct slot {
 	uint32_t stride;
 	struct waybuf_kms_dumb *dumb; /* whose they are on a display */
 	void *memory; /* and without one */
+	struct render_import *import; /* what a GPU draws into; NULL: none has tried */
 	bool valid; /* it has the picture, and nothing else */
 	struct picture picture;
 };
@@ -39,6 +41,8 @@ const pixman_region32_t *slot_difference(
  */
 const pixman_region32_t *slots_compare(
 	struct output *output, const struct slot *shown, const struct slot *next);
+/* Its pixels, to be drawn or to be read. NULL @slot: none. */
+struct render_image slot_image(const struct output *output, struct slot *slot);
 /* From now on it has what is composed in @scene. */
 void slot_note(struct slot *slot, const struct scene *scene);
 

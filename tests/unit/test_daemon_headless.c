@@ -18,9 +18,10 @@ struct scenario {
 	struct picture pictures[2];
 };
 
-static void begin(struct scenario *s, uint32_t width, uint32_t height)
+static void begin_with(
+	struct scenario *s, const char *const options[], uint32_t width, uint32_t height)
 {
-	daemon_start(&s->daemon, OPTIONS("--headless=320x200@50"));
+	daemon_start(&s->daemon, options);
 	client_connect(&s->client, &s->daemon);
 	window_init(&s->window, &s->client);
 	for (int i = 0; i < 2; i++) {
@@ -28,6 +29,11 @@ static void begin(struct scenario *s, uint32_t width, uint32_t height)
 			DRM_FORMAT_XRGB8888);
 		picture_draw(&s->pictures[i], (uint32_t)i);
 	}
+}
+
+static void begin(struct scenario *s, uint32_t width, uint32_t height)
+{
+	begin_with(s, OPTIONS("--headless=320x200@50"), width, height);
 }
 
 static void end(struct scenario *s)
@@ -138,6 +144,46 @@ TEST(vblanks_are_a_period_apart)
 	client_sync(&s.client);
 	ck_assert_int_eq(s.pictures[0].released, 10);
 	end(&s);
+}
+
+/* Mesa's software renderer, with its threads off: they would be nothing but slower here. */
+TEST(composed_by_gles)
+{
+	struct scenario s;
+	char text[256];
+	setenv("LP_NUM_THREADS", "0", 1);
+	int status = daemon_run(
+		OPTIONS("--headless", "--renderer", "gles", "--log", "error", "--", "true"), NULL,
+		text);
+	if (status == 1 && strstr(text, "EGL"))
+		SKIP("%s", text);
+	ck_assert_int_eq(status, 0);
+	begin_with(&s, OPTIONS("--headless=320x200@50", "--renderer", "gles"), 100, 60);
+	for (int i = 0; i < 3; i++) {
+		window_show(&s.window, &s.pictures[i % 2]);
+		expect_picture(&s, &s.pictures[i % 2]);
+	}
+	end(&s);
+}
+
+TEST(gles_that_cannot_be_had)
+{
+	char text[256];
+	/* no driver of EGL's is there */
+	setenv("__EGL_VENDOR_LIBRARY_DIRS", "/nonexistent", 1);
+	ck_assert_int_eq(daemon_run(OPTIONS("--headless", "--renderer", "gles", "--log", "error",
+					    "--", "true"),
+				 NULL, text),
+		1);
+	ck_assert_msg(strstr(text, "--renderer gles cannot be had"), "%s", text);
+	/* nobody has asked for it */
+	ck_assert_int_eq(
+		daemon_run(OPTIONS("--headless", "--renderer", "auto", "--", "true"), NULL, text),
+		0);
+	ck_assert_int_eq(daemon_run(OPTIONS("--headless", "--log", "error", "--renderer", "vulkan"),
+				 NULL, text),
+		2);
+	ck_assert_msg(strstr(text, "--renderer wants auto, pixman or gles"), "%s", text);
 }
 
 TEST(runs_a_command)
