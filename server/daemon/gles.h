@@ -18,6 +18,9 @@ struct waybuf_gpu;
  * Texels are fetched, filtered and multiplied by the shaders with pixman's own steps and rounding;
  * what GL calls linear filtering has other coordinates on each GPU, and looks beyond a crop.
  *
+ * Tilings are read where the GPU does it, but clients are offered linear images alone all the same:
+ * pixman must be able to go on where a GPU is lost.
+ *
  * Frames come here when their fences have signalled, so that the GPU waits for none of them; its own
  * fence is the job's.
  *

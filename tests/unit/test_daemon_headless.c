@@ -63,6 +63,24 @@ static void expect_picture(struct scenario *s, const struct picture *wanted)
 	picture_finish(&capture);
 }
 
+/* As waybufctl has it, where that is built. */
+static void expect_renderer(const struct daemon *daemon, const char *name)
+{
+	char command[512], text[8192] = "", wanted[64];
+	const char *program = getenv("WAYBUFCTL");
+	if (!program)
+		return;
+	snprintf(command, sizeof(command), "XDG_RUNTIME_DIR=%s %s -d test info", daemon->folder,
+		program);
+	FILE *pipe = popen(command, "re");
+	ck_assert_ptr_nonnull(pipe);
+	size_t length = fread(text, 1, sizeof(text) - 1, pipe);
+	ck_assert_int_eq(pclose(pipe), 0);
+	ck_assert_uint_gt(length, 0);
+	snprintf(wanted, sizeof(wanted), "renderer\n  name         %s\n", name);
+	ck_assert_msg(strstr(text, wanted), "%s", text);
+}
+
 /* Upright for clients, and turned in captures, as a display would be. */
 TEST(turned)
 {
@@ -114,6 +132,7 @@ TEST(what_is_smaller_is_in_the_middle)
 {
 	struct scenario s;
 	begin(&s, 100, 60);
+	expect_renderer(&s.daemon, "pixman");
 	window_show(&s.window, &s.pictures[0]);
 	expect_picture(&s, &s.pictures[0]);
 	wl_surface_attach(s.window.surface, NULL, 0, 0);
@@ -159,6 +178,7 @@ TEST(composed_by_gles)
 		SKIP("%s", text);
 	ck_assert_int_eq(status, 0);
 	begin_with(&s, OPTIONS("--headless=320x200@50", "--renderer", "gles"), 100, 60);
+	expect_renderer(&s.daemon, "gles");
 	for (int i = 0; i < 3; i++) {
 		window_show(&s.window, &s.pictures[i % 2]);
 		expect_picture(&s, &s.pictures[i % 2]);
