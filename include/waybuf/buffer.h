@@ -17,13 +17,6 @@ extern "C" {
 /*
  * Buffers: the kernel's dma-buf model, one level up.
  *
- *   waybuf_manager     the exporters, the event loop, the worker and the accounts of one process
- *   waybuf_account     the ledger of one client: what it holds, and how much it may
- *   waybuf_pool        N interchangeable images under one set of constraints
- *   waybuf_attachment  one device or program that takes part in a pool, with its constraints
- *   waybuf_view        one buffer of the pool seen through one attachment: what is mapped
- *   waybuf_buffer      one image; declared first, backed by memory at its first map
- *
  * dma_buf_attach() is waybuf_pool_attach() + waybuf_attachment_commit(); dma_buf_map_attachment()
  * is waybuf_view_map(); "end of DMA" is waybuf_view_unmap() with the fence that says when the
  * access is really over.
@@ -31,25 +24,46 @@ extern "C" {
  * Threads: all calls and callbacks of one manager belong to the thread that dispatches its loop.
  * A callback may run before the call that caused it returns, where this is said.
  */
+
+/** The exporters, the event loop, the worker and the accounts of one process. */
 struct waybuf_manager;
-struct waybuf_loop;
+/** The ledger of one client: what it holds, and how much it may. Reference counted. */
 struct waybuf_account;
+/** N interchangeable images under one set of constraints. Reference counted. */
 struct waybuf_pool;
+/** One device or program that takes part in a pool, with its constraints. */
 struct waybuf_attachment;
+/** One buffer of the pool seen through one attachment: what is mapped. */
 struct waybuf_view;
+/** One image; declared first, backed by memory at its first map. Reference counted. */
 struct waybuf_buffer;
+
 struct waybuf_exporter;
+struct waybuf_loop;
 
 /** Who reads and who writes: DMA_FROM_DEVICE, DMA_TO_DEVICE and DMA_BIDIRECTIONAL, for memory. */
-enum waybuf_direction { WAYBUF_READ = 1, WAYBUF_WRITE = 2, WAYBUF_READ_WRITE = 3 };
+enum waybuf_direction {
+	/** shared with other readers */
+	WAYBUF_READ = 1,
+	/** alone; what was there before need not be kept */
+	WAYBUF_WRITE = 2,
+	/** alone, and what is there is read */
+	WAYBUF_READ_WRITE = 3,
+};
 
 /** What a memory fd is. */
-enum waybuf_memory_kind { WAYBUF_MEMORY_DMABUF = 0, WAYBUF_MEMORY_MEMFD = 1 };
+enum waybuf_memory_kind {
+	/** for devices, and for the CPU in brackets */
+	WAYBUF_MEMORY_DMABUF = 0,
+	/** for the CPU only */
+	WAYBUF_MEMORY_MEMFD = 1,
+};
 
 /** A place in memory that one or more planes share. */
 struct waybuf_memory {
 	/** borrowed from the buffer; dup it to keep it */
 	int fd;
+	/** what the fd is */
 	enum waybuf_memory_kind kind;
 	/** bytes */
 	uint64_t size;
@@ -65,8 +79,11 @@ struct waybuf_layout {
 	uint32_t format;
 	/** DRM_FORMAT_MOD_* */
 	uint64_t modifier;
+	/** how many of each of the arrays below there are, 1 to WAYBUF_MAX_PLANES */
 	uint32_t n_planes, n_memory;
+	/** where each plane is in the memory, in the order of the format */
 	struct waybuf_plane planes[WAYBUF_MAX_PLANES];
+	/** what waybuf_plane.slot counts */
 	struct waybuf_memory memory[WAYBUF_MAX_PLANES];
 	/** name of the exporter; lives as long as the manager */
 	const char *exporter;
@@ -117,7 +134,7 @@ WAYBUF_EXPORT int waybuf_manager_add_default_exporters(struct waybuf_manager *ma
 WAYBUF_EXPORT int waybuf_manager_add_exporter(
 	struct waybuf_manager *manager, struct waybuf_exporter *exporter);
 
-/** Calls @func with each exporter's description, in order of registration. */
+/** Calls @func with each exporter's description and @data, in order of registration. */
 WAYBUF_EXPORT void waybuf_manager_for_each_exporter(struct waybuf_manager *manager,
 	void (*func)(const struct waybuf_exporter_caps *caps, void *data), void *data);
 
@@ -125,22 +142,31 @@ WAYBUF_EXPORT void waybuf_manager_for_each_exporter(struct waybuf_manager *manag
 
 /** What is counted; the numbers are those of the protocol's `usage` event. */
 enum waybuf_resource {
+	/** storage, and records that wait for their commit, in KiB */
 	WAYBUF_RESOURCE_KIB = 0,
+	/** buffers, declared ones too */
 	WAYBUF_RESOURCE_BUFFERS,
+	/** file descriptors that are held for the client */
 	WAYBUF_RESOURCE_FDS,
+	/** memberships in pools, and open tokens */
 	WAYBUF_RESOURCE_POOLS,
+	/** attachments, and buffers of them */
 	WAYBUF_RESOURCE_ATTACHMENTS,
+	/** maps, queued or granted */
 	WAYBUF_RESOURCE_MAPS,
+	/** timelines and fences that are watched */
 	WAYBUF_RESOURCE_POINTS,
+	/** how many there are */
 	WAYBUF_RESOURCE_COUNT,
 };
 
 /** Most that an account may hold of each resource. */
 struct waybuf_limits {
+	/** by enum waybuf_resource */
 	uint32_t max[WAYBUF_RESOURCE_COUNT];
 };
 
-/** Opens an account. @name is copied, @limits too; NULL means generous defaults. NULL: -ENOMEM. */
+/** Opens an account. @name is copied; @limits too, NULL means generous defaults. NULL: -ENOMEM. */
 WAYBUF_EXPORT struct waybuf_account *waybuf_account_create(
 	struct waybuf_manager *manager, const char *name, const struct waybuf_limits *limits);
 /**
@@ -150,14 +176,16 @@ WAYBUF_EXPORT struct waybuf_account *waybuf_account_create(
  */
 WAYBUF_EXPORT int waybuf_account_set_group(
 	struct waybuf_account *account, struct waybuf_account *group);
+/** Takes another reference, and returns it. */
 WAYBUF_EXPORT struct waybuf_account *waybuf_account_ref(struct waybuf_account *account);
-/** NULL is a no-op. */
+/** Drops a reference. The account stays while something is charged to it. NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_account_unref(struct waybuf_account *account);
 /** As given to waybuf_account_create(); borrowed. */
 WAYBUF_EXPORT const char *waybuf_account_name(const struct waybuf_account *account);
 /** What the account holds now, rounded up to whole KiB for memory. */
 WAYBUF_EXPORT uint32_t waybuf_account_used(
 	const struct waybuf_account *account, enum waybuf_resource what);
+/** The most that it may hold. */
 WAYBUF_EXPORT uint32_t waybuf_account_limit(
 	const struct waybuf_account *account, enum waybuf_resource what);
 /** Exact bytes of storage charged to the account. */
@@ -181,19 +209,20 @@ struct waybuf_export_info {
  */
 WAYBUF_EXPORT int waybuf_pool_create(struct waybuf_manager *manager, struct waybuf_account *account,
 	const struct waybuf_export_info *info, struct waybuf_pool **out);
+/** Takes another reference, and returns it. */
 WAYBUF_EXPORT struct waybuf_pool *waybuf_pool_ref(struct waybuf_pool *pool);
 /** The last reference frees the buffers that nobody else refers to. NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_pool_unref(struct waybuf_pool *pool);
 /**
  * Lets @account (referenced) pay for the pool, its buffers and their storage from now on: the one
- * who made it has left. -EDQUOT, and nothing happened.
+ * who made it has left. 0, or -EDQUOT, and nothing happened.
  */
 WAYBUF_EXPORT int waybuf_pool_set_account(struct waybuf_pool *pool, struct waybuf_account *account);
 /**
- * Starts a new configuration: every buffer gets new, cleared memory of this size (pixels) at its
- * next write map, and the first of these chooses the format anew, from the sets in force then.
- * Until that map readers, and wl_buffers for ever, keep the old memory. A configuration that the
- * participants cannot agree on fails those maps; a further one cures it. 0, -EINVAL (size).
+ * Starts a new configuration: every buffer gets new, cleared memory of @width times @height pixels
+ * at its next write map, and the first of these chooses the format anew, from the sets in force
+ * then. Until that map readers, and wl_buffers for ever, keep the old memory. A configuration that
+ * the participants cannot agree on fails those maps; a further one cures it. 0, -EINVAL (size).
  */
 WAYBUF_EXPORT int waybuf_pool_reconfigure(
 	struct waybuf_pool *pool, uint32_t width, uint32_t height);
@@ -201,8 +230,9 @@ WAYBUF_EXPORT int waybuf_pool_reconfigure(
 WAYBUF_EXPORT struct waybuf_account *waybuf_pool_account(struct waybuf_pool *pool);
 /** Never falls; rises when the participants' HOLD records together ask for more buffers. */
 WAYBUF_EXPORT uint32_t waybuf_pool_count(const struct waybuf_pool *pool);
-/** Pixels. */
+/** Pixels, of the present configuration. */
 WAYBUF_EXPORT uint32_t waybuf_pool_width(const struct waybuf_pool *pool);
+/** Pixels, of the present configuration. */
 WAYBUF_EXPORT uint32_t waybuf_pool_height(const struct waybuf_pool *pool);
 /**
  * What the solver says of the sets in force now: a reference in @out, also when there is no
@@ -225,6 +255,7 @@ enum waybuf_outcome {
 	WAYBUF_MIGRATED = 2,
 };
 
+/** What a participant is told of its commits. Both are required. */
 struct waybuf_attachment_listener {
 	/** answers one commit */
 	void (*accepted)(void *data, enum waybuf_outcome outcome);
@@ -240,8 +271,9 @@ struct waybuf_attachment_listener {
 };
 
 /**
- * Takes part in the pool. @who names the participant in explanations, copied. @listener and @data
- * are borrowed until detach. 0, -EDQUOT, -ENOMEM.
+ * Takes part in the pool, charged to @account (referenced). @who names the participant in
+ * explanations, copied. @listener and @data, which is passed to it, are borrowed until detach. 0,
+ * -EDQUOT, -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_pool_attach(struct waybuf_pool *pool, struct waybuf_account *account,
 	const char *who, const struct waybuf_attachment_listener *listener, void *data,
@@ -255,20 +287,21 @@ WAYBUF_EXPORT int waybuf_pool_attach(struct waybuf_pool *pool, struct waybuf_acc
 WAYBUF_EXPORT int waybuf_attachment_commit(
 	struct waybuf_attachment *attachment, struct waybuf_constraints *constraints);
 
-/** A number for waybuf_conflict.role, 0 at first. */
+/** Sets @role, a number for waybuf_conflict.role, 0 at first. */
 WAYBUF_EXPORT void waybuf_attachment_set_role(struct waybuf_attachment *attachment, uint32_t role);
 
-/** Borrowed. */
+/** The pool that it takes part in, borrowed. */
 WAYBUF_EXPORT struct waybuf_pool *waybuf_attachment_pool(struct waybuf_attachment *attachment);
 
 /**
  * Leaves; commits without an answer get none, and memory that is being moved for one of them stays
- * where it is. -EBUSY while it has views, and then nothing happened.
+ * where it is. 0, or -EBUSY while it has views, and then nothing happened.
  */
 WAYBUF_EXPORT int waybuf_attachment_detach(struct waybuf_attachment *attachment);
 
 /* ---- views: map and unmap ------------------------------------------------------------------ */
 
+/** What there is to know about the contents. */
 enum waybuf_grant_flags {
 	/** never written: reads as zero */
 	WAYBUF_GRANT_FRESH = 1,
@@ -276,6 +309,7 @@ enum waybuf_grant_flags {
 	WAYBUF_GRANT_UNDEFINED = 2,
 };
 
+/** An access that was given. */
 struct waybuf_grant {
 	/** borrowed; valid until the view goes or the generation is retired */
 	const struct waybuf_layout *layout;
@@ -287,6 +321,7 @@ struct waybuf_grant {
 	uint32_t flags;
 };
 
+/** What a view is told. All are required. */
 struct waybuf_view_listener {
 	/** the access asked for is given */
 	void (*mapped)(void *data, const struct waybuf_grant *grant);
@@ -303,14 +338,18 @@ struct waybuf_view_listener {
 	void (*retired)(void *data, uint32_t generation);
 };
 
-/** One buffer of the pool, seen through @attachment. 0, -EINVAL (index), -EEXIST, -ENOMEM. */
+/**
+ * The buffer @index of the pool, seen through @attachment. @listener and @data, which is passed to
+ * it, are borrowed until the view is destroyed. 0, -EINVAL (index), -EEXIST (the attachment has a
+ * view of it), -ENOMEM.
+ */
 WAYBUF_EXPORT int waybuf_attachment_get_view(struct waybuf_attachment *attachment, uint32_t index,
 	const struct waybuf_view_listener *listener, void *data, struct waybuf_view **out);
 
-/** An open map is ended with an error for a writer. NULL is a no-op. */
+/** Destroys a view. An open map is ended, with an error for a writer. NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_view_destroy(struct waybuf_view *view);
 
-/** Borrowed; valid as long as the view. */
+/** The buffer that it shows, borrowed; valid as long as the view. */
 WAYBUF_EXPORT struct waybuf_buffer *waybuf_view_buffer(struct waybuf_view *view);
 
 /**
@@ -323,24 +362,27 @@ WAYBUF_EXPORT struct waybuf_buffer *waybuf_view_buffer(struct waybuf_view *view)
 WAYBUF_EXPORT int waybuf_view_map(struct waybuf_view *view, enum waybuf_direction direction);
 
 /**
- * Ends the access, which is over when @fence signals (referenced; NULL: over now); before the
- * grant it cancels, and the map is answered with -ECANCELED. -EINVAL if no map is open.
+ * Ends the access, which is over when @fence (referenced; NULL: now) signals; before the grant it
+ * cancels, and the map is answered with -ECANCELED. 0, or -EINVAL if no map is open.
  */
 WAYBUF_EXPORT int waybuf_view_unmap(struct waybuf_view *view, struct waybuf_fence *fence);
 
 /* ---- buffers ------------------------------------------------------------------------------- */
 
 /**
- * Wraps memory that somebody else exported, already backed. Its fds are duplicated, and checked:
- * -EBADF, -EINVAL (no dma-buf and no sealed memfd, or the layout does not fit into it), -EDQUOT,
- * -EMFILE, -ENOMEM. If all fds are one of our own exports with this very layout, *out is a new
- * reference to that buffer.
+ * Wraps memory that somebody else exported, already backed, and charges it to @account
+ * (referenced). The fds of @layout are duplicated, and checked. If all are one of our own exports
+ * with this very layout, *out is a new reference to that buffer.
+ *
+ * 0; -EBADF; -EINVAL: no dma-buf and no sealed memfd, or the layout does not fit into it; -EDQUOT,
+ * -EMFILE, -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_buffer_import(struct waybuf_manager *manager,
 	struct waybuf_account *account, const struct waybuf_layout *layout,
 	struct waybuf_buffer **out);
+/** Takes another reference, and returns it. */
 WAYBUF_EXPORT struct waybuf_buffer *waybuf_buffer_ref(struct waybuf_buffer *buffer);
-/** NULL is a no-op. */
+/** Drops a reference; the last one lets the memory go. NULL is a no-op. */
 WAYBUF_EXPORT void waybuf_buffer_unref(struct waybuf_buffer *buffer);
 
 /** The pool it belongs to, borrowed; an imported buffer has one of its own. */
@@ -357,8 +399,11 @@ WAYBUF_EXPORT const struct waybuf_layout *waybuf_buffer_layout(const struct wayb
 WAYBUF_EXPORT uint64_t waybuf_buffer_size(const struct waybuf_buffer *buffer);
 
 /**
- * A duplicate of the fd of memory @slot, for the caller to close. @flags is O_CLOEXEC or 0, as
- * dma_buf_fd() has it, and takes effect atomically. -ENODATA while declared, -EINVAL, -EMFILE.
+ * Duplicates the fd of memory @slot. @flags is O_CLOEXEC or 0, as dma_buf_fd() has it, and takes
+ * effect atomically.
+ *
+ * Returns the fd, for the caller to close; -ENODATA while declared; -EINVAL (no such memory, other
+ * flags), -EMFILE.
  */
 WAYBUF_EXPORT int waybuf_buffer_fd(struct waybuf_buffer *buffer, uint32_t slot, int flags);
 
@@ -370,7 +415,7 @@ WAYBUF_EXPORT int waybuf_buffer_fd(struct waybuf_buffer *buffer, uint32_t slot, 
 struct waybuf_claim;
 
 /**
- * Takes a read claim. -ENODATA while declared (nothing was ever drawn), -ENOMEM.
+ * Takes a read claim. 0, -ENODATA while declared (nothing was ever drawn), -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_buffer_claim(struct waybuf_buffer *buffer, struct waybuf_claim **out);
 /**
@@ -383,12 +428,12 @@ WAYBUF_EXPORT void waybuf_claim_latch(struct waybuf_claim *claim, struct waybuf_
 /**
  * Somebody may hold a write map beside the claim: the client that keeps what it commits, or another
  * one, for whom the latch should wait (see waybuf_buffer_writer()). True if somebody does: then
- * @func is called once, when that map has ended, unless the claim ends first; a new call replaces
- * the old one. False, and no call, if nobody does.
+ * @func is called once with @data, when that map has ended, unless the claim ends first; a new call
+ * replaces the old one. False, and no call, if nobody does.
  */
 WAYBUF_EXPORT bool waybuf_claim_watch_writer(
 	struct waybuf_claim *claim, void (*func)(void *data), void *data);
-/** Borrowed. */
+/** The buffer that it holds, borrowed. */
 WAYBUF_EXPORT struct waybuf_buffer *waybuf_claim_buffer(const struct waybuf_claim *claim);
 /** Ends it; reading is over when @fence (referenced; NULL: now) signals. NULL claim is a no-op. */
 WAYBUF_EXPORT void waybuf_claim_end(struct waybuf_claim *claim, struct waybuf_fence *fence);

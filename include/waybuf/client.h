@@ -67,9 +67,14 @@ extern "C" {
  *		make surfaces again, on waybuf_client_get_display()
  *	}
  */
+
+/** A connection, and what was made on it. */
 struct waybuf_client;
+/** A few images of one kind. */
 struct waybuf_client_pool;
+/** One of the images of a pool. */
 struct waybuf_client_buffer;
+
 struct wl_display;
 struct wl_surface;
 
@@ -97,7 +102,8 @@ WAYBUF_EXPORT int waybuf_client_connect(const char *name, struct waybuf_client *
 
 /**
  * The same on @display, a connection of the caller's, borrowed: it must outlive the client. Events
- * of the caller's own queues are read from the socket but not dispatched.
+ * of the caller's own queues are read from the socket but not dispatched. Errors as for
+ * waybuf_client_connect().
  */
 WAYBUF_EXPORT int waybuf_client_connect_to_display(
 	struct wl_display *display, struct waybuf_client **out);
@@ -134,7 +140,8 @@ WAYBUF_EXPORT int waybuf_client_reconnect(
 
 /**
  * The same on @display, a connection of the caller's, borrowed as for connect_to_display. If the
- * former one was the caller's, too, it must still be there, and may go afterwards.
+ * former one was the caller's, too, it must still be there, and may go afterwards. Errors as for
+ * waybuf_client_reconnect().
  */
 WAYBUF_EXPORT int waybuf_client_reconnect_to_display(
 	struct waybuf_client *client, struct wl_display *display);
@@ -143,9 +150,9 @@ WAYBUF_EXPORT int waybuf_client_reconnect_to_display(
 WAYBUF_EXPORT struct wl_display *waybuf_client_get_display(struct waybuf_client *client);
 
 /**
- * An fd that polls readable when there is something to dispatch; borrowed, O_CLOEXEC, and the same
- * until a reconnect. It is an epoll fd where a service beside the compositor may have a connection of
- * its own, so poll it for POLLIN only.
+ * Returns an fd that polls readable when there is something to dispatch; borrowed, O_CLOEXEC, and
+ * the same until a reconnect. It is an epoll fd where a service beside the compositor may have a
+ * connection of its own, so poll it for POLLIN only.
  */
 WAYBUF_EXPORT int waybuf_client_get_fd(const struct waybuf_client *client);
 
@@ -175,6 +182,7 @@ WAYBUF_EXPORT const char *waybuf_client_error(const struct waybuf_client *client
 
 /* ---- pools --------------------------------------------------------------------------------- */
 
+/** What a pool is to be. */
 struct waybuf_client_pool_options {
 	/** pixels, 1 to 65536 */
 	uint32_t width, height;
@@ -252,9 +260,9 @@ WAYBUF_EXPORT int waybuf_client_pool_acquire(
 	struct waybuf_client_pool *pool, int timeout_ms, struct waybuf_client_buffer **out);
 
 /**
- * Asks the server why the storage is as it is: lines of JSON. *out is to be freed with free(). 0,
- * -EOPNOTSUPP (no allocator is part of it), -ETIMEDOUT, -EINVAL (negative time), -EIO (the answer
- * is no readable file), -ENOMEM, -EPIPE, -EPROTO.
+ * Asks the server why the storage is as it is: lines of JSON. Waits at most @timeout_ms for the
+ * answer. *out is to be freed with free(). 0, -EOPNOTSUPP (no allocator is part of it), -ETIMEDOUT,
+ * -EINVAL (negative time), -EIO (the answer is no readable file), -ENOMEM, -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_pool_explain(
 	struct waybuf_client_pool *pool, int timeout_ms, char **out);
@@ -299,7 +307,9 @@ struct waybuf_client_image {
 	uint32_t width, height;
 	/** DRM_FORMAT_* */
 	uint32_t format;
+	/** 1 to WAYBUF_MAX_PLANES */
 	uint32_t n_planes;
+	/** in the order of the format */
 	struct waybuf_client_plane planes[WAYBUF_MAX_PLANES];
 };
 
@@ -312,7 +322,7 @@ struct waybuf_client_image {
 WAYBUF_EXPORT int waybuf_client_buffer_begin_cpu(struct waybuf_client_buffer *buffer,
 	enum waybuf_direction direction, struct waybuf_client_image *image);
 
-/** Closes it again. -EINVAL if it is not open; else 0 or the errno of the ioctl, and it is closed. */
+/** Closes it again. 0; -EINVAL: it is not open; or the errno of the ioctl, and it is closed. */
 WAYBUF_EXPORT int waybuf_client_buffer_end_cpu(struct waybuf_client_buffer *buffer);
 
 /**
@@ -341,7 +351,7 @@ WAYBUF_EXPORT int waybuf_client_buffer_present(
  */
 WAYBUF_EXPORT int waybuf_client_buffer_share(struct waybuf_client_buffer *buffer);
 
-/** Gives the buffer back without showing it. -EINVAL: not acquired, or open to the CPU. */
+/** Gives the buffer back without showing it. 0, or -EINVAL: not acquired, or open to the CPU. */
 WAYBUF_EXPORT int waybuf_client_buffer_release(struct waybuf_client_buffer *buffer);
 
 /* ---- swapchains ---------------------------------------------------------------------------- */
@@ -358,6 +368,8 @@ WAYBUF_EXPORT int waybuf_client_buffer_release(struct waybuf_client_buffer *buff
  * says that there is nothing to wait for. The CPU need not care: begin_cpu waits by itself, and a
  * frame that the CPU has drawn is submitted with -1.
  */
+
+/** A pool that shows its images on one surface. */
 struct waybuf_client_swapchain;
 
 /** How fences travel to those who show the images, and back. */
@@ -373,6 +385,7 @@ enum waybuf_client_fences {
 	WAYBUF_CLIENT_FENCES_POINTS = 2,
 };
 
+/** What a swapchain is to be. */
 struct waybuf_client_swapchain_options {
 	/** the images; `display` is set by itself */
 	struct waybuf_client_pool_options pool;
@@ -410,36 +423,38 @@ WAYBUF_EXPORT struct waybuf_client_pool *waybuf_client_swapchain_get_pool(
 	struct waybuf_client_swapchain *chain);
 
 /**
- * Takes an image to draw into, as waybuf_client_pool_acquire(). *fence is what a device must wait
- * for before it writes: a sync_file that is the caller's to close, or -1. The display may still
- * read the image then. Also -EMFILE and -ENFILE; on failure nothing is acquired.
+ * Takes an image to draw into, and waits @timeout_ms for it at most. *fence is what a device must
+ * wait for before it writes: a sync_file that is the caller's to close, or -1. The display may
+ * still read the image then. As waybuf_client_pool_acquire(); also -EMFILE and -ENFILE. On failure
+ * nothing is acquired.
  */
 WAYBUF_EXPORT int waybuf_client_swapchain_acquire(struct waybuf_client_swapchain *chain,
 	int timeout_ms, struct waybuf_client_buffer **out, int *fence);
 
 /**
  * Shows an image when @fence signals: a sync_file of the work that draws it, *taken*, on failure,
- * too; or -1. Otherwise as waybuf_client_buffer_present(). Also -EINVAL: @fence is no sync_file,
- * the image is not one of the chain's present size, or the connection is another one since; -ETIME:
- * the work had to be waited for and did not end; -EMFILE, -ENFILE, and what the kernel says to a
- * timeline. After a failure the image is still the caller's.
+ * too; or -1. An image that is not to be shown goes back with waybuf_client_buffer_release().
  *
- * An image that is not to be shown goes back with waybuf_client_buffer_release().
+ * As waybuf_client_buffer_present(); also -EINVAL: @fence is no sync_file, the image is not one of
+ * the chain's present size, or the connection is another one since; -ETIME: the work had to be
+ * waited for and did not end; -EMFILE, -ENFILE, and what the kernel says to a timeline. After a
+ * failure the image is still the caller's.
  */
 WAYBUF_EXPORT int waybuf_client_swapchain_submit(
 	struct waybuf_client_swapchain *chain, struct waybuf_client_buffer *buffer, int fence);
 
 /**
- * Images of another size from now on. Those that are shown stay until others are in their place;
- * those that the caller holds can only be released. As waybuf_client_pool_create(), and on failure
- * the chain is as it was.
+ * Images of @width times @height pixels from now on. Those that are shown stay until others are in
+ * their place; those that the caller holds can only be released. As waybuf_client_pool_create(),
+ * and on failure the chain is as it was.
  */
 WAYBUF_EXPORT int waybuf_client_swapchain_resize(
 	struct waybuf_client_swapchain *chain, uint32_t width, uint32_t height);
 
 /**
- * Goes on with another surface, such as one on a new connection: waybuf_client_reconnect() leaves a
- * chain with its images and without a surface. @drm_fd as in the options. -EINVAL: no surface.
+ * Goes on with another @surface, such as one on a new connection: waybuf_client_reconnect() leaves
+ * a chain with its images and without a surface. It and @drm_fd are as in the options. 0, or
+ * -EINVAL: no surface.
  */
 WAYBUF_EXPORT int waybuf_client_swapchain_set_surface(
 	struct waybuf_client_swapchain *chain, struct wl_surface *surface, int drm_fd);

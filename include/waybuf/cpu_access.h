@@ -31,8 +31,11 @@ extern "C" {
  * Threads: every call may be made from any thread; one object has one lock. begin_access may block
  * in DMA_BUF_IOCTL_SYNC on implicit fences, so it does not belong into an event loop.
  */
+
+/** The CPU's access to one memory. */
 struct waybuf_cpu;
 
+/** How strict it is. */
 enum waybuf_cpu_flags {
 	/**
 	 * Pages are inaccessible outside brackets, and read-only in a bracket for reading. Also set
@@ -47,8 +50,9 @@ enum waybuf_cpu_flags {
 #define WAYBUF_KMAP_WINDOWS 8
 
 /**
- * Prepares access to @memory, whose fd is borrowed until destroy. @name (copied) is for messages.
- * Maps nothing yet. 0, -EINVAL (unknown flag, no size), -EBADF, -ENOMEM.
+ * Prepares access to @memory, whose fd is borrowed until destroy. @name (copied) is for messages,
+ * @flags are of enum waybuf_cpu_flags. Maps nothing yet. 0, -EINVAL (unknown flag, no size),
+ * -EBADF, -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_cpu_create(const struct waybuf_memory *memory, const char *name,
 	uint32_t flags, struct waybuf_cpu **out);
@@ -73,8 +77,8 @@ WAYBUF_EXPORT int waybuf_cpu_wait(
 WAYBUF_EXPORT int waybuf_cpu_begin_access(struct waybuf_cpu *cpu, enum waybuf_direction direction);
 
 /**
- * Closes one. -EINVAL if none is open in @direction, and then nothing happened; otherwise 0 or the
- * errno of the ioctl, and the bracket is closed all the same.
+ * Closes one. 0; -EINVAL if none is open in @direction, and then nothing happened; or the errno of
+ * the ioctl, and the bracket is closed all the same.
  */
 WAYBUF_EXPORT int waybuf_cpu_end_access(struct waybuf_cpu *cpu, enum waybuf_direction direction);
 
@@ -86,29 +90,29 @@ WAYBUF_EXPORT int waybuf_cpu_end_access(struct waybuf_cpu *cpu, enum waybuf_dire
  * show the wrong pages to a mapping that does not start at 0.
  */
 WAYBUF_EXPORT void *waybuf_cpu_kmap(struct waybuf_cpu *cpu, uint64_t page);
-/** Gives one kmap of @page back. -EINVAL if it is not held. */
+/** Gives one kmap of @page back. 0, or -EINVAL if it is not held. */
 WAYBUF_EXPORT int waybuf_cpu_kunmap(struct waybuf_cpu *cpu, uint64_t page);
 
 /**
- * The whole memory in one piece, shared by all callers. The first call maps; after the last vunmap
- * the mapping is kept for the next one, because a cold map costs a hundred times the copy. 0, or
- * mmap()'s errno: fall back to kmap.
+ * Maps the whole memory in one piece, at *address, shared by all callers. The first call maps;
+ * after the last vunmap the mapping is kept for the next one, because a cold map costs a hundred
+ * times the copy. 0, or mmap()'s errno: fall back to kmap.
  */
 WAYBUF_EXPORT int waybuf_cpu_vmap(struct waybuf_cpu *cpu, void **address);
-/** -EINVAL if it is not mapped by anybody. */
+/** Gives one vmap back. 0, or -EINVAL if nobody has it mapped. */
 WAYBUF_EXPORT int waybuf_cpu_vunmap(struct waybuf_cpu *cpu);
 
 /** Unmaps what nobody uses at this moment. */
 WAYBUF_EXPORT void waybuf_cpu_trim(struct waybuf_cpu *cpu);
 
 /**
- * A mapping of the caller's own of @length bytes from @offset, MAP_SHARED. The range is checked
- * before the call: -EINVAL if it is empty, not page-aligned in @offset, or reaches behind the end
- * of memory (-EOVERFLOW if the sum does not even fit); else 0 or mmap()'s errno.
+ * Makes a mapping of the caller's own of @length bytes from @offset, MAP_SHARED, at *address. 0;
+ * -EINVAL: the range is empty, not page-aligned in @offset, or reaches behind the end of memory
+ * (-EOVERFLOW if the sum does not even fit); or mmap()'s errno.
  */
 WAYBUF_EXPORT int waybuf_cpu_mmap(struct waybuf_cpu *cpu, uint64_t offset, uint64_t length,
 	enum waybuf_direction direction, void **address);
-/** -EINVAL if @address does not come from waybuf_cpu_mmap(). */
+/** Unmaps it. 0, or -EINVAL if @address does not come from waybuf_cpu_mmap(). */
 WAYBUF_EXPORT int waybuf_cpu_munmap(struct waybuf_cpu *cpu, void *address);
 
 #ifdef __cplusplus

@@ -43,6 +43,8 @@ extern "C" {
  *
  * Errors are negative errnos. waybuf_egl_error() has the sentence that belongs to the last one.
  */
+
+/** The helper: one for each EGLDisplay. */
 struct waybuf_egl;
 
 /** What the display can do, by its extensions. */
@@ -60,9 +62,9 @@ enum waybuf_egl_feature {
 };
 
 /**
- * @display is an initialised EGLDisplay, borrowed, which must outlive the helper. No context need be
- * current. Extensions that are missing are no failure here: see waybuf_egl_get_features(). 0,
- * -EINVAL (no display, or not initialised), -ENOMEM.
+ * Makes a helper. @display is an initialised EGLDisplay, borrowed, which must outlive it. No
+ * context need be current. Extensions that are missing are no failure here: see
+ * waybuf_egl_get_features(). 0, -EINVAL (no display, or not initialised), -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_egl_create(void *display, struct waybuf_egl **out);
 
@@ -107,8 +109,11 @@ WAYBUF_EXPORT int waybuf_egl_constraints(struct waybuf_egl *egl, uint64_t access
 enum waybuf_egl_encoding {
 	/** no hint: the driver decides, most often BT.601 */
 	WAYBUF_EGL_ENCODING_DEFAULT = 0,
+	/** standard definition */
 	WAYBUF_EGL_BT601 = 1,
+	/** high definition */
 	WAYBUF_EGL_BT709 = 2,
+	/** ultra high definition */
 	WAYBUF_EGL_BT2020 = 3,
 };
 
@@ -124,6 +129,7 @@ enum waybuf_egl_range {
 
 /** Where samples of chroma are, along one axis. */
 enum waybuf_egl_siting {
+	/** no hint: the driver decides */
 	WAYBUF_EGL_SITING_DEFAULT = 0,
 	/** at the first of the two samples of luma */
 	WAYBUF_EGL_COSITED = 1,
@@ -133,8 +139,11 @@ enum waybuf_egl_siting {
 
 /** All zero: no hints. */
 struct waybuf_egl_image_options {
+	/** of YUV */
 	enum waybuf_egl_encoding encoding;
+	/** of YUV */
 	enum waybuf_egl_range range;
+	/** of chroma */
 	enum waybuf_egl_siting horizontal, vertical;
 };
 
@@ -151,7 +160,7 @@ WAYBUF_EXPORT int waybuf_egl_image_create(struct waybuf_egl *egl,
 	const struct waybuf_layout *layout, const struct waybuf_egl_image_options *options,
 	void **image);
 
-/** Textures made of it stay as they are. NULL @image is a no-op. */
+/** Destroys an image. Textures made of it stay as they are. NULL @image is a no-op. */
 WAYBUF_EXPORT void waybuf_egl_image_destroy(struct waybuf_egl *egl, void *image);
 
 /** A buffer to draw into or to sample: filled by init, and read-only. */
@@ -160,6 +169,7 @@ struct waybuf_egl_target {
 	void *image;
 	/** GL_TEXTURE_2D, or GL_TEXTURE_EXTERNAL_OES for what can only be sampled as that */
 	unsigned int texture_target;
+	/** name of the texture */
 	unsigned int texture;
 	/** with the texture as GL_COLOR_ATTACHMENT0; 0 unless asked for */
 	unsigned int framebuffer;
@@ -170,7 +180,7 @@ struct waybuf_egl_target {
 };
 
 /**
- * An image, a texture with linear filters clamped to its edges, and, if @access has
+ * Makes an image, a texture with linear filters clamped to its edges, and, if @access has
  * WAYBUF_ACCESS_RENDER, a framebuffer object. @access must have that or WAYBUF_ACCESS_SAMPLE, and may
  * have both. The rest is as for waybuf_egl_image_create().
  *

@@ -44,10 +44,14 @@ extern "C" {
  * threads never wait: where no buffer is ready they get FFmpeg's own memory. In the client's thread
  * get_buffer prepares one.
  */
-struct AVCodecContext;
-struct AVFrame;
+
+/** The helper: one for each decoder. */
 struct waybuf_ffmpeg;
 
+struct AVCodecContext;
+struct AVFrame;
+
+/** What a decoder may have. */
 struct waybuf_ffmpeg_options {
 	/** of the pools, for people; as for waybuf_client_pool_options. NULL means "video" */
 	const char *name;
@@ -61,24 +65,28 @@ struct waybuf_ffmpeg_options {
 };
 
 /**
- * @client is borrowed and must outlive the helper. NULL @options are the defaults. 0, -EINVAL (a
- * value out of range), -ENOMEM.
+ * Makes a helper. @client is borrowed and must outlive it. NULL @options are the defaults. 0,
+ * -EINVAL (a value out of range), -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_ffmpeg_create(struct waybuf_client *client,
 	const struct waybuf_ffmpeg_options *options, struct waybuf_ffmpeg **out);
 
 /**
- * The codec context must be gone and every frame unreferenced, because their memory goes, too; and
- * surfaces as for waybuf_client_pool_destroy(). NULL is a no-op.
+ * Destroys it. The codec context must be gone and every frame unreferenced, because their memory
+ * goes, too; and surfaces as for waybuf_client_pool_destroy(). NULL is a no-op.
  */
 WAYBUF_EXPORT void waybuf_ffmpeg_destroy(struct waybuf_ffmpeg *ffmpeg);
 
-/** The DRM_FORMAT_* of an enum AVPixelFormat; 0 if displays have nothing of that layout. */
+/**
+ * The DRM_FORMAT_* of @pixel_format, an enum AVPixelFormat; 0: displays have nothing of that
+ * layout.
+ */
 WAYBUF_EXPORT uint32_t waybuf_ffmpeg_drm_format(int pixel_format);
 
 /**
- * For AVCodecContext.get_buffer2: a buffer of the display if one is ready and fits, otherwise what
- * avcodec_default_get_buffer2() gives, whose result this is. 0, or an AVERROR.
+ * For AVCodecContext.get_buffer2, whose @codec, @frame and @flags these are: a buffer of the
+ * display if one is ready and fits, otherwise what avcodec_default_get_buffer2() gives, whose
+ * result this is. 0, or an AVERROR.
  */
 WAYBUF_EXPORT int waybuf_ffmpeg_get_buffer(struct waybuf_ffmpeg *ffmpeg,
 	struct AVCodecContext *codec, struct AVFrame *frame, int flags);
@@ -102,9 +110,9 @@ WAYBUF_EXPORT struct waybuf_client_buffer *waybuf_ffmpeg_get_client_buffer(
 	const struct waybuf_ffmpeg *ffmpeg, const struct AVFrame *frame);
 
 /**
- * Shows @frame on @surface and leaves it with its owner, as waybuf_client_buffer_present() does with
- * a shared buffer. The frame may be unreferenced right after. -EINVAL: it is in no buffer of ours;
- * or the errors of waybuf_client_buffer_share() and _present().
+ * Shows @frame on @surface and leaves it with its owner, as waybuf_client_buffer_present() does
+ * with a shared buffer. The frame may be unreferenced right after. 0; -EINVAL: it is in no buffer
+ * of ours; or the errors of waybuf_client_buffer_share() and _present().
  */
 WAYBUF_EXPORT int waybuf_ffmpeg_present(
 	struct waybuf_ffmpeg *ffmpeg, const struct AVFrame *frame, struct wl_surface *surface);

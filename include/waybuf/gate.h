@@ -37,7 +37,10 @@ extern "C" {
  * Nothing blocks. A gate belongs to the thread of its event loop, which runs all callbacks.
  * waybuf_server_gate_create() in waybuf/server.h makes one.
  */
+
+/** The gate: one for each compositor is enough. */
 struct waybuf_gate;
+/** The commits of one surface. */
 struct waybuf_gate_queue;
 
 /** Why a commit lost its content. */
@@ -50,7 +53,7 @@ enum waybuf_gate_reason {
 	WAYBUF_GATE_UNWATCHED = 3,
 };
 
-/** A word for people: "deadline", "undefined", "unwatched"; "unknown" for other numbers. */
+/** A word for people: "deadline", "undefined", "unwatched"; "unknown" for other numbers. Static. */
 WAYBUF_EXPORT const char *waybuf_gate_reason_name(enum waybuf_gate_reason reason);
 
 /**
@@ -94,6 +97,7 @@ WAYBUF_EXPORT void waybuf_gate_queue_destroy(struct waybuf_gate_queue *queue);
 
 /** What a commit brings to one queue. */
 struct waybuf_gate_part {
+	/** of the surface */
 	struct waybuf_gate_queue *queue;
 	/**
 	 * It replaces what the surface shows, by a buffer or by none, so that older content of the
@@ -106,14 +110,17 @@ struct waybuf_gate_part {
 	 * an empty list mean nothing to wait for. Ignored without content.
 	 */
 	struct waybuf_fence *const *fences;
+	/** how many there are */
 	size_t n_fences;
 	/** a negative errno if a fence could not even be had: discarded as unwatched; else 0 */
 	int error;
 };
 
+/** A commit, as it is submitted. */
 struct waybuf_gate_request {
-	/** each queue at most once, at least one */
+	/** what it brings to each queue, to none twice */
 	const struct waybuf_gate_part *parts;
+	/** how many there are, 1 at least */
 	size_t n_parts;
 	/** how long to wait for all of the fences, in ms; 0: WAYBUF_GATE_DEADLINE_MS */
 	uint32_t deadline_ms;
@@ -121,6 +128,7 @@ struct waybuf_gate_request {
 	void *commit;
 };
 
+/** How long a commit waits for its fences if nothing else is said. */
 #define WAYBUF_GATE_DEADLINE_MS 1000
 
 /**
@@ -160,7 +168,7 @@ WAYBUF_EXPORT void waybuf_gate_hint(struct waybuf_gate *gate, uint64_t vblank_ns
 struct waybuf_gate_stats {
 	/** commits submitted; of these: ready in waybuf_gate_submit(), and later */
 	uint64_t submitted, ready_now, ready_later;
-	/** folded into a newer one, cancelled with their queues */
+	/** of these: folded into a newer one, cancelled with their queues */
 	uint64_t folded, cancelled;
 	/** without content, by enum waybuf_gate_reason; [0] is not used */
 	uint64_t discarded[4];
@@ -170,12 +178,13 @@ struct waybuf_gate_stats {
 	uint64_t waiting, pending;
 };
 
+/** Copies the counters to *out. */
 WAYBUF_EXPORT void waybuf_gate_get_stats(
 	const struct waybuf_gate *gate, struct waybuf_gate_stats *out);
 
 /**
- * Writes a line for people about what the oldest commit of the queue waits for, always terminated,
- * cut to @size bytes. False, and an empty line: nothing waits.
+ * Writes a line for people into @text about what the oldest commit of the queue waits for, always
+ * terminated, cut to @size bytes. False, and an empty line: nothing waits.
  */
 WAYBUF_EXPORT bool waybuf_gate_queue_describe(
 	const struct waybuf_gate_queue *queue, char *text, size_t size);

@@ -10,8 +10,11 @@
 extern "C" {
 #endif
 
+/* Messages of the library: nobody gets them until somebody asks for them. */
+
 /** How much a message matters. A level includes all levels above it. */
 enum waybuf_log_level {
+	/** nothing is said */
 	WAYBUF_LOG_SILENT = 0,
 	/** something failed and somebody lost something */
 	WAYBUF_LOG_ERROR = 1,
@@ -35,7 +38,10 @@ typedef void (*waybuf_log_handler_t)(enum waybuf_log_level level, const char *te
 WAYBUF_EXPORT void waybuf_log_set_handler(
 	waybuf_log_handler_t handler, void *data, enum waybuf_log_level max);
 
-/** A handler that writes "waybuf: text" to stderr, for programs. @data is ignored. */
+/**
+ * A handler for programs: writes @text to stderr, after "waybuf: ", at any @level. @data is
+ * ignored.
+ */
 WAYBUF_EXPORT void waybuf_log_to_stderr(enum waybuf_log_level level, const char *text, void *data);
 
 #ifdef __cplusplus

@@ -33,33 +33,38 @@ extern "C" {
  *
  * The thread and the rules are those of waybuf/server.h.
  */
+
+/** One plane. */
 struct waybuf_scanout;
+
 struct _drmModeAtomicReq;
 
+/** Which plane it is. */
 struct waybuf_scanout_options {
 	/**
 	 * Where the compositor commits, best the waybuf_server_options.drm_fd. Duplicated: it stays
 	 * one open file, whose master the compositor is. DRM_CLIENT_CAP_ATOMIC is set on it.
 	 */
 	int drm_fd;
+	/** the CRTC that it is shown by */
 	uint32_t crtc_id;
 	/** 0: the first primary plane that can be on the CRTC */
 	uint32_t plane_id;
 };
 
 /**
- * The CRTC must be on, and the file master: what the plane takes is found by trying, once, which may
- * take some milliseconds (waybuf_server_probe_pairs()). 0; -ENODEV (no such CRTC, or no such plane
- * for it), -ENOTCONN (it is off), -ENOTSUP (no atomic KMS, or the plane takes nothing that this
- * machine can make, for example because the file is not master), -ENOMEM, or the errno of the dup or
- * of an ioctl.
+ * Takes hold of a plane. Its CRTC must be on, and the file master: what the plane takes is found by
+ * trying, once, which may take some milliseconds (waybuf_server_probe_pairs()). 0; -ENODEV (no such
+ * CRTC, or no such plane for it), -ENOTCONN (it is off), -ENOTSUP (no atomic KMS, or the plane
+ * takes nothing that this machine can make, for example because the file is not master), -ENOMEM,
+ * or the errno of the dup or of an ioctl.
  */
 WAYBUF_EXPORT int waybuf_scanout_create(
 	const struct waybuf_scanout_options *options, struct waybuf_scanout **out);
 
 /**
- * All uses that were added must have ended. Framebuffers that are still on the display stay there
- * until they are replaced. NULL is a no-op.
+ * Lets it go. All uses that were added must have ended. Framebuffers that are still on the display
+ * stay there until they are replaced. NULL is a no-op.
  */
 WAYBUF_EXPORT void waybuf_scanout_destroy(struct waybuf_scanout *scanout);
 
@@ -73,7 +78,7 @@ WAYBUF_EXPORT const struct waybuf_feedback *waybuf_scanout_feedback(
 	const struct waybuf_scanout *scanout);
 
 /**
- * What the plane needs, and a test of it, for waybuf_server_add_device() and
+ * What a plane needs, and a test of it, for waybuf_server_add_device() and
  * waybuf_server_allocator_options.display; their data is the scanout.
  */
 WAYBUF_EXPORT const struct waybuf_server_device_ops *waybuf_scanout_device_ops(void);
@@ -104,7 +109,9 @@ WAYBUF_EXPORT int waybuf_scanout_import_test(void *data, const struct waybuf_dma
  * @out_fence, which may be NULL, is what the commit (not a test) writes a sync_file to, the caller's
  * to close: it signals when what the commit displaces is not read any more. It is set to -1 here.
  *
- * The framebuffer is kept with the wl_buffer and the use. 0; -ENODATA (there is nothing to show, keep
+ * The framebuffer is kept with the wl_buffer and the use.
+ *
+ * 0; -ENODATA (there is nothing to show, keep
  * the last frame), -ENOTCONN (the CRTC is off), -EINVAL (no framebuffer of this device), -ENOMEM, or
  * the errno of the import. On failure @request may have got some of the properties.
  */

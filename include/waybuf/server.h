@@ -59,8 +59,8 @@ extern "C" {
  *
  *   Keep points.release with the use: whoever reads the buffer for this commit has both. In
  *   ops.discard() and for the buffers that ops.fold() drops, and when the surface is destroyed
- *   while the commit waits, nobody reads: waybuf_use_end(use, NULL) and
- *   waybuf_release_point_unref(points.release, NULL). With points.is_explicit call
+ *   while the commit waits, nobody reads: waybuf_use_end() and waybuf_release_point_unref(), both
+ *   with a NULL fence. With points.is_explicit call
  *   waybuf_use_set_explicit() before the latch. A synchronised subsurface's commit goes, with its
  *   use and points, into the cache, and is a part of its parent's request.
  *
@@ -93,17 +93,26 @@ struct wl_display;
 struct wl_global;
 struct wl_resource;
 
+/** All of it, for one wl_display. */
 struct waybuf_server;
+/** The global zwp_linux_dmabuf_v1. */
 struct waybuf_server_dmabuf;
+/** The global waybuf_allocator_v1. */
 struct waybuf_server_allocator;
+/** The global waybuf_monitor_v1. */
 struct waybuf_server_monitor;
+/** The global wp_linux_drm_syncobj_manager_v1. */
 struct waybuf_server_syncobj;
+/** The release point of one commit. */
 struct waybuf_release_point;
+/** A report of the monitor, while it is made. */
 struct waybuf_report;
+/** A use of a wl_buffer by a surface. */
 struct waybuf_use;
 
 /* ---- the server ---------------------------------------------------------------------------- */
 
+/** What a server is to be; all zero is a good start. */
 struct waybuf_server_options {
 	/** for the dumb and gbm exporters; borrowed for the call; 0 and below: none */
 	int drm_fd;
@@ -173,6 +182,7 @@ WAYBUF_EXPORT bool waybuf_server_global_visible(struct waybuf_server *server,
 
 /* ---- devices ------------------------------------------------------------------------------- */
 
+/** What a device can be asked. */
 struct waybuf_server_device_ops {
 	/**
 	 * Required. What the device needs in order to use images as @access says (enum
@@ -199,30 +209,35 @@ struct waybuf_server_device_ops {
 		struct waybuf_fence **fence);
 };
 
+/** A device, as it is announced. */
 struct waybuf_server_device_info {
+	/** what it is for */
 	enum waybuf_device_kind kind;
 	/** for people; copied; at most 128 bytes of UTF-8, cut if longer */
 	const char *name;
 	/** whether `dev` means anything; it is told to clients outside security contexts only */
 	bool has_dev;
+	/** of its node */
 	dev_t dev;
 	/** borrowed while the device is there */
 	const struct waybuf_server_device_ops *ops;
+	/** passed to these, borrowed while the device is there */
 	void *data;
 };
 
 /**
- * Announces a device that clients can attach by id; bound allocators get a new batch. *id is above
- * 0 and never used again. 0, -EINVAL (no ops), -ENOMEM.
+ * Announces a device (@info is copied) that clients can attach by id; bound allocators get a new
+ * batch. *id is above 0 and never used again. 0, -EINVAL (no ops), -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_server_add_device(
 	struct waybuf_server *server, const struct waybuf_server_device_info *info, uint32_t *id);
 
-/** The device is gone: its attachments are told, clients get a new batch. Ignores unknown ids. */
+/** Device @id is gone: its attachments are told, clients get a new batch. Ignores unknown ids. */
 WAYBUF_EXPORT void waybuf_server_remove_device(struct waybuf_server *server, uint32_t id);
 
 /* ---- zwp_linux_dmabuf_v1 ------------------------------------------------------------------- */
 
+/** A kind of image. */
 struct waybuf_dmabuf_pair {
 	/** DRM_FORMAT_* */
 	uint32_t format;
@@ -235,14 +250,22 @@ struct waybuf_dmabuf_pair {
  * tranche without flags is for sampling, that is for whatever composes, a CPU too. If no tranche is,
  * those of the main device are it as well: version 6 wants one.
  */
-enum waybuf_tranche_flags { WAYBUF_TRANCHE_SCANOUT = 1, WAYBUF_TRANCHE_SAMPLING = 2 };
+enum waybuf_tranche_flags {
+	/** for planes of the display */
+	WAYBUF_TRANCHE_SCANOUT = 1,
+	/** for what composes */
+	WAYBUF_TRANCHE_SAMPLING = 2,
+};
 
 /** Pairs of equal preference, for one device. */
 struct waybuf_tranche {
+	/** the device */
 	dev_t target;
 	/** enum waybuf_tranche_flags */
 	uint32_t flags;
+	/** what it takes */
 	const struct waybuf_dmabuf_pair *pairs;
+	/** how many there are */
 	size_t n_pairs;
 };
 
@@ -253,7 +276,9 @@ struct waybuf_tranche {
 struct waybuf_feedback {
 	/** some tranche must have this target; told to clients of version 5 and below */
 	dev_t main_device;
+	/** the best first */
 	const struct waybuf_tranche *tranches;
+	/** how many there are */
 	size_t n_tranches;
 };
 
@@ -266,15 +291,16 @@ struct waybuf_probe {
 	 * again. 0: it was imported; or a negative errno.
 	 */
 	int (*import_test)(void *data, const struct waybuf_layout *layout);
+	/** passed to it */
 	void *data;
 };
 
 /**
- * Keeps of @pairs those of which an image really can be imported, for a list that clients see: what
- * a driver says it takes it may refuse all the same. Every exporter of this machine makes an image
- * of each, until the test takes one: dma-heaps, udmabuf, and by way of the server's drm_fd dumb
- * buffers and gbm, whichever of them the allocator has. Linear pairs can be tried anywhere, others
- * where gbm makes them.
+ * Keeps of the @n @pairs those of which an image really can be imported, for a list that clients
+ * see: what a driver says it takes it may refuse all the same. Every exporter of this machine makes
+ * an image of each, until the test takes one: dma-heaps, udmabuf, and by way of the server's drm_fd
+ * dumb buffers and gbm, whichever of them the allocator has. Linear pairs can be tried anywhere,
+ * others where gbm makes them.
  *
  * It blocks while memory is made, some milliseconds for each frame's worth: for the start, and for
  * new hardware. The number of pairs that were kept, in their order at the front of the array, which
@@ -285,13 +311,17 @@ WAYBUF_EXPORT int waybuf_server_probe_pairs(struct waybuf_server *server,
 
 /** The protocol's flags of a wl_buffer made from dma-bufs. */
 enum waybuf_dmabuf_flags {
+	/** the rows begin at the bottom */
 	WAYBUF_DMABUF_Y_INVERT = 1,
+	/** every other row is of another time */
 	WAYBUF_DMABUF_INTERLACED = 2,
+	/** and the lower of two rows is the earlier one */
 	WAYBUF_DMABUF_BOTTOM_FIRST = 4,
 };
 
 /** A client wants a wl_buffer of its dma-bufs. All pointers are borrowed for the call. */
 struct waybuf_dmabuf_import {
+	/** who it is */
 	struct wl_client *client;
 	/** its fds are dma-bufs, its layout is valid and lies in them, its pair was advertised */
 	struct waybuf_buffer *buffer;
@@ -316,6 +346,7 @@ enum waybuf_import_result {
 	WAYBUF_IMPORT_KIND = 1,
 };
 
+/** What is offered by linux-dmabuf. */
 struct waybuf_server_dmabuf_options {
 	/** the default feedback, copied; required, with 1 to 65535 pairs in all */
 	const struct waybuf_feedback *feedback;
@@ -358,8 +389,9 @@ WAYBUF_EXPORT int waybuf_server_dmabuf_set_feedback(
 	struct waybuf_server_dmabuf *dmabuf, const struct waybuf_feedback *feedback);
 
 /**
- * Gives a wl_surface feedback of its own (copied), or with NULL the default again. Kept until the
- * surface is destroyed, told to its feedback objects of today and tomorrow. Errors as for create.
+ * Gives @surface, a wl_surface, feedback of its own (copied), or with NULL the default again. Kept
+ * until the surface is destroyed, told to its feedback objects of today and tomorrow. Errors as for
+ * create.
  */
 WAYBUF_EXPORT int waybuf_server_dmabuf_set_surface_feedback(struct waybuf_server_dmabuf *dmabuf,
 	struct wl_resource *surface, const struct waybuf_feedback *feedback);
@@ -401,6 +433,7 @@ WAYBUF_EXPORT void waybuf_server_dmabuf_import_failed(
 
 /* ---- wp_linux_drm_syncobj_manager_v1 ------------------------------------------------------- */
 
+/** What is offered by linux-drm-syncobj. */
 struct waybuf_server_syncobj_options {
 	/** a DRM device whose driver has timeline syncobjs; borrowed for the call */
 	int drm_fd;
@@ -468,7 +501,7 @@ WAYBUF_EXPORT int waybuf_syncobj_surface_commit(
 /** For a commit that was not used: drops the fence, signals the release point, empties @points. */
 WAYBUF_EXPORT void waybuf_syncobj_points_finish(struct waybuf_syncobj_points *points);
 
-/** A further reader, who must not begin if it is refused. 0 or -ENOMEM. */
+/** Holds @release for a further reader, who must not begin if it is refused. 0 or -ENOMEM. */
 WAYBUF_EXPORT int waybuf_release_point_ref(struct waybuf_release_point *release);
 
 /**
@@ -490,6 +523,7 @@ WAYBUF_EXPORT int waybuf_server_gate_create(
 
 /* ---- waybuf_allocator_v1 ------------------------------------------------------------------- */
 
+/** What is offered by the allocator. */
 struct waybuf_server_allocator_options {
 	/**
 	 * This process is the compositor that shows the buffers, and routes its commits through
@@ -529,6 +563,7 @@ WAYBUF_EXPORT void waybuf_server_allocator_destroy(struct waybuf_server_allocato
 
 /* ---- waybuf_monitor_v1 --------------------------------------------------------------------- */
 
+/** What the host adds to reports. */
 struct waybuf_server_monitor_options {
 	/** passed to the callbacks, borrowed while the global exists */
 	void *data;
@@ -573,9 +608,9 @@ WAYBUF_EXPORT void waybuf_server_monitor_tell_power(
 WAYBUF_EXPORT void waybuf_server_monitor_destroy(struct waybuf_server_monitor *monitor);
 
 /**
- * Adds one line: the text of one JSON object without a newline, copied. By convention its key
- * "type" says what it describes. 0, -EINVAL (no JSON object), -ENOMEM; the report goes on without
- * the line.
+ * Adds one line: @json, the text of one JSON object without a newline, copied. By convention its
+ * key "type" says what it describes. 0, -EINVAL (no JSON object), -ENOMEM; the report goes on
+ * without the line.
  */
 WAYBUF_EXPORT int waybuf_report_add(struct waybuf_report *report, const char *json);
 
@@ -590,6 +625,7 @@ WAYBUF_EXPORT void waybuf_server_trace(
 
 /* ---- wl_buffers ---------------------------------------------------------------------------- */
 
+/** What a wl_buffer is. */
 struct waybuf_server_buffer_info {
 	/** pixels; 0 while nothing was ever drawn, and for a buffer whose creation failed */
 	uint32_t width, height;
@@ -606,24 +642,26 @@ struct waybuf_server_buffer_info {
 	bool inert;
 	/** who is to sample it, as in struct waybuf_dmabuf_import */
 	bool has_device;
+	/** that one */
 	dev_t device;
 };
 
 /**
- * The buffer behind a wl_buffer that came from linux-dmabuf or from create_wl_buffer, borrowed:
+ * The buffer behind @wl_buffer, one that came from linux-dmabuf or from create_wl_buffer, borrowed:
  * with a reference of your own it outlives the resource. NULL for wl_shm and all other kinds, and
  * for an inert one.
  */
 WAYBUF_EXPORT struct waybuf_buffer *waybuf_buffer_from_resource(struct wl_resource *wl_buffer);
 
-/** Describes any wl_buffer of ours, inert ones too. 0, or -EINVAL: it is not ours. */
+/** Describes any @wl_buffer of ours, inert ones too, in *info. 0, or -EINVAL: it is not ours. */
 WAYBUF_EXPORT int waybuf_server_buffer_get_info(
 	struct wl_resource *wl_buffer, struct waybuf_server_buffer_info *info);
 
 /**
- * A use of a wl_buffer by a surface: from wl_surface.commit until everything that read this frame
- * is done. Begin it in wl_surface.commit itself, also into the cache of a synchronized subsurface:
- * the read claim that it takes keeps the client's next write away, in the order of its requests.
+ * Begins a use of @wl_buffer by a surface: from wl_surface.commit until everything that read this
+ * frame is done. Begin it in wl_surface.commit itself, also into the cache of a synchronized
+ * subsurface: the read claim that it takes keeps the client's next write away, in the order of its
+ * requests.
  *
  * 0, -EINVAL (not a wl_buffer of ours), -ENOMEM. An inert or empty wl_buffer can be used; there is
  * nothing to latch then.
@@ -632,10 +670,13 @@ WAYBUF_EXPORT int waybuf_use_begin(struct wl_resource *wl_buffer, struct waybuf_
 
 /** What a wl_surface.commit brings for waybuf_use_commit(). All pointers are borrowed for the call. */
 struct waybuf_use_commit_info {
+	/** the wl_surface */
 	struct wl_resource *surface;
-	/** there was a wl_surface.attach since the last commit, with this buffer; NULL: with none */
+	/** there was a wl_surface.attach since the last commit */
 	bool attached;
+	/** with this wl_buffer; NULL: with none */
 	struct wl_resource *buffer;
+	/** who holds the commit back */
 	struct waybuf_gate *gate;
 	/** of this surface */
 	struct waybuf_gate_queue *queue;

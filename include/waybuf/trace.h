@@ -16,6 +16,7 @@ extern "C" {
  * in waybuf/server.h adds one, and `waybufctl trace` reads them.
  */
 
+/** What happened. */
 enum waybuf_trace_kind {
 	/** a commit brought a buffer; point: of its acquire point, 0 without one */
 	WAYBUF_TRACE_ACQUIRE = 0,
@@ -38,12 +39,13 @@ enum waybuf_trace_kind {
 	WAYBUF_TRACE_MIGRATE = 7,
 };
 
-/** A word for it: "acquire", ...; "unknown" for other numbers. */
+/** A word for it: "acquire", ...; "unknown" for other numbers. Static. */
 WAYBUF_EXPORT const char *waybuf_trace_kind_name(enum waybuf_trace_kind kind);
 
 /** With the last event that was added with 0, which was a moment ago: the clock is not read. */
 #define WAYBUF_TRACE_AS_BEFORE UINT64_MAX
 
+/** One event. */
 struct waybuf_trace_event {
 	/**
 	 * CLOCK_MONOTONIC, nanoseconds; to be added, also 0 (now) and WAYBUF_TRACE_AS_BEFORE. While

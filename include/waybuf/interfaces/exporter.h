@@ -17,6 +17,7 @@ extern "C" {
 struct waybuf_allocation {
 	/** borrowed for the call */
 	const struct waybuf_solution *solution;
+	/** of the image, in pixels */
 	uint32_t width, height;
 	/** for DMA_BUF_SET_NAME, borrowed; never NULL */
 	const char *name;
@@ -30,6 +31,7 @@ struct waybuf_allocation {
 	void *priv;
 };
 
+/** What an exporter does. */
 struct waybuf_exporter_ops {
 	/**
 	 * Required. Memory that reads as zero. Runs on the worker thread, one call at a time per
@@ -56,6 +58,7 @@ struct waybuf_exporter_ops {
 
 /** Embedded first in the exporter's own struct. */
 struct waybuf_exporter {
+	/** what it does; lives as long as the exporter */
 	const struct waybuf_exporter_ops *ops;
 	/** what the solver knows about it; the name is caps.name */
 	struct waybuf_exporter_caps caps;

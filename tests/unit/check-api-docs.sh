@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check-api-docs.sh DOXYGEN DOXYFILE SOURCE: the API reference can be made, and
+# nothing in the public headers is without a word: no function, parameter, result,
+# struct, enum or member. Doxygen is the judge, and is judged by a header that has
+# each of these mistakes.
+set -u
+doxygen=$1
+doxyfile=$2
+source=$3
+number=0
+failed=0
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf -- "$folder"' EXIT
+
+# verdict NAME WRONG: what is wrong is a line each
+verdict()
+{
+	number=$((number + 1))
+	if [ -z "$2" ]; then
+		echo "ok $number - $1"
+	else
+		echo "not ok $number - $1"
+		echo "$2" | sed 's/^/# /'
+		failed=1
+	fi
+}
+
+# make OUTPUT SETTING...: the reference in OUTPUT, what it lacks on stdout
+make()
+{
+	output=$1
+	shift
+	mkdir -p "$output"
+	{
+		cat -- "$doxyfile"
+		printf 'OUTPUT_DIRECTORY = "%s"\n' "$output"
+		printf '%s\n' "$@"
+	} | "$doxygen" - 2>&1
+}
+
+# A header that is not installed, or a page that is linked and not there, has no page.
+missing_pages()
+{
+	(cd "$source/include" && find . -name '*.h') | while read -r header; do
+		name=$(basename "$header" .h | sed 's/_/__/g')
+		[ -s "$folder/real/api/${name}_8h.html" ] || echo "$header has no page"
+	done
+	for page in first-buffer client-paths egl player compositors architecture decisions; do
+		[ -s "$folder/real/api/$page.html" ] || echo "docs/$page.md has no page"
+	done
+}
+
+missed_mistakes()
+{
+	mkdir -p "$folder/bad"
+	cat >"$folder/bad/bad.h" <<-'END'
+		/* SPDX-License-Identifier: MIT */
+		/* A header with mistakes. */
+		WAYBUF_EXPORT int waybuf_no_comment(void);
+		/** Does it. 0 or -ENOMEM. */
+		WAYBUF_EXPORT int waybuf_no_parameter(uint32_t forgotten);
+		/** Does it to @what. */
+		WAYBUF_EXPORT int waybuf_no_result(int what);
+		/** Like waybuf_long_gone(). */
+		WAYBUF_EXPORT void waybuf_old_name(void);
+		struct waybuf_no_words {
+			/** pixels */
+			uint32_t width;
+		};
+		/** A struct. */
+		struct waybuf_half {
+			/** pixels */
+			uint32_t width;
+			uint32_t no_member_words;
+		};
+		/** An enum. */
+		enum waybuf_some {
+			/** the first */
+			WAYBUF_SOME_ONE = 0,
+			WAYBUF_SOME_OTHER = 1,
+		};
+	END
+	make "$folder/judged" "INPUT = \"$folder/bad\"" 'USE_MDFILE_AS_MAINPAGE =' \
+		'GENERATE_HTML = NO' 'GENERATE_XML = YES' >"$folder/judgement" &&
+		echo 'Doxygen exits with 0'
+	for mistake in waybuf_no_comment waybuf_no_parameter 'return type of member waybuf_no_result' \
+		waybuf_long_gone waybuf_no_words no_member_words WAYBUF_SOME_OTHER; do
+		grep -q -- "$mistake" "$folder/judgement" || echo "not found: $mistake"
+	done
+}
+
+echo 1..3
+verdict 'everything public is described' "$(make "$folder/real")"
+verdict 'every header and every guide has a page' "$(missing_pages)"
+verdict 'what is not described is found' "$(missed_mistakes)"
+exit $failed
