@@ -18,8 +18,8 @@ struct scene_layer;
 
 struct cursor_image {
 	unsigned refs;
-	struct waybuf_kms_dumb
-		*dumb; /* ARGB8888, a square; the cursor is in the upper left corner */
+	/* ARGB8888, a square; the cursor is in the upper left corner */
+	struct waybuf_kms_dumb *dumb;
 	uint32_t size;
 };
 

@@ -50,8 +50,8 @@ struct daemon {
 	bool implicit_fences; /* there is a GPU, whose driver looks for them on dma-bufs */
 	struct session *session; /* NULL: devices are opened directly */
 	struct card *card; /* NULL: no display controller */
-	struct wl_list
-		outputs; // output.link, from left to right; empty: an allocation service only
+	/* from left to right; empty: an allocation service only */
+	struct wl_list outputs; // output.link
 	struct wl_list retired; // output.link, unplugged and not off yet
 	struct wl_event_source *retiring; /* some of those are off */
 	struct wl_list withdrawn; // of hotplug.c

@@ -88,8 +88,8 @@ struct surface_place {
 struct surface_state {
 	uint32_t changes; /* enum surface_change: what the fields below hold */
 	struct frame *frame; /* NULL: no buffer */
-	int64_t dx,
-		dy; /* of wl_surface.offset and attach: in all, what is in no commit yet alone */
+	/* of wl_surface.offset and attach: in all, what is in no commit yet alone */
+	int64_t dx, dy;
 	int32_t scale;
 	int32_t transform; /* enum wl_output_transform */
 	struct surface_viewport viewport;

@@ -14,8 +14,8 @@ struct xdg_popup {
 	struct xdg_surface *xdg;
 	struct xdg_surface *parent; /* NULL: it is gone, or never was */
 	struct placement position;
-	struct placement_rect place,
-		next; /* relative to the parent's geometry: now, when applied */
+	/* relative to the parent's geometry: now, when applied */
+	struct placement_rect place, next;
 	bool grabs;
 	bool dismissed; /* it was told, and is not seen any more */
 	struct wl_list link; // daemon.popups, while it is seen; the topmost first

@@ -36,8 +36,8 @@ struct clipboard_source {
 	uint32_t actions; /* that it can do */
 	uint32_t action; /* agreed on; 0: none */
 	struct drag *drag; /* that goes on with it; NULL: none */
-	struct clipboard_offer
-		*offer; /* what is pointed at has it, or it was dropped on; NULL: none */
+	/* what is pointed at has it, or it was dropped on; NULL: none */
+	struct clipboard_offer *offer;
 };
 
 /* What another client is told of it. */

@@ -87,8 +87,8 @@ struct seat {
 
 	struct surface *cursor; /* NULL: none is shown */
 	int32_t hotspot_x, hotspot_y;
-	int64_t cursor_dx,
-		cursor_dy; /* its offset when it was set: what comes later moves the hotspot */
+	/* its offset when it was set: what comes later moves the hotspot */
+	int64_t cursor_dx, cursor_dy;
 	struct theme *theme; /* NULL: not asked for yet, or not to be had */
 	bool theme_tried;
 };
