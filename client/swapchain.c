@@ -103,6 +103,9 @@ int waybuf_client_swapchain_set_surface(
 {
 	if (!surface)
 		return client_fail(chain->client, -EINVAL, "swapchain: no surface");
+	/* a second object for its points would be a protocol error */
+	if (surface == chain->surface)
+		return client_fail(chain->client, -EINVAL, "swapchain: the same surface");
 	struct client_timelines *timelines = NULL;
 	int ret = -EOPNOTSUPP;
 	/* a surface with points takes nothing but dma-bufs */

@@ -55,7 +55,8 @@ extern "C" {
  *	-ESHUTDOWN   the pool has ended     -EIO        any other reason
  *
  * and a connection that broke as -EPIPE, or -EPROTO after a protocol error; from then on every call
- * but the destroy ones fails with that, until waybuf_client_reconnect().
+ * that needs a server fails with that, until waybuf_client_reconnect(). What was acquired can still
+ * be looked at and closed, and everything be destroyed.
  *
  * A server that is restarted takes everybody's connection along, and no memory: the library keeps a
  * ticket beside each fd, with which the next server takes the memory back, contents and all:
@@ -404,8 +405,9 @@ struct waybuf_client_swapchain_options {
 /**
  * Makes a swapchain, with the best way for fences that the compositor and this program both have:
  * points where the compositor offers them and @drm_fd is a device for them, else sync_files where
- * the server shows the images itself, else implicit. As waybuf_client_pool_create(); also -EINVAL
- * without a surface. To be destroyed before the client.
+ * the server shows the images itself, else implicit. To be destroyed before the client. As
+ * waybuf_client_pool_create(); also -EINVAL without a surface, -EMFILE, and what the kernel says to
+ * a timeline.
  */
 WAYBUF_EXPORT int waybuf_client_swapchain_create(struct waybuf_client *client,
 	const struct waybuf_client_swapchain_options *options,
@@ -435,10 +437,10 @@ WAYBUF_EXPORT int waybuf_client_swapchain_acquire(struct waybuf_client_swapchain
  * Shows an image when @fence signals: a sync_file of the work that draws it, *taken*, on failure,
  * too; or -1. An image that is not to be shown goes back with waybuf_client_buffer_release().
  *
- * As waybuf_client_buffer_present(); also -EINVAL: @fence is no sync_file, the image is not one of
- * the chain's present size, or the connection is another one since; -ETIME: the work had to be
- * waited for and did not end; -EMFILE, -ENFILE, and what the kernel says to a timeline. After a
- * failure the image is still the caller's.
+ * As waybuf_client_buffer_present(); also -EBADF: @fence is no fd; -EINVAL: it is no sync_file, the
+ * image is not one of the chain's present size, or the connection is another one since; -ETIME: the
+ * work had to be waited for and did not end; -EMFILE, -ENFILE, and what the kernel says to a
+ * timeline. After a failure the image is still the caller's.
  */
 WAYBUF_EXPORT int waybuf_client_swapchain_submit(
 	struct waybuf_client_swapchain *chain, struct waybuf_client_buffer *buffer, int fence);
@@ -453,8 +455,9 @@ WAYBUF_EXPORT int waybuf_client_swapchain_resize(
 
 /**
  * Goes on with another @surface, such as one on a new connection: waybuf_client_reconnect() leaves
- * a chain with its images and without a surface. It and @drm_fd are as in the options. 0, or
- * -EINVAL: no surface.
+ * a chain with its images and without a surface. It and @drm_fd are as in the options. 0; -EINVAL:
+ * no surface, or the one that it has; -ENOMEM, -EMFILE, or what the kernel says to a timeline: the
+ * chain is as it was.
  */
 WAYBUF_EXPORT int waybuf_client_swapchain_set_surface(
 	struct waybuf_client_swapchain *chain, struct wl_surface *surface, int drm_fd);

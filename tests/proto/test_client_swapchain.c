@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "client_fixture.h"
+#include "client_surface.h"
 #include "fake/sync.h"
 #include "fence/impl.h"
 #include "fence/syncobj.h"
@@ -361,6 +362,7 @@ TEST(what_is_no_fence_is_refused_and_closed)
 	int work = fake_fence();
 	ck_assert_int_eq(
 		waybuf_client_swapchain_submit(chain, buffer, fake_sync_file(&work, 1)), -EINVAL);
+	ck_assert_int_eq(waybuf_client_swapchain_submit(chain, buffer, 9999), -EBADF);
 	waybuf_client_swapchain_destroy(chain);
 	const struct waybuf_client_swapchain_options options = {
 		.pool = {.width = 64, .height = 32}, .drm_fd = -1};
@@ -391,6 +393,119 @@ TEST(failures_leave_the_image_with_the_caller)
 	ck_assert_ptr_nonnull(strstr(fixture_heard(&fixture), "acquire0:2 release2:1 unmap1"));
 	waybuf_client_swapchain_destroy(chain);
 	tear_down();
+}
+
+/* No fds for the fence that acquire gives: nothing is acquired. */
+static void check_acquire_without_fds(int error)
+{
+	set_up(0, false);
+	fixture.server.has_dmabuf = true;
+	struct waybuf_client_swapchain *chain = make_chain(-1);
+	struct waybuf_client_buffer *buffer = NULL;
+	int fence = -1, failures = 0;
+	/* each ioctl on the way in turn; until it works */
+	for (int n = 1; n < 20 && !buffer; n++) {
+		fake_kernel.fail_in = n;
+		fake_kernel.fail_errno = error;
+		int ret = waybuf_client_swapchain_acquire(chain, 5000, &buffer, &fence);
+		fake_kernel.fail_in = 0;
+		ck_assert(ret == 0 || ret == -error);
+		failures += ret < 0;
+	}
+	ck_assert_ptr_nonnull(buffer);
+	ck_assert_int_gt(failures, 0);
+	ck_client_ok(&fixture, waybuf_client_swapchain_submit(chain, buffer, -1));
+	waybuf_client_swapchain_destroy(chain);
+	tear_down();
+}
+
+TEST(acquire_without_fds)
+{
+	check_acquire_without_fds(EMFILE);
+	check_acquire_without_fds(ENFILE);
+}
+
+static void check_points_without_fds(int error)
+{
+	set_up(OURS | FILES, true);
+	struct waybuf_client_swapchain *chain = make_chain(drm_fd);
+	int fence, failures = 0, ret = -1;
+	struct waybuf_client_buffer *buffer = acquire(chain, &fence);
+	for (int n = 1; n < 20 && ret != 0; n++) {
+		fake_kernel.fail_in = n;
+		fake_kernel.fail_errno = error;
+		ret = waybuf_client_swapchain_submit(chain, buffer, -1);
+		fake_kernel.fail_in = 0;
+		ck_assert(ret == 0 || ret == -error);
+		failures += ret < 0;
+	}
+	ck_assert_int_eq(ret, 0);
+	ck_assert_int_gt(failures, 0);
+	waybuf_client_swapchain_destroy(chain);
+	tear_down();
+}
+
+TEST(submit_without_fds)
+{
+	check_points_without_fds(EMFILE);
+	check_points_without_fds(ENFILE);
+}
+
+/* What is waited for here is not waited for without end. */
+TEST(work_that_never_ends)
+{
+	set_up(OURS, false);
+	struct waybuf_client_swapchain *chain = make_chain(-1);
+	int work = fake_fence(), fence;
+	struct waybuf_client_buffer *buffer = acquire(chain, &fence);
+	ck_assert_int_eq(
+		waybuf_client_swapchain_submit(chain, buffer, fake_sync_file(&work, 1)), -ETIME);
+	ck_client_says(&fixture, "did not end");
+	ck_client_ok(&fixture, waybuf_client_swapchain_submit(chain, buffer, -1));
+	waybuf_client_swapchain_destroy(chain);
+	tear_down();
+}
+
+/* A device that fails: the former surface, and its points, stay. */
+static void check_surface(int error)
+{
+	set_up(OURS | FILES, true);
+	const struct waybuf_client_swapchain_options options = {
+		.pool = {.width = 64, .height = 32}, .surface = fixture.surface, .drm_fd = drm_fd};
+	struct waybuf_client_swapchain *chain = NULL;
+	int fence, ret = 0, n = 9;
+	/* behind what finds out whether it is a device for points */
+	fake_kernel.fail_errno = error;
+	while (ret == 0 && --n > 0) {
+		waybuf_client_swapchain_destroy(chain);
+		fake_kernel.fail_in = n;
+		ret = waybuf_client_swapchain_create(fixture.client, &options, &chain);
+		fake_kernel.fail_in = 0;
+	}
+	ck_assert_int_eq(ret, -error);
+	ck_client_says(&fixture, "points");
+
+	chain = make_chain(drm_fd);
+	struct wl_surface *other = client_surface_create(fixture.display);
+	fake_kernel.fail_in = n;
+	ret = waybuf_client_swapchain_set_surface(chain, other, drm_fd);
+	fake_kernel.fail_in = 0;
+	ck_assert_int_eq(ret, -error);
+	ck_assert_int_eq(waybuf_client_swapchain_set_surface(chain, NULL, drm_fd), -EINVAL);
+	ck_assert_int_eq(
+		waybuf_client_swapchain_set_surface(chain, fixture.surface, drm_fd), -EINVAL);
+	ck_assert_int_eq(waybuf_client_swapchain_get_fences(chain), WAYBUF_CLIENT_FENCES_POINTS);
+	struct waybuf_client_buffer *buffer = acquire(chain, &fence);
+	ck_client_ok(&fixture, waybuf_client_swapchain_submit(chain, buffer, -1));
+	waybuf_client_swapchain_destroy(chain);
+	client_surface_destroy(other);
+	tear_down();
+}
+
+TEST(surface_that_cannot_be_had)
+{
+	check_surface(ENOMEM);
+	check_surface(EMFILE);
 }
 
 static void check_resize(uint32_t capabilities, bool has_syncobj)
