@@ -15,6 +15,7 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
+void *__wrap_reallocarray(void *old, size_t n, size_t size);
 
 static _Atomic unsigned countdown;
 static _Atomic bool happened;
@@ -55,6 +56,12 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *old, size_t size)
 {
 	return fails() ? NULL : __real_realloc(old, size);
+}
+
+/* Where it is wrapped; the sum is the caller's to get right, in a test. */
+void *__wrap_reallocarray(void *old, size_t n, size_t size)
+{
+	return fails() ? NULL : __real_realloc(old, n * size);
 }
 
 char *__wrap_strdup(const char *text)

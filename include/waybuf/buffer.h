@@ -123,13 +123,13 @@ WAYBUF_EXPORT int waybuf_manager_dispatch(struct waybuf_manager *manager, int ti
  * Makes the exporters that work on this machine and registers them: memfd always; udmabuf and heap
  * where their nodes open; dumb and gbm on @drm_fd (borrowed and duplicated) unless it is -1.
  * The environment variable WAYBUF_EXPORTERS, a comma-separated list of names, restricts and orders
- * them. The number of exporters, or -EINVAL if the variable names one that does not exist.
+ * them. The number of exporters, -EINVAL if the variable names one that does not exist, or -ENOMEM.
  */
 WAYBUF_EXPORT int waybuf_manager_add_default_exporters(struct waybuf_manager *manager, int drm_fd);
 
 /**
- * Registers an exporter of the host's own; taken on success. -EINVAL if a required operation is
- * missing, -EEXIST if the name is.
+ * Registers an exporter of the host's own; taken on success. 0; -EINVAL if a required operation or
+ * the name is missing; -EEXIST if there is one of that name; -ENOSPC if there are 64.
  */
 WAYBUF_EXPORT int waybuf_manager_add_exporter(
 	struct waybuf_manager *manager, struct waybuf_exporter *exporter);
@@ -222,7 +222,8 @@ WAYBUF_EXPORT int waybuf_pool_set_account(struct waybuf_pool *pool, struct waybu
  * Starts a new configuration: every buffer gets new, cleared memory of @width times @height pixels
  * at its next write map, and the first of these chooses the format anew, from the sets in force
  * then. Until that map readers, and wl_buffers for ever, keep the old memory. A configuration that
- * the participants cannot agree on fails those maps; a further one cures it. 0, -EINVAL (size).
+ * the participants cannot agree on fails those maps; a further one cures it. 0, -EINVAL (size,
+ * or the pool of an imported buffer).
  */
 WAYBUF_EXPORT int waybuf_pool_reconfigure(
 	struct waybuf_pool *pool, uint32_t width, uint32_t height);

@@ -62,7 +62,8 @@ WAYBUF_EXPORT void waybuf_cpu_destroy(struct waybuf_cpu *cpu);
 
 /**
  * Waits at most @timeout_ms for the implicit fences that an access in @direction must respect: a
- * reader for writers, a writer for everybody. 0, -ETIMEDOUT, or poll()'s errno. A memfd has none.
+ * reader for writers, a writer for everybody. A memfd has none. 0, -EINVAL (direction), -ETIMEDOUT,
+ * or poll()'s errno.
  */
 WAYBUF_EXPORT int waybuf_cpu_wait(
 	struct waybuf_cpu *cpu, enum waybuf_direction direction, int timeout_ms);
@@ -108,7 +109,7 @@ WAYBUF_EXPORT void waybuf_cpu_trim(struct waybuf_cpu *cpu);
 /**
  * Makes a mapping of the caller's own of @length bytes from @offset, MAP_SHARED, at *address. 0;
  * -EINVAL: the range is empty, not page-aligned in @offset, or reaches behind the end of memory
- * (-EOVERFLOW if the sum does not even fit); or mmap()'s errno.
+ * (-EOVERFLOW if the sum does not even fit), or not a direction; -ENOMEM; or mmap()'s errno.
  */
 WAYBUF_EXPORT int waybuf_cpu_mmap(struct waybuf_cpu *cpu, uint64_t offset, uint64_t length,
 	enum waybuf_direction direction, void **address);

@@ -426,7 +426,7 @@ WAYBUF_EXPORT int waybuf_server_dmabuf_set_plane_result(struct waybuf_server_dma
  * A buffer that was taken could not be imported when it was used, with @error, a negative errno: no
  * fault that the client could be told of. Keep its last frame, or copy it with the CPU. Its kind is
  * tested again from now on, and the monitor's report has it. So is an fd found out that was opened by
- * O_PATH, which says of no kind anything: neither a device nor the CPU can use it (-EBADF).
+ * O_PATH, which says of no kind anything: neither a device nor the CPU can use it.
  */
 WAYBUF_EXPORT void waybuf_server_dmabuf_import_failed(
 	struct waybuf_server_dmabuf *dmabuf, struct waybuf_use *use, int error);
@@ -535,7 +535,8 @@ struct waybuf_server_allocator_options {
 	/**
 	 * What an attachment of kind display must meet, and prefers: renderer and planes; its
 	 * import_test sees what the renderer, the planes, or both get. Borrowed while the global
-	 * exists. NULL: a display attachment adds nothing but its access.
+	 * exists. Not looked at unless @integrated; NULL: a display attachment adds nothing but its
+	 * access.
 	 */
 	const struct waybuf_server_device_ops *display;
 	/**

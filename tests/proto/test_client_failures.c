@@ -184,6 +184,35 @@ TEST(every_call_may_fail_without_an_allocator)
 	fail_calls(ALONE);
 }
 
+TEST(every_allocation_of_a_connection_may_fail)
+{
+	struct waybuf_client *client = NULL;
+	unsigned n = 0, failures = 0;
+	while (!client) {
+		struct fake_server server;
+		char number[16];
+		fail_elsewhere(false);
+		fail_here(false);
+		fake_init(&server);
+		int fd = fake_start(&server);
+		snprintf(number, sizeof(number), "%d", fd);
+		setenv("WAYLAND_SOCKET", number, 1);
+		fail_alloc_at(++n);
+		fail_here(true);
+		int ret = waybuf_client_connect(NULL, &client);
+		fail_here(false);
+		fail_alloc_at(0);
+		ck_assert_int_eq(ret, client ? 0 : -ENOMEM);
+		failures += ret < 0;
+		waybuf_client_destroy(client);
+		/* where it was not asked for */
+		if (getenv("WAYLAND_SOCKET"))
+			close(fd);
+		fake_stop(&server);
+	}
+	ck_assert_uint_gt(failures, 0);
+}
+
 static char folder[64];
 
 static void make_folder(void)

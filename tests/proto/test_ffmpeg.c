@@ -3,6 +3,8 @@
 #include <waybuf/ffmpeg.h>
 
 #include "client_fixture.h"
+#include "fail_alloc.h"
+#include "fail_where.h"
 #include "util/fourcc.h"
 
 /*
@@ -176,7 +178,6 @@ TEST(none_is_left)
 	finish();
 }
 
-/* What the display refuses is refused once. */
 /* A codec that was let into this would write rows that are not there. */
 TEST(less_than_was_asked_for)
 {
@@ -192,6 +193,60 @@ TEST(less_than_was_asked_for)
 	finish();
 }
 
+static void keep_waiting(struct fake_server *server, void *data)
+{
+	server->answer = FAKE_HOLD;
+}
+
+static void hang_up(struct fake_server *server, void *data)
+{
+	wl_client_destroy(server->client);
+}
+
+static void accuse(struct fake_server *server, void *data)
+{
+	wl_resource_post_error(server->allocator, 3, "as told");
+}
+
+/* The client has heard of it when it is asked. */
+static void check_prepare(void (*what)(struct fake_server *server, void *data), int error)
+{
+	start(2);
+	fixture_heard(&fixture);
+	fake_call(&fixture.server, what, NULL);
+	ck_assert_int_eq(waybuf_ffmpeg_prepare(ffmpeg, codec, 100), error);
+	ck_assert_str_ne(waybuf_ffmpeg_why(ffmpeg), "");
+	finish();
+}
+
+TEST(none_comes)
+{
+	check_prepare(keep_waiting, -ETIMEDOUT);
+	check_prepare(hang_up, -EPIPE);
+	check_prepare(accuse, -EPROTO);
+}
+
+TEST(no_memory)
+{
+	struct waybuf_ffmpeg *other = NULL;
+	unsigned n = 0;
+	start(2);
+	fail_elsewhere(false);
+	while (!other) {
+		fail_alloc_at(++n);
+		fail_here(true);
+		int ret = waybuf_ffmpeg_create(fixture.client, NULL, &other);
+		fail_here(false);
+		fail_alloc_at(0);
+		ck_assert_int_eq(ret, other ? 0 : -ENOMEM);
+		ck_assert_uint_lt(n, 20);
+	}
+	ck_assert_uint_gt(n, 1);
+	waybuf_ffmpeg_destroy(other);
+	finish();
+}
+
+/* What the display refuses is refused once. */
 TEST(refused)
 {
 	start(2);

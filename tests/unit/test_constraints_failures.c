@@ -90,4 +90,168 @@ TEST(every_allocation_may_fail)
 	ck_assert_uint_gt(n, 40);
 }
 
+/* ---- each kind of record ------------------------------------------------------------------- */
+
+typedef int (*record_t)(struct waybuf_constraints_builder *builder);
+
+static int add_set(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_set(
+		builder, (uint32_t[]){DRM_FORMAT_XRGB8888}, 1, NULL, 0);
+}
+
+static int add_access(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_access(builder, WAYBUF_ACCESS_READ);
+}
+
+static int add_hold(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_hold(builder, 2);
+}
+
+static int add_width(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_width(builder, 0, WAYBUF_NO_LIMIT, 2);
+}
+
+static int add_height(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_height(builder, 0, WAYBUF_NO_LIMIT, 2);
+}
+
+static int add_stride(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_stride(builder, WAYBUF_PLANE_ALL, 64, 0, WAYBUF_NO_LIMIT);
+}
+
+static int add_offset(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_offset(builder, WAYBUF_PLANE_ALL, 64);
+}
+
+static int add_rows(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_rows(builder, WAYBUF_PLANE_ALL, 2, 0);
+}
+
+static int add_size(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_size(builder, WAYBUF_PLANE_ALL, 4096, 0);
+}
+
+static int add_one_fd(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_one_fd(builder, true);
+}
+
+static int add_address_bits(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_address_bits(builder, 32);
+}
+
+static int add_heaps(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_heaps(builder, (const char *const[]){"system"}, 1);
+}
+
+static int add_cache(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_cache(builder, WAYBUF_CACHED);
+}
+
+static int add_near_device(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_near_device(builder, 1);
+}
+
+static int add_near_dev(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_near_dev(builder, 0x100);
+}
+
+static int add_any(struct waybuf_constraints_builder *builder)
+{
+	return waybuf_constraints_builder_add(
+		builder, 0x2000, WAYBUF_PLANE_ALL, (const uint64_t[]){1}, 1);
+}
+
+static const struct {
+	const char *name;
+	record_t add;
+} records[] = {
+	{"set", add_set},
+	{"access", add_access},
+	{"hold", add_hold},
+	{"width", add_width},
+	{"height", add_height},
+	{"stride", add_stride},
+	{"offset", add_offset},
+	{"rows", add_rows},
+	{"size", add_size},
+	{"one_fd", add_one_fd},
+	{"contiguous", waybuf_constraints_builder_contiguous},
+	{"address_bits", add_address_bits},
+	{"heaps", add_heaps},
+	{"cache", add_cache},
+	{"near_device", add_near_device},
+	{"near_dev", add_near_dev},
+	{"add", add_any},
+};
+
+enum { N_RECORDS = sizeof(records) / sizeof(records[0]) };
+
+/* Adds record @i to @builder; the failure is @error, and sticks. */
+static void check_record(size_t i, struct waybuf_constraints_builder *builder, int error)
+{
+	struct waybuf_constraints *set = NULL;
+	size_t before, after;
+	waybuf_constraints_builder_records(builder, &before);
+	int ret = records[i].add(builder);
+	fail_alloc_at(0);
+	ck_assert_msg(ret == error, "%s: %d", records[i].name, ret);
+	waybuf_constraints_builder_records(builder, &after);
+	ck_assert_uint_eq(before, after);
+	ck_assert_int_eq(waybuf_constraints_builder_finish(builder, &set), error);
+	ck_assert_ptr_null(set);
+	waybuf_constraints_builder_destroy(builder);
+}
+
+static struct waybuf_constraints_builder *make_builder(void)
+{
+	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
+	ck_assert_ptr_nonnull(builder);
+	return builder;
+}
+
+/* The first record of a builder, which has no room yet. */
+TEST(no_memory_for_a_record)
+{
+	for (size_t i = 0; i < N_RECORDS; i++) {
+		struct waybuf_constraints_builder *builder = make_builder();
+		fail_alloc_at(1);
+		check_record(i, builder, -ENOMEM);
+	}
+}
+
+TEST(a_strength_that_does_not_exist)
+{
+	for (size_t i = 0; i < N_RECORDS; i++) {
+		struct waybuf_constraints_builder *builder = make_builder();
+		waybuf_constraints_builder_strength(builder, (enum waybuf_strength)7, 0);
+		check_record(i, builder, -EINVAL);
+	}
+}
+
+TEST(one_record_too_many)
+{
+	for (size_t i = 0; i < N_RECORDS; i++) {
+		struct waybuf_constraints_builder *builder = make_builder();
+		for (size_t size = 0; size < WAYBUF_CONSTRAINTS_MAX_SIZE;)
+			if (add_hold(builder) == 0)
+				waybuf_constraints_builder_records(builder, &size);
+		check_record(i, builder, -E2BIG);
+	}
+}
+
 TEST_MAIN("constraints-failures")

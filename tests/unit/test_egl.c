@@ -572,6 +572,8 @@ TEST(fence_in)
 	ck_assert_uint_eq(fake_egl.timeout, 5000000);
 	fake_egl.client_wait = EGL_TIMEOUT_EXPIRED_KHR;
 	ck_assert_int_eq(waybuf_egl_fence_import(egl, signalled(), 5), -ETIME);
+	fake_egl.client_wait = -1;
+	ck_assert_int_eq(waybuf_egl_fence_import(egl, signalled(), 5), -EIO);
 	/* EGL does not take it: it is still ours, and waited for */
 	fake_egl.native_error = EGL_BAD_ATTRIBUTE;
 	ck_assert_int_eq(waybuf_egl_fence_import(egl, signalled(), 5), 0);

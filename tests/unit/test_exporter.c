@@ -56,6 +56,24 @@ TEST(incomplete_exporters_are_refused)
 	waybuf_manager_destroy(manager);
 }
 
+TEST(only_so_many_exporters)
+{
+	enum { MOST = 64 };
+	static const struct waybuf_exporter_ops ops = {.allocate = allocate_nothing,
+		.release = exporter_release_nothing,
+		.destroy = destroy_nothing};
+	struct waybuf_exporter exporters[MOST + 1];
+	char names[MOST + 1][8];
+	struct waybuf_manager *manager = empty_manager();
+	for (int i = 0; i <= MOST; i++) {
+		snprintf(names[i], sizeof(names[i]), "%d", i);
+		exporters[i] = (struct waybuf_exporter){.ops = &ops, .caps = {.name = names[i]}};
+		ck_assert_int_eq(waybuf_manager_add_exporter(manager, &exporters[i]),
+			i < MOST ? 0 : -ENOSPC);
+	}
+	waybuf_manager_destroy(manager);
+}
+
 struct names {
 	char text[256];
 };

@@ -373,6 +373,44 @@ TEST(implicit_fences_go_both_ways)
 	fake_sync_finish();
 }
 
+/* What the kernel lacks is what the caller hears, and nothing has happened. */
+TEST(what_the_kernel_lacks_is_passed_on)
+{
+	static const int errors[] = {EMFILE, ENFILE, ENOMEM};
+	fake_sync_init();
+	waybuf_dmabuf_forget_probe();
+	int ids[] = {fake_fence(), fake_fence()}, buffer = fake_dmabuf_open(), fd = -1;
+	struct waybuf_fence *parts[] = {import_one(ids[0]), import_one(ids[1])}, *all, *out = NULL;
+	ck_assert_int_eq(waybuf_fence_merge(parts, 2, &all), 0);
+	for (int i = 0; i < 3; i++) {
+		fake_kernel.fail_errno = errors[i];
+		fake_kernel.fail_in = 1;
+		ck_assert_int_eq(waybuf_dmabuf_export_fence(buffer, true, &out), -errors[i]);
+		fake_kernel.fail_in = 1;
+		ck_assert_int_eq(waybuf_dmabuf_import_fence(buffer, true, parts[0]), -errors[i]);
+		/* the status of each part is asked before */
+		int ret = 0;
+		for (int n = 3; n > 0 && ret == 0; n--) {
+			fake_kernel.fail_in = n;
+			ret = waybuf_fence_to_sync_file(all, &fd);
+			if (ret == 0)
+				close(fd);
+		}
+		ck_assert_int_eq(ret, -errors[i]);
+		fake_kernel.fail_in = 0;
+	}
+	ck_assert_ptr_null(out);
+	ck_assert_int_eq(fake_dmabuf_count(buffer, true), 0);
+	for (int i = 0; i < 2; i++) {
+		fake_fence_settle(ids[i], 1, 1);
+		waybuf_fence_unref(parts[i]);
+	}
+	waybuf_fence_unref(all);
+	close(buffer);
+	ck_assert_int_eq(fake_count_sync_files(), 0);
+	fake_sync_finish();
+}
+
 static struct waybuf_fence *adopt(int id, uint64_t context, uint64_t seqno)
 {
 	struct waybuf_fence *fence = NULL;

@@ -212,6 +212,26 @@ TEST(unmaterialised_point_becomes_real_before_points)
 	wait_before_submit(false);
 }
 
+/* Nobody else may wait for what nobody has submitted. */
+TEST(unmaterialised_point_is_put_nowhere)
+{
+	struct fixture f;
+	int fd = -1;
+	set_up(&f, true);
+	waybuf_dmabuf_forget_probe();
+	int buffer = fake_dmabuf_open(), id = fake_fence();
+	struct waybuf_fence *fence = fence_at(&f, 3);
+	ck_assert_int_eq(waybuf_fence_to_sync_file(fence, &fd), -EAGAIN);
+	ck_assert_int_eq(waybuf_dmabuf_import_fence(buffer, true, fence), -EAGAIN);
+	ck_assert_int_eq(fake_dmabuf_count(buffer, true), 0);
+	submit(&f, 3, id);
+	ck_assert_int_eq(waybuf_dmabuf_import_fence(buffer, true, fence), 0);
+	fake_fence_settle(id, 1, 1);
+	waybuf_fence_unref(fence);
+	close(buffer);
+	tear_down(&f);
+}
+
 /* A later submission makes the kernel forget that the earlier one failed; the fence has pinned it. */
 TEST(error_survives_a_later_submission)
 {

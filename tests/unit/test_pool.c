@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core_fixture.h"
+#include "util/loop.h"
 
 /* Pools and their memory: when it comes, whose it is, and what happens when it does not come. */
 
@@ -773,6 +774,57 @@ TEST(import_respects_the_quota)
 	close(fd);
 	waybuf_account_unref(poor);
 	fixture_finish(&f);
+}
+
+TEST(imports_keep_their_size)
+{
+	struct fixture f;
+	struct waybuf_buffer *buffer;
+	fixture_init(&f);
+	int fd = make_memfd(16384, F_SEAL_SHRINK);
+	struct waybuf_layout layout = foreign_layout(fd);
+	ck_assert_int_eq(waybuf_buffer_import(f.manager, f.account, &layout, &buffer), 0);
+	ck_assert_int_eq(waybuf_pool_reconfigure(waybuf_buffer_pool(buffer), 8, 8), -EINVAL);
+	waybuf_buffer_unref(buffer);
+	close(fd);
+	fixture_finish(&f);
+}
+
+TEST(participants_and_maps_respect_the_quota)
+{
+	static const struct waybuf_attachment_listener listener;
+	struct one o;
+	struct party party;
+	struct seat seat;
+	struct waybuf_limits limits = {.max = {1, 1, 1, 1, 1, 0, 1}};
+	struct waybuf_attachment *second;
+	fixture_init(&o.f);
+	one_init(&o, NULL);
+	struct waybuf_account *poor = waybuf_account_create(o.f.manager, "poor", &limits);
+	party_attach(&party, o.pool, poor, "first");
+	ck_assert_int_eq(
+		waybuf_pool_attach(o.pool, poor, "second", &listener, NULL, &second), -EDQUOT);
+	party_commit(&party, cpu_constraints(DRM_FORMAT_XRGB8888, 0));
+	seat_open(&seat, &party, 0);
+	ck_assert_int_eq(waybuf_view_map(seat.view, WAYBUF_READ), -EDQUOT);
+	ck_assert(!seat.answered);
+	seat_close(&seat);
+	party_detach(&party);
+	waybuf_account_unref(poor);
+	one_finish(&o);
+}
+
+/* Who drives the loop is the host. */
+TEST(loop_of_the_host)
+{
+	struct waybuf_loop *loop;
+	struct waybuf_manager *manager;
+	ck_assert_int_eq(waybuf_loop_create_epoll(&loop), 0);
+	ck_assert_int_eq(waybuf_manager_create(loop, &manager), 0);
+	ck_assert_int_eq(waybuf_manager_get_fd(manager), -EINVAL);
+	ck_assert_int_eq(waybuf_manager_dispatch(manager, 0), -EINVAL);
+	waybuf_manager_destroy(manager);
+	waybuf_loop_destroy(loop);
 }
 
 TEST(import_without_free_fds)
