@@ -73,6 +73,24 @@ bad_rows()
 		$5 !~ /`[a-z]+\/test_/ && $5 !~ /^none: / { print "no proof: " $1 }'
 }
 
+# What the kernel's own guide to dma-buf sharing has, from its first version to the one with CPU access.
+missing_interfaces()
+{
+	for name in dma_buf_ops dma_buf_export dma_buf_export_info DEFINE_DMA_BUF_EXPORT_INFO \
+		exp_name dma_buf_fd O_CLOEXEC dma_buf_get dma_buf_put get_dma_buf llseek \
+		dma_buf_attach dma_buf_attachment dma_buf_detach EBUSY release \
+		dma_buf_map_attachment map_dma_buf dma_buf_unmap_attachment unmap_dma_buf \
+		sg_table EINTR dma_buf_begin_cpu_access begin_cpu_access \
+		dma_buf_end_cpu_access end_cpu_access dma_buf_kmap dma_buf_kunmap \
+		dma_buf_kmap_atomic dma_buf_kunmap_atomic dma_buf_vmap dma_buf_vunmap \
+		dma_buf_mmap vm_file vm_pgoff unmap_mapping_range DMA_BUF_IOCTL_SYNC \
+		DMA_SHARED_BUFFER EXPORT_SYMBOL_GPL dma_fence dma_resv fence\ array \
+		seqno\ fence sync_file poll; do
+		grep '^| ' "$doc" | awk -F' [|] ' '{ print $1, $2 }' | grep -q -w -- "$name" ||
+			echo "no row has $name"
+	done
+}
+
 # A pattern that finds nothing would let everything pass.
 too_few()
 {
@@ -83,11 +101,12 @@ too_few()
 	[ "$(grep -c '^| ' "$doc")" -ge 80 ] || echo "fewer than 80 rows"
 }
 
-echo 1..6
+echo 1..7
 verdict 'every test exists' "$(missing_tests)"
 verdict 'every function and type exists' "$(missing_functions)"
 verdict 'every message exists' "$(missing_messages)"
 verdict 'every call is made' "$(missing_calls)"
 verdict 'every row has a proof or a reason' "$(bad_rows)"
+verdict 'every interface of the guide has a row' "$(missing_interfaces)"
 verdict 'the page was read' "$(too_few)"
 exit $failed
