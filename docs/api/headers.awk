@@ -22,6 +22,7 @@ function link(s, done, word, before)
 {
 	gsub(/@[a-z_][a-z_0-9]*/, "\\p &", s)
 	gsub(/\\p @/, "\\p ", s)
+	gsub(/-E[A-Z][A-Z0-9]+/, "`&`", s)
 	done = ""
 	while (match(s, /(waybuf|WAYBUF)_[A-Za-z0-9_]*[A-Za-z0-9](\.[a-z_]+)?(\(\))?/)) {
 		word = substr(s, RSTART, RLENGTH)
@@ -35,6 +36,14 @@ function link(s, done, word, before)
 		done = done word
 	}
 	return done s
+}
+
+# A line of code, in columns as an editor shows it.
+function expand(s, at)
+{
+	while ((at = index(s, "\t")) > 0)
+		s = sprintf("%s%" (8 - (at - 1) % 8) "s%s", substr(s, 1, at - 1), "", substr(s, at + 1))
+	return s
 }
 
 # The sentences of a paragraph into sentence[1..].
@@ -111,13 +120,18 @@ function split_params(text, n, depth, i, c, one)
 }
 
 # What the table of parameters says of one; nothing if nobody has said anything.
-function describe(name, type, at)
+function describe(name, type, at, rest)
 {
 	if (name in said)
 		return said[name]
 	if (match(prose, "@" name " \\([^)]*\\)")) {
 		at = RSTART + length(name) + 3
 		return substr(prose, at, RSTART + RLENGTH - 1 - at)
+	}
+	if (match(prose, "@" name ",? (is|are) [^.,;:)]*")) {
+		rest = substr(prose, RSTART, RLENGTH)
+		sub(/^[^ ]* (is|are) /, "", rest)
+		return rest
 	}
 	if (prose ~ "[@*]" name "([^a-z_0-9]|$)")
 		return "see above"
@@ -161,7 +175,7 @@ function print_comment(decl, i, text)
 	text = ""
 	for (i = 1; i <= n_doc; i++) {
 		if (decl !~ /^(WAYBUF_EXPORT|static inline) .*\(/) {
-			print doc[i] ~ /^ \*\t/ ? doc[i] : link(doc[i])
+			print doc[i] ~ /^ \*\t/ ? expand(doc[i]) : link(doc[i])
 			continue
 		}
 		sub(/^\/\*\* ?|^ \*\/|^ \* ?/, "", doc[i])
@@ -230,7 +244,7 @@ is_open {
 }
 in_essay {
 	in_essay = $0 !~ /\*\/$/
-	printf "%s", /^ \*\t/ ? $0 : link($0)
+	printf "%s", /^ \*\t/ ? expand($0) : link($0)
 	print is_about_section && !in_essay ? " /** \\{ */" : ""
 	is_about_section = is_about_section && in_essay
 	next
