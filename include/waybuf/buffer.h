@@ -45,9 +45,9 @@ struct waybuf_loop;
 enum waybuf_direction {
 	/** shared with other readers */
 	WAYBUF_READ = 1,
-	/** alone; what was there before need not be kept */
+	/** alone: nobody else reads or writes meanwhile */
 	WAYBUF_WRITE = 2,
-	/** alone, and what is there is read */
+	/** both, alone as a writer is */
 	WAYBUF_READ_WRITE = 3,
 };
 
@@ -55,7 +55,7 @@ enum waybuf_direction {
 enum waybuf_memory_kind {
 	/** for devices, and for the CPU in brackets */
 	WAYBUF_MEMORY_DMABUF = 0,
-	/** for the CPU only */
+	/** shared memory: for the CPU only */
 	WAYBUF_MEMORY_MEMFD = 1,
 };
 

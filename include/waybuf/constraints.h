@@ -111,9 +111,9 @@ enum waybuf_strength {
 
 /** What a participant does with images; bits of the ACCESS record. */
 enum waybuf_access {
-	/** maps for reading are granted to it */
+	/** it reads, by whatever means */
 	WAYBUF_ACCESS_READ = 1 << 0,
-	/** maps for writing are granted to it */
+	/** it writes, by whatever means */
 	WAYBUF_ACCESS_WRITE = 1 << 1,
 	/** by the CPU, which asks for memory that can be mapped, and for DRM_FORMAT_MOD_LINEAR */
 	WAYBUF_ACCESS_CPU_READ = 1 << 2,
