@@ -165,12 +165,13 @@ TEST(vblanks_are_a_period_apart)
 	end(&s);
 }
 
-/* Mesa's software renderer, with its threads off: they would be nothing but slower here. */
+/* Mesa's software renderer, without its threads and passes: they would be slower here. */
 TEST(composed_by_gles)
 {
 	struct scenario s;
 	char text[256];
 	setenv("LP_NUM_THREADS", "0", 1);
+	setenv("GALLIVM_PERF", "nopt", 1);
 	int status = daemon_run(
 		OPTIONS("--headless", "--renderer", "gles", "--log", "error", "--", "true"), NULL,
 		text);
