@@ -599,8 +599,8 @@ WAYBUF_EXPORT int waybuf_server_monitor_create(struct waybuf_server *server,
 
 /**
  * Tells every client of @monitor (NULL is a no-op) that the output @name (borrowed for the call, not
- * NULL) is to be on, or off: whenever that changes, whoever has wanted it, and as an answer within
- * the callback `power`.
+ * NULL) is to be on (@on), or off: whenever that changes, whoever has wanted it, and as an answer
+ * within the callback `power`.
  */
 WAYBUF_EXPORT void waybuf_server_monitor_tell_power(
 	struct waybuf_server_monitor *monitor, const char *name, bool on);
