@@ -466,7 +466,7 @@ static void note_refusal(struct waybuf_client_pool *pool, const struct waybuf_la
 	struct waybuf_client *client = pool->client;
 	if (layout->memory[0].kind == WAYBUF_MEMORY_DMABUF) {
 		if (pool->n_refused < CLIENT_MAX_REFUSED)
-			pool->refused[pool->n_refused++] = (struct client_pair){
+			pool->refused[pool->n_refused++] = (struct waybuf_client_format){
 				.format = layout->format, .modifier = layout->modifier};
 	} else {
 		snprintf(pool->service_refusal, sizeof(pool->service_refusal), "%.200s",

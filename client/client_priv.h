@@ -29,6 +29,7 @@
  *   swapchain.c   pools that belong to a surface, with fences in and out
  *   timelines.c   fences as timeline points
  *   foreign.c     what a compositor that is not ours says through linux-dmabuf, as constraints
+ *   import.c      memory of others, shown through linux-dmabuf
  *   reason.c      refusals as errnos and sentences
  *   report.c      answers that come as files
  *
@@ -44,12 +45,6 @@
 #define CLIENT_MAX_SHM_FORMATS 256
 /* Kinds of buffers that a compositor lists and refuses, of one pool. */
 #define CLIENT_MAX_REFUSED 16
-
-/* A pair that the compositor takes through linux-dmabuf. */
-struct client_pair {
-	uint32_t format;
-	uint64_t modifier;
-};
 
 /* A connection, as far as the library uses it. */
 struct client_link {
@@ -83,9 +78,9 @@ struct waybuf_client {
 	/* the usage events that came before a refusal, as text; empty if none did */
 	char account[256];
 
-	/* NULL unless the server is not integrated */
+	/* NULL: the compositor has none; what it takes is a constraint where it is not the allocator */
 	struct zwp_linux_dmabuf_v1 *dmabuf;
-	struct client_pair *pairs;
+	struct waybuf_client_format *pairs;
 	size_t n_pairs;
 	/* NULL unless the server is not integrated, or the compositor has none; formats of DRM */
 	struct wl_shm *shm;
@@ -107,6 +102,7 @@ struct waybuf_client {
 	/* ends a wait when it is readable, as events do; -1: nothing */
 	int wake_fd;
 	struct waybuf_list pools; /* waybuf_client_pool.link */
+	struct waybuf_list imports; /* waybuf_client_import.link */
 	char error[CLIENT_ERROR_SIZE];
 };
 
@@ -159,7 +155,7 @@ struct waybuf_client_pool {
 	const struct client_backend *backend; /* NULL: not chosen yet */
 	char path_reason[CLIENT_REASON_SIZE];
 	/* what the compositor would not import; why a service was given up for good, empty if it was not */
-	struct client_pair refused[CLIENT_MAX_REFUSED];
+	struct waybuf_client_format refused[CLIENT_MAX_REFUSED];
 	uint32_t n_refused;
 	char service_refusal[CLIENT_REASON_SIZE / 2];
 	/* the service that came back knows nothing of it */
@@ -193,6 +189,14 @@ struct waybuf_client_pool {
 	uint32_t n_restored;
 	/* error 0 as long as the pool is good for something */
 	struct client_refusal refusal;
+};
+
+/* Memory of somebody else, known to the compositor. */
+struct waybuf_client_import {
+	struct waybuf_client *client;
+	struct waybuf_list link; /* waybuf_client.imports */
+	struct wl_buffer *wl_buffer; /* NULL: it was of a connection that is over */
+	bool busy;
 };
 
 /* One generation of a buffer. */
@@ -439,9 +443,17 @@ int client_present_check(struct waybuf_client_buffer *buffer, struct wl_surface 
 int client_present_bind(struct waybuf_client_buffer *buffer, struct wl_buffer **out);
 /* Makes storage->wl_buffer through linux-dmabuf. As waybuf_client_buffer_present(). */
 int client_import_dmabuf(struct waybuf_client_buffer *buffer);
+/*
+ * A wl_buffer of @layout, all dma-bufs, through linux-dmabuf, which is there. @whose says of whom the
+ * memory is, for people. -EOPNOTSUPP: the compositor says no; -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
+ */
+int client_import_layout(struct waybuf_client *client, const struct waybuf_layout *layout,
+	const char *whose, struct wl_buffer **out);
 /* To the release of a new storage->wl_buffer. */
 void client_present_listen(struct waybuf_client_buffer *buffer);
 /* Attaches, damages, commits. */
+void client_surface_show(struct wl_surface *surface, struct wl_buffer *wl_buffer);
+/* The same, and notes it. */
 void client_present_commit(struct waybuf_client_buffer *buffer, struct wl_surface *surface,
 	struct wl_buffer *wl_buffer);
 
@@ -498,6 +510,13 @@ void client_storage_set_ticket(
  * or the errno of fd_size().
  */
 int client_storage_check(const struct client_storage *storage);
+/* The same for the layout alone. */
+int client_layout_check(const struct waybuf_layout *layout);
+
+/* import.c */
+
+/* The connection is over. */
+void client_import_detach(struct waybuf_client_import *import);
 
 /* foreign.c */
 extern const struct zwp_linux_dmabuf_v1_listener client_foreign_listener;

@@ -197,12 +197,17 @@ static int learn(struct waybuf_client *client)
 	return client_wait(client, link, deadline, client_is_true, &client->ready);
 }
 
-/* What an integrated server has no use for. */
-static void drop_foreign(struct waybuf_client *client)
+/* An integrated server makes wl_buffers of its own memory, and takes others through linux-dmabuf. */
+static void drop_shm(struct waybuf_client *client)
 {
 	if (client->shm)
 		wl_shm_destroy(client->shm);
 	client->shm = NULL;
+}
+
+static void drop_foreign(struct waybuf_client *client)
+{
+	drop_shm(client);
 	if (client->dmabuf)
 		zwp_linux_dmabuf_v1_destroy(client->dmabuf);
 	client->dmabuf = NULL;
@@ -212,7 +217,7 @@ static int start(struct waybuf_client *client)
 {
 	int ret = learn(client);
 	if (ret == 0 && (client->capabilities & WAYBUF_CLIENT_INTEGRATED))
-		drop_foreign(client);
+		drop_shm(client);
 	if (ret == -ETIMEDOUT)
 		client_fail(client, ret, "the Wayland server did not answer within %d s",
 			CLIENT_PATIENCE_MS / 1000);
@@ -224,6 +229,9 @@ static int start(struct waybuf_client *client)
 /* Lets go of the connections, with what was made on them. */
 static void stop(struct waybuf_client *client)
 {
+	struct waybuf_client_import *import;
+	waybuf_list_for_each(import, &client->imports, link)
+		client_import_detach(import);
 	client_service_leave(client);
 	fd_close(&client->epoll_fd);
 	drop_foreign(client);
@@ -257,6 +265,7 @@ static int create(struct wl_display *display, bool owns, struct waybuf_client **
 	client->beside = (struct client_link){.client = client, .peer = "the allocation service"};
 	client->wake_fd = client->epoll_fd = -1;
 	waybuf_list_init(&client->pools);
+	waybuf_list_init(&client->imports);
 	int ret = start(client);
 	if (ret < 0) {
 		memcpy(connect_error, client->error, sizeof(connect_error));
@@ -306,6 +315,9 @@ void waybuf_client_destroy(struct waybuf_client *client)
 	struct waybuf_client_pool *pool, *tmp;
 	waybuf_list_for_each_safe(pool, tmp, &client->pools, link)
 		waybuf_client_pool_destroy(pool);
+	struct waybuf_client_import *import, *next;
+	waybuf_list_for_each_safe(import, next, &client->imports, link)
+		waybuf_client_import_destroy(import);
 	stop(client);
 	free(client);
 }

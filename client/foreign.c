@@ -34,14 +34,14 @@ static void handle_modifier(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint
 	/* The array doubles at each power of two. */
 	if ((client->n_pairs & (client->n_pairs - 1)) == 0) {
 		size_t room = client->n_pairs ? client->n_pairs * 2 : 1;
-		struct client_pair *pairs =
+		struct waybuf_client_format *pairs =
 			reallocarray(client->pairs, room, sizeof(*client->pairs));
 		if (!pairs)
 			return;
 		client->pairs = pairs;
 	}
 	client->pairs[client->n_pairs++] =
-		(struct client_pair){.format = format, .modifier = modifier};
+		(struct waybuf_client_format){.format = format, .modifier = modifier};
 }
 
 const struct zwp_linux_dmabuf_v1_listener client_foreign_listener = {
@@ -49,17 +49,24 @@ const struct zwp_linux_dmabuf_v1_listener client_foreign_listener = {
 	.modifier = handle_modifier,
 };
 
+size_t waybuf_client_get_formats(
+	const struct waybuf_client *client, const struct waybuf_client_format **out)
+{
+	*out = client->pairs;
+	return client->n_pairs;
+}
+
 /* The modifiers of a format as a sorted list. */
 struct format_list {
 	uint32_t format;
 	bool done;
-	const struct client_pair *pairs;
+	const struct waybuf_client_format *pairs;
 	size_t count;
 };
 
 static int compare_pairs(const void *a, const void *b)
 {
-	const struct client_pair *left = a, *right = b;
+	const struct waybuf_client_format *left = a, *right = b;
 	if (left->format != right->format)
 		return left->format < right->format ? -1 : 1;
 	return left->modifier == right->modifier ? 0 : left->modifier < right->modifier ? -1 : 1;
@@ -77,7 +84,8 @@ static bool same_modifiers(const struct format_list *a, const struct format_list
 }
 
 /* Cuts the sorted pairs into one list for each format. The number of lists. */
-static size_t split(const struct client_pair *pairs, size_t count, struct format_list *lists)
+static size_t split(
+	const struct waybuf_client_format *pairs, size_t count, struct format_list *lists)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -106,7 +114,7 @@ static int add_set(struct waybuf_constraints_builder *builder, struct format_lis
 		builder, formats, n_formats, modifiers, lists[first].count);
 }
 
-static int add_sets(struct waybuf_constraints_builder *builder, struct client_pair *pairs,
+static int add_sets(struct waybuf_constraints_builder *builder, struct waybuf_client_format *pairs,
 	size_t count, struct format_list *lists, uint32_t *formats, uint64_t *modifiers)
 {
 	qsort(pairs, count, sizeof(*pairs), compare_pairs);
@@ -121,7 +129,8 @@ static int add_sets(struct waybuf_constraints_builder *builder, struct client_pa
 	return 0;
 }
 
-static bool is_refused(const struct waybuf_client_pool *pool, const struct client_pair *pair)
+static bool is_refused(
+	const struct waybuf_client_pool *pool, const struct waybuf_client_format *pair)
 {
 	for (uint32_t i = 0; i < pool->n_refused; i++)
 		if (compare_pairs(&pool->refused[i], pair) == 0)
@@ -130,7 +139,7 @@ static bool is_refused(const struct waybuf_client_pool *pool, const struct clien
 }
 
 /* Those that have not been refused; their number. */
-static size_t copy_pairs(const struct waybuf_client_pool *pool, struct client_pair *pairs)
+static size_t copy_pairs(const struct waybuf_client_pool *pool, struct waybuf_client_format *pairs)
 {
 	const struct waybuf_client *client = pool->client;
 	size_t n = 0;
@@ -147,7 +156,7 @@ static size_t copy_pairs(const struct waybuf_client_pool *pool, struct client_pa
 static const char *const dmabuf_heaps[] = {
 	"udmabuf", "system", "dumb", "linux,cma", "reserved", "default_cma_region", "gbm"};
 
-static int build(struct waybuf_constraints_builder *builder, struct client_pair *pairs,
+static int build(struct waybuf_constraints_builder *builder, struct waybuf_client_format *pairs,
 	size_t count, bool beside, struct waybuf_constraints **out)
 {
 	int ret = -ENOMEM;
@@ -175,7 +184,7 @@ int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_co
 		return client_fail(client, -EOPNOTSUPP,
 			"the compositor takes no buffers through linux-dmabuf");
 	int ret = -ENOMEM;
-	struct client_pair *pairs = calloc(client->n_pairs, sizeof(*pairs));
+	struct waybuf_client_format *pairs = calloc(client->n_pairs, sizeof(*pairs));
 	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
 	size_t count = pairs ? copy_pairs(pool, pairs) : 0;
 	if (pairs && count == 0)

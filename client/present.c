@@ -108,15 +108,9 @@ static void add_planes(
  * With create and not create_immed: there a failure may end the connection, and a compositor must
  * be allowed to say no.
  */
-int client_import_dmabuf(struct waybuf_client_buffer *buffer)
+int client_import_layout(struct waybuf_client *client, const struct waybuf_layout *layout,
+	const char *whose, struct wl_buffer **out)
 {
-	struct waybuf_client *client = buffer->pool->client;
-	struct client_storage *storage = buffer->storage;
-	const struct waybuf_layout *layout = &storage->layout;
-	if (layout->memory[0].kind != WAYBUF_MEMORY_DMABUF)
-		return client_fail(client, -EOPNOTSUPP,
-			"present: shared memory of %s cannot go through linux-dmabuf",
-			layout->exporter);
 	struct zwp_linux_buffer_params_v1 *params =
 		zwp_linux_dmabuf_v1_create_params(client->dmabuf);
 	if (!params)
@@ -136,10 +130,24 @@ int client_import_dmabuf(struct waybuf_client_buffer *buffer)
 					 : ret;
 	if (!import.wl_buffer)
 		return client_fail(client, -EOPNOTSUPP,
-			"present: the compositor does not import memory of %s", layout->exporter);
-	storage->wl_buffer = import.wl_buffer;
-	client_present_listen(buffer);
+			"present: the compositor does not import memory of %s", whose);
+	*out = import.wl_buffer;
 	return 0;
+}
+
+int client_import_dmabuf(struct waybuf_client_buffer *buffer)
+{
+	struct waybuf_client *client = buffer->pool->client;
+	struct client_storage *storage = buffer->storage;
+	const struct waybuf_layout *layout = &storage->layout;
+	if (layout->memory[0].kind != WAYBUF_MEMORY_DMABUF)
+		return client_fail(client, -EOPNOTSUPP,
+			"present: shared memory of %s cannot go through linux-dmabuf",
+			layout->exporter);
+	int ret = client_import_layout(client, layout, layout->exporter, &storage->wl_buffer);
+	if (ret == 0)
+		client_present_listen(buffer);
+	return ret;
 }
 
 static int import_wl_buffer(struct waybuf_client_buffer *buffer, struct wl_buffer **out)
@@ -174,8 +182,7 @@ int client_present_bind(struct waybuf_client_buffer *buffer, struct wl_buffer **
 	return is_integrated(buffer) ? bind_wl_buffer(buffer, out) : import_wl_buffer(buffer, out);
 }
 
-void client_present_commit(struct waybuf_client_buffer *buffer, struct wl_surface *surface,
-	struct wl_buffer *wl_buffer)
+void client_surface_show(struct wl_surface *surface, struct wl_buffer *wl_buffer)
 {
 	wl_surface_attach(surface, wl_buffer, 0, 0);
 	if (wl_surface_get_version(surface) >= WL_SURFACE_DAMAGE_BUFFER_SINCE_VERSION)
@@ -183,6 +190,12 @@ void client_present_commit(struct waybuf_client_buffer *buffer, struct wl_surfac
 	else
 		wl_surface_damage(surface, 0, 0, INT32_MAX, INT32_MAX);
 	wl_surface_commit(surface);
+}
+
+void client_present_commit(struct waybuf_client_buffer *buffer, struct wl_surface *surface,
+	struct wl_buffer *wl_buffer)
+{
+	client_surface_show(surface, wl_buffer);
 	buffer->pool->shown = buffer->index;
 }
 

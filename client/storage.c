@@ -118,7 +118,11 @@ static bool holds_image(const struct waybuf_layout *layout)
 
 int client_storage_check(const struct client_storage *storage)
 {
-	const struct waybuf_layout *layout = &storage->layout;
+	return client_layout_check(&storage->layout);
+}
+
+int client_layout_check(const struct waybuf_layout *layout)
+{
 	for (uint32_t i = 0; i < layout->n_memory; i++) {
 		int ret = check_memory(&layout->memory[i]);
 		if (ret < 0)

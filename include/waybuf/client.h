@@ -110,7 +110,7 @@ WAYBUF_EXPORT int waybuf_client_connect_to_display(
 	struct wl_display *display, struct waybuf_client **out);
 
 /**
- * Destroys the client with the pools it still has. A connection of its own is closed, so what the
+ * Destroys the client with the pools and imports it still has. A connection of its own is closed, so what the
  * caller made on it (surfaces) must be gone. NULL is a no-op.
  */
 WAYBUF_EXPORT void waybuf_client_destroy(struct waybuf_client *client);
@@ -180,6 +180,22 @@ WAYBUF_EXPORT uint32_t waybuf_client_get_capabilities(const struct waybuf_client
  * in this thread. Never NULL; valid until the next call.
  */
 WAYBUF_EXPORT const char *waybuf_client_error(const struct waybuf_client *client);
+
+/** A kind of image, as linux-dmabuf lists it. */
+struct waybuf_client_format {
+	/** DRM_FORMAT_* */
+	uint32_t format;
+	/** DRM_FORMAT_MOD_* */
+	uint64_t modifier;
+};
+
+/**
+ * What the compositor says that it shows, in no order. *out is an array, borrowed until the next
+ * reconnect; the number of its elements. 0: it has no linux-dmabuf, and what it takes shows only when
+ * a pool asks for it. An allocator may make other kinds for it, too, in memory that is no dma-buf.
+ */
+WAYBUF_EXPORT size_t waybuf_client_get_formats(
+	const struct waybuf_client *client, const struct waybuf_client_format **out);
 
 /* ---- pools --------------------------------------------------------------------------------- */
 
@@ -354,6 +370,50 @@ WAYBUF_EXPORT int waybuf_client_buffer_share(struct waybuf_client_buffer *buffer
 
 /** Gives the buffer back without showing it. 0, or -EINVAL: not acquired, or open to the CPU. */
 WAYBUF_EXPORT int waybuf_client_buffer_release(struct waybuf_client_buffer *buffer);
+
+/* ---- memory of others ---------------------------------------------------------------------- */
+
+/*
+ * Dma-bufs that somebody else has exported, a hardware decoder or a camera, shown where they are:
+ *
+ *	waybuf_client_import_create(client, &layout, &import);     ... once for each of its buffers
+ *	waybuf_client_import_present(import, surface);
+ *	... the exporter must not write again while waybuf_client_import_is_busy(import) ...
+ *
+ * There is no pool, and nobody was asked what fits: the compositor takes the memory as it is or not
+ * at all. Fences are the implicit ones of the dma-bufs.
+ */
+struct waybuf_client_import;
+
+/**
+ * Makes memory known to the compositor. @layout is borrowed for the call, and of it the size, format,
+ * modifier, planes and memories, whose fds are duplicated on their way. Waits at most 5 s for the
+ * answer. 0; -EINVAL: no planes, planes outside of their memory, no room for the image in them, or
+ * memory that is no dma-buf; the errno of lseek() on a memory; -EOPNOTSUPP: the compositor has no
+ * linux-dmabuf, or does not take this; -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
+ */
+WAYBUF_EXPORT int waybuf_client_import_create(struct waybuf_client *client,
+	const struct waybuf_layout *layout, struct waybuf_client_import **out);
+
+/**
+ * Shows it on @surface (borrowed, on the client's connection), as waybuf_client_buffer_present() does;
+ * also while it is busy. 0; -EINVAL: no @surface, or the connection is another one since; -EPIPE,
+ * -EPROTO.
+ */
+WAYBUF_EXPORT int waybuf_client_import_present(
+	struct waybuf_client_import *import, struct wl_surface *surface);
+
+/**
+ * Whether the compositor may be reading: from present until it has released what it was shown last, as
+ * of the last dispatch. False if the connection is another one since.
+ */
+WAYBUF_EXPORT bool waybuf_client_import_is_busy(const struct waybuf_client_import *import);
+
+/**
+ * Forgets it; the memory is its exporter's as before. Surfaces as for waybuf_client_pool_destroy().
+ * NULL is a no-op. waybuf_client_destroy() does it to those that are left.
+ */
+WAYBUF_EXPORT void waybuf_client_import_destroy(struct waybuf_client_import *import);
 
 /* ---- swapchains ---------------------------------------------------------------------------- */
 

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include <drm_fourcc.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <wayland-client-core.h>
+
+#include "client_fixture.h"
+
+/* Memory that others have exported, on a compositor that knows nothing of it. */
+static struct fixture fixture;
+
+static struct waybuf_layout layout;
+
+static void begin(void)
+{
+	fake_init(&fixture.server);
+	fixture.server.has_dmabuf = true;
+	fixture_start(&fixture);
+	layout = (struct waybuf_layout){
+		.width = 64,
+		.height = 32,
+		.format = DRM_FORMAT_XRGB8888,
+		.modifier = DRM_FORMAT_MOD_LINEAR,
+		.n_planes = 1,
+		.n_memory = 1,
+		.planes = {{.stride = 256, .rows = 32}},
+		.memory = {{.kind = WAYBUF_MEMORY_DMABUF, .size = 8192}},
+	};
+	layout.memory[0].fd = memfd_create("memory of others", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(layout.memory[0].fd, 8192), 0);
+}
+
+static void end(void)
+{
+	close(layout.memory[0].fd);
+	fixture_finish(&fixture);
+}
+
+static struct waybuf_client_import *import(void)
+{
+	struct waybuf_client_import *made = NULL;
+	ck_client_ok(&fixture, waybuf_client_import_create(fixture.client, &layout, &made));
+	return made;
+}
+
+static void wait_until_free(const struct waybuf_client_import *made)
+{
+	for (int i = 0; i < 500 && waybuf_client_import_is_busy(made); i++)
+		ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 10), 0);
+	ck_assert(!waybuf_client_import_is_busy(made));
+}
+
+TEST(what_is_shown)
+{
+	begin();
+	const struct waybuf_client_format *formats = NULL;
+	size_t n = waybuf_client_get_formats(fixture.client, &formats);
+	bool found = false;
+	for (size_t i = 0; i < n; i++)
+		found |= formats[i].format == DRM_FORMAT_XRGB8888 &&
+			formats[i].modifier == DRM_FORMAT_MOD_LINEAR;
+	ck_assert(found);
+	end();
+}
+
+TEST(nothing_is_said)
+{
+	const struct waybuf_client_format *formats;
+	fake_init(&fixture.server);
+	fixture_start(&fixture);
+	ck_assert_uint_eq(waybuf_client_get_formats(fixture.client, &formats), 0);
+	fixture_finish(&fixture);
+}
+
+/* The fds are the caller's, and may be closed right after. */
+TEST(busy_until_another_one_is_shown)
+{
+	begin();
+	struct waybuf_client_import *first = import(), *second = import();
+	fixture_heard(&fixture);
+	ck_assert(!waybuf_client_import_is_busy(first));
+	ck_client_ok(&fixture, waybuf_client_import_present(first, fixture.surface));
+	ck_assert_str_eq(fixture_heard(&fixture), "damage surface-commit ");
+	ck_assert(waybuf_client_import_is_busy(first));
+	/* once more, as after a change of the surface */
+	ck_client_ok(&fixture, waybuf_client_import_present(first, fixture.surface));
+	ck_client_ok(&fixture, waybuf_client_import_present(second, fixture.surface));
+	wait_until_free(first);
+	ck_assert(waybuf_client_import_is_busy(second));
+	waybuf_client_import_destroy(second);
+	waybuf_client_import_destroy(first);
+	waybuf_client_import_destroy(NULL);
+	end();
+}
+
+/* The client's end is theirs, too. */
+TEST(left_to_the_client)
+{
+	begin();
+	ck_client_ok(&fixture, waybuf_client_import_present(import(), fixture.surface));
+	end();
+}
+
+static void expect_refused(int error, const char *text)
+{
+	struct waybuf_client_import *made = NULL;
+	ck_assert_int_eq(waybuf_client_import_create(fixture.client, &layout, &made), error);
+	ck_client_says(&fixture, text);
+	ck_assert_ptr_null(made);
+}
+
+TEST(no_image)
+{
+	begin();
+	const struct waybuf_layout sound = layout;
+	layout.n_planes = 0;
+	expect_refused(-EINVAL, "no image");
+	layout.n_planes = WAYBUF_MAX_PLANES + 1;
+	expect_refused(-EINVAL, "no image");
+	layout = sound;
+	layout.n_memory = 0;
+	expect_refused(-EINVAL, "no image");
+	layout = sound;
+	layout.width = 0;
+	expect_refused(-EINVAL, "no image");
+	layout = sound;
+	layout.height = 65537;
+	expect_refused(-EINVAL, "no image");
+	layout = sound;
+	layout.memory[0].kind = WAYBUF_MEMORY_MEMFD;
+	expect_refused(-EINVAL, "no dma-buf");
+	layout = sound;
+	layout.planes[0].slot = 1;
+	expect_refused(-EINVAL, "not in its memory");
+	layout = sound;
+	layout.planes[0].offset = 4;
+	expect_refused(-EINVAL, "not in its memory");
+	layout = sound;
+	layout.planes[0].stride = 252;
+	expect_refused(-EINVAL, "not in its memory");
+	/* more than there is */
+	layout = sound;
+	layout.memory[0].size = 16384;
+	expect_refused(-EINVAL, "not in its memory");
+	layout = sound;
+	int fd = layout.memory[0].fd;
+	layout.memory[0].fd = -1;
+	expect_refused(-EBADF, "not in its memory");
+	layout.memory[0].fd = fd;
+	end();
+}
+
+TEST(no_linux_dmabuf)
+{
+	begin();
+	int fd = layout.memory[0].fd;
+	fixture_finish(&fixture);
+	fake_init(&fixture.server);
+	fixture_start(&fixture);
+	expect_refused(-EOPNOTSUPP, "linux-dmabuf");
+	close(fd);
+	fixture_finish(&fixture);
+}
+
+static void refuse(struct fake_server *server, void *data)
+{
+	server->refuses_imports = true;
+}
+
+TEST(refused)
+{
+	begin();
+	fake_call(&fixture.server, refuse, NULL);
+	expect_refused(-EOPNOTSUPP, "does not import memory of others");
+	end();
+}
+
+static void keep_silent(struct fake_server *server, void *data)
+{
+	server->silent = true;
+}
+
+TEST(never_answered)
+{
+	begin();
+	fake_call(&fixture.server, keep_silent, NULL);
+	expect_refused(-ETIMEDOUT, "did not answer");
+	end();
+}
+
+TEST(no_surface)
+{
+	begin();
+	struct waybuf_client_import *made = import();
+	ck_assert_int_eq(waybuf_client_import_present(made, NULL), -EINVAL);
+	ck_client_says(&fixture, "no surface");
+	end();
+}
+
+/* Of the former connection, and of no use on the next one but to be destroyed. */
+TEST(another_connection)
+{
+	struct fixture other;
+	begin();
+	struct waybuf_client_import *made = import();
+	ck_client_ok(&fixture, waybuf_client_import_present(made, fixture.surface));
+	fake_init(&other.server);
+	fixture_start_display(&other);
+	ck_client_ok(&fixture, waybuf_client_reconnect_to_display(fixture.client, other.display));
+	ck_assert(!waybuf_client_import_is_busy(made));
+	ck_assert_int_eq(waybuf_client_import_present(made, fixture.surface), -EINVAL);
+	ck_client_says(&fixture, "connection");
+	waybuf_client_import_destroy(made);
+	end();
+	wl_display_disconnect(other.display);
+	fake_stop(&other.server);
+}
+
+static void hang_up(struct fake_server *server, void *data)
+{
+	wl_client_destroy(server->client);
+	server->client = NULL;
+}
+
+TEST(the_server_has_gone)
+{
+	begin();
+	struct waybuf_client_import *made = import();
+	fake_call(&fixture.server, hang_up, NULL);
+	while (waybuf_client_dispatch(fixture.client, 100) >= 0)
+		;
+	ck_assert_int_eq(waybuf_client_import_present(made, fixture.surface), -EPIPE);
+	expect_refused(-EPIPE, "lost");
+	end();
+}
+
+TEST_TIMEOUT(30)
+TEST_MAIN("client-import")
