@@ -40,6 +40,15 @@ with_library() {
 	"$@" -Wall -Werror "$work/main.c" -o "$work/main" $flags
 }
 
+# by GStreamer, which looks into the folder and nowhere else
+has_element() {
+	library=$(find "$work/root" -name libwaybuf-client.so)
+	GST_PLUGIN_PATH=$(dirname "$1") GST_PLUGIN_SYSTEM_PATH='' GST_REGISTRY=$work/registry \
+		LD_LIBRARY_PATH=$(dirname "$library") gst-inspect-1.0 waybufsink >"$work/element" &&
+		grep -q 'display-stats' "$work/element" &&
+		grep -q 'memory:DMABuf' "$work/element"
+}
+
 has_protocol() {
 	find_pc "$1"
 	test -e "$(pkg-config --define-prefix --variable=pkgdatadir "$1")/protocol/waybuf-allocator-v1.xml"
@@ -82,6 +91,10 @@ check 'the client library' with_library waybuf-client client.h \
 	'(waybuf_client_destroy(0), 0)' "$@"
 if [ -n "$(find "$work/root" -name waybuf-egl.pc)" ]; then
 	check 'the EGL library' with_library waybuf-egl egl.h '(waybuf_egl_destroy(0), 0)' "$@"
+fi
+plugin=$(find "$work/root" -name libgstwaybuf.so)
+if [ -n "$plugin" ] && command -v gst-inspect-1.0 >/dev/null; then
+	check 'the element of GStreamer' has_element "$plugin"
 fi
 check 'the server library' with_library waybuf-server-0.1 server.h \
 	'(waybuf_server_destroy(0), 0)' "$@"

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "show.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "connection.h"
+#include "debug.h"
+#include "set.h"
+
+void show_init(struct show *show, struct connection *connection)
+{
+	*show = (struct show){
+		.connection = connection, .imports = {.connection = connection}, .scale = true};
+}
+
+void frame_clear(struct frame *frame)
+{
+	gst_clear_buffer(&frame->buffer);
+	gst_clear_buffer(&frame->source);
+	*frame = (struct frame){0};
+}
+
+/* ---- what a frame is ----------------------------------------------------------------------- */
+
+static struct view view_of(const struct show *show, GstBuffer *buffer)
+{
+	const GstVideoInfo *info = &show->picture.info;
+	const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta(buffer);
+	uint32_t width = (uint32_t)info->width, height = (uint32_t)info->height;
+	struct view view = {.width = width, .height = height, .scale = show->scale};
+	if (crop && crop->x < width && crop->y < height && crop->width && crop->height) {
+		view.x = crop->x;
+		view.y = crop->y;
+		view.width = MIN(crop->width, width - crop->x);
+		view.height = MIN(crop->height, height - crop->y);
+	}
+	view.shown_width = view.width;
+	view.shown_height = view.height;
+	/* never smaller than what is there */
+	if (info->par_n > info->par_d && info->par_d > 0)
+		view.shown_width = (uint32_t)gst_util_uint64_scale_round(
+			view.width, (guint64)info->par_n, (guint64)info->par_d);
+	else if (info->par_n > 0)
+		view.shown_height = (uint32_t)gst_util_uint64_scale_round(
+			view.height, (guint64)info->par_d, (guint64)info->par_n);
+	view.shown_width = CLAMP(view.shown_width, 1, 65536);
+	view.shown_height = CLAMP(view.shown_height, 1, 65536);
+	return view;
+}
+
+/* Whether the planes are where the display looks for them: elements may have put another meta on. */
+static bool is_in_place(const struct slot *slot, GstBuffer *buffer)
+{
+	const struct waybuf_layout *layout = waybuf_client_buffer_get_layout(slot->buffer);
+	const GstVideoMeta *meta = gst_buffer_get_video_meta(buffer);
+	if (!layout || !meta || meta->n_planes != layout->n_planes)
+		return false;
+	for (uint32_t p = 0; p < layout->n_planes; p++) {
+		gsize offset = layout->planes[p].offset;
+		for (uint32_t m = 0; m < layout->planes[p].slot; m++)
+			offset += layout->memory[m].size;
+		if (meta->offset[p] != offset || meta->stride[p] != (gint)layout->planes[p].stride)
+			return false;
+	}
+	return true;
+}
+
+static struct slot *direct_slot(const struct show *show, GstBuffer *buffer)
+{
+	struct slot *slot = slot_of(buffer);
+	return slot && slot->set->connection == show->connection &&
+			slot->set->needs.format == show->picture.format &&
+			slot->set->needs.info.width == show->picture.info.width &&
+			slot->set->needs.info.height == show->picture.info.height &&
+			is_in_place(slot, buffer)
+		? slot
+		: NULL;
+}
+
+/* Why it is shown as a copy only, whatever its memory is; NULL: it need not be. */
+static const char *why_not(const struct show *show, const struct frame *frame)
+{
+	const struct globals *globals = &show->connection->globals;
+	const struct view *view = &frame->view;
+	const GstVideoInfo *info = &show->picture.info;
+	bool cropped =
+		view->width != (uint32_t)info->width || view->height != (uint32_t)info->height;
+	bool oblong = view->shown_width != view->width || view->shown_height != view->height;
+	if (show->refused)
+		return "the compositor does not import the memory that was made for it";
+	if (cropped && !globals->viewporter)
+		return "it is cropped, and the compositor has no wp_viewporter";
+	if (oblong && !globals->viewporter)
+		return "its pixels are not square, and the compositor has no wp_viewporter";
+	return coding_refusal(&frame->coding, globals);
+}
+
+/* Of @buffer as it is. NULL, or why that cannot be shown. Within the connection. */
+static const char *take_as_it_is(struct show *show, GstBuffer *buffer, struct frame *frame)
+{
+	struct connection *connection = show->connection;
+	const char *why = why_not(show, frame);
+	if (why)
+		return why;
+	frame->slot = direct_slot(show, buffer);
+	if (frame->slot)
+		return NULL;
+	int ret = imports_find(&show->imports, buffer, &show->picture.info, show->picture.format,
+		show->picture.modifier, &frame->import);
+	if (ret == 0)
+		return NULL;
+	return ret == -EMEDIUMTYPE ? "it is in memory of another element"
+				   : waybuf_client_error(connection->client);
+}
+
+/* ---- copies -------------------------------------------------------------------------------- */
+
+static struct convert_wish wish_of(const struct show *show, const struct frame *frame)
+{
+	const struct globals *globals = &show->connection->globals;
+	const struct view *view = &frame->view;
+	bool whole = globals->viewporter;
+	const GstVideoInfo *info = &show->picture.info;
+	return (struct convert_wish){
+		.part = {.x = whole ? 0 : (gint)view->x,
+			.y = whole ? 0 : (gint)view->y,
+			.w = whole ? info->width : (gint)view->width,
+			.h = whole ? info->height : (gint)view->height},
+		.width = whole ? info->width : (gint)view->shown_width,
+		.height = whole ? info->height : (gint)view->shown_height,
+		.rgb = coding_refusal(&frame->coding, globals),
+	};
+}
+
+/* Where the compositor cannot crop and scale, that is done. */
+static void follow_copy(struct frame *frame, const struct convert *convert, bool whole)
+{
+	const GstVideoInfo *to = &convert->to;
+	frame->width = (uint32_t)to->width;
+	frame->height = (uint32_t)to->height;
+	frame->coding = coding_of(to);
+	if (whole)
+		return;
+	frame->view.x = frame->view.y = 0;
+	frame->view.width = frame->view.shown_width = frame->width;
+	frame->view.height = frame->view.shown_height = frame->height;
+}
+
+static enum show_status copy(
+	struct show *show, GstBuffer *buffer, struct frame *frame, const char **why)
+{
+	struct convert_wish wish = wish_of(show, frame);
+	frame->buffer = convert_frame(
+		&show->convert, show->connection, buffer, &show->picture.info, &wish, why);
+	if (!frame->buffer && *why && !wish.rgb) {
+		wish.rgb = true;
+		frame->buffer = convert_frame(
+			&show->convert, show->connection, buffer, &show->picture.info, &wish, why);
+	}
+	if (!frame->buffer)
+		return *why ? SHOW_NEVER : SHOW_LATER;
+	frame->slot = slot_of(frame->buffer);
+	if (!frame->slot) {
+		gst_clear_buffer(&frame->buffer);
+		return SHOW_LATER;
+	}
+	follow_copy(frame, &show->convert, show->connection->globals.viewporter);
+	return SHOW_READY;
+}
+
+/* A reason that lasts is told once. */
+static const char *news(struct show *show, const char *why)
+{
+	if (strncmp(show->told, why, sizeof(show->told) - 1) == 0)
+		return NULL;
+	g_strlcpy(show->told, why, sizeof(show->told));
+	return show->told;
+}
+
+enum show_status show_prepare(
+	struct show *show, GstBuffer *buffer, struct frame *frame, const char **why)
+{
+	const char *reason, *failure = NULL;
+	char kept[512] = "";
+	connection_enter(show->connection);
+	*frame = (struct frame){
+		.width = (uint32_t)show->picture.info.width,
+		.height = (uint32_t)show->picture.info.height,
+		.view = view_of(show, buffer),
+		.coding = coding_of(&show->picture.info),
+	};
+	reason = take_as_it_is(show, buffer, frame);
+	if (reason)
+		g_strlcpy(kept, reason, sizeof(kept));
+	connection_leave(show->connection);
+	*why = NULL;
+	if (!reason)
+		frame->buffer = gst_buffer_ref(buffer);
+	enum show_status status = reason ? copy(show, buffer, frame, &failure) : SHOW_READY;
+	if (status == SHOW_READY)
+		frame->source = gst_buffer_ref(buffer);
+	if (status == SHOW_READY && reason)
+		*why = news(show, kept);
+	if (status == SHOW_NEVER)
+		*why = failure;
+	return status;
+}
+
+/* ---- to the window ------------------------------------------------------------------------- */
+
+/* References go where nobody holds the connection. */
+static void discard(struct show *show, struct frame *frame)
+{
+	connection_discard(show->connection, frame->buffer);
+	connection_discard(show->connection, frame->source);
+	*frame = (struct frame){0};
+}
+
+static int present(struct show *show, struct frame *frame)
+{
+	struct slot *slot = frame->slot;
+	if (!slot)
+		return import_present(frame->import, frame->buffer, show->window->surface);
+	int ret = slot->shared ? 0 : waybuf_client_buffer_share(slot->buffer);
+	if (ret < 0)
+		return ret;
+	slot->shared = true;
+	return waybuf_client_buffer_present(slot->buffer, show->window->surface);
+}
+
+static void count(struct show *show, const struct frame *frame)
+{
+	show->view = frame->view;
+	show->has_view = true;
+	show->connection->shown = frame->slot ? frame->slot->set : NULL;
+	show->counts.imported += frame->import != NULL;
+	show->counts.direct += frame->slot && frame->buffer == frame->source;
+	show->counts.copied += frame->slot && frame->buffer != frame->source;
+}
+
+/* What is refused goes on as copies, in memory that is negotiated anew; of copies the next may do. */
+static void give_up(struct show *show, const struct frame *frame, int error)
+{
+	show->counts.failed++;
+	window_cancel(show->window);
+	GST_DEBUG("a frame is not shown: %s", waybuf_client_error(show->connection->client));
+	if (error == -EOPNOTSUPP && frame->slot && frame->buffer == frame->source)
+		show->refused = true;
+	else if (!show->has_view && show->counts.failed > 8)
+		show->error = error;
+}
+
+static void show_waiting(struct show *show)
+{
+	struct frame frame = show->waiting;
+	show->waiting = (struct frame){0};
+	window_prepare(show->window, &frame.view, frame.width, frame.height, &frame.coding);
+	int ret = present(show, &frame);
+	if (ret == 0)
+		count(show, &frame);
+	else
+		give_up(show, &frame, ret);
+	discard(show, &frame);
+}
+
+void show_queue(struct show *show, struct frame *frame)
+{
+	show->counts.replaced += show->waiting.buffer != NULL;
+	discard(show, &show->waiting);
+	connection_discard(show->connection, show->newest);
+	show->newest = gst_buffer_ref(frame->source);
+	if (frame->buffer != frame->source)
+		show->counts.copied_bytes += show->convert.to.size;
+	show->waiting = *frame;
+	*frame = (struct frame){0};
+}
+
+void show_turn(struct show *show)
+{
+	imports_tidy(&show->imports);
+	if (!show->window || show->connection->broken)
+		return;
+	if (show->waiting.buffer && window_is_ready(show->window))
+		show_waiting(show);
+	else if (show->window->resized && show->has_view)
+		window_follow(show->window, &show->view);
+}
+
+void show_flush(struct show *show)
+{
+	discard(show, &show->waiting);
+	connection_discard(show->connection, show->newest);
+	show->newest = NULL;
+}
+
+void show_close(struct show *show)
+{
+	show_flush(show);
+	window_destroy(show->window);
+	show->window = NULL;
+	show->has_view = false;
+	show->connection->shown = NULL;
+	imports_finish(&show->imports);
+}
