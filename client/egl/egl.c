@@ -14,6 +14,8 @@
 int egl_fail(struct waybuf_egl *egl, int error, const char *format, ...)
 {
 	va_list arguments;
+	if (!egl)
+		return error;
 	va_start(arguments, format);
 	vsnprintf(egl->error, sizeof(egl->error), format, arguments);
 	va_end(arguments);

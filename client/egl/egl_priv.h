@@ -54,12 +54,15 @@ struct waybuf_egl {
 	char error[256];
 };
 
-/* Sets the text, and returns @error. */
+/* Sets the text, unless @egl is NULL, and returns @error. */
 int egl_fail(struct waybuf_egl *egl, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* EGL's last error as an errno, with a text that begins with @what. */
 int egl_fail_call(struct waybuf_egl *egl, const char *what);
+
+/* 0; -EINVAL: an image that its importers could not tell from another one. */
+int egl_check_layout(struct waybuf_egl *egl, const char *what, const struct waybuf_layout *layout);
 
 /* 0; -EINVAL: no context of the display is current. */
 int egl_check_context(struct waybuf_egl *egl, const char *what);

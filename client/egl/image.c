@@ -30,28 +30,28 @@ static const EGLint sitings[] = {0, EGL_YUV_CHROMA_SITING_0_EXT, EGL_YUV_CHROMA_
 
 /* ---- what EGL could not tell from another image --------------------------------------------- */
 
-static int check_plane(struct waybuf_egl *egl, const struct waybuf_layout *layout,
+static int check_plane(struct waybuf_egl *egl, const char *what, const struct waybuf_layout *layout,
 	const struct waybuf_plane *plane)
 {
 	if (plane->slot >= layout->n_memory || plane->slot >= WAYBUF_MAX_PLANES)
-		return egl_fail(egl, -EINVAL, "image: a plane is in no memory");
+		return egl_fail(egl, -EINVAL, "%s: a plane is in no memory", what);
 	const struct waybuf_memory *memory = &layout->memory[plane->slot];
 	if (memory->kind != WAYBUF_MEMORY_DMABUF)
-		return egl_fail(egl, -EINVAL, "image: the memory is no dma-buf");
-	/* EGL's numbers have 31 bits */
+		return egl_fail(egl, -EINVAL, "%s: the memory is no dma-buf", what);
+	/* EGL's numbers have 31 bits, and so have GBM's */
 	if (memory->fd < 0 || plane->offset > INT32_MAX || plane->stride > INT32_MAX)
-		return egl_fail(egl, -EINVAL, "image: fd, offset or stride out of range");
+		return egl_fail(egl, -EINVAL, "%s: fd, offset or stride out of range", what);
 	return 0;
 }
 
-static int check_layout(struct waybuf_egl *egl, const struct waybuf_layout *layout)
+int egl_check_layout(struct waybuf_egl *egl, const char *what, const struct waybuf_layout *layout)
 {
 	if (layout->n_planes < 1 || layout->n_planes > WAYBUF_MAX_PLANES || layout->width < 1 ||
 		layout->width > INT32_MAX || layout->height < 1 || layout->height > INT32_MAX)
-		return egl_fail(egl, -EINVAL, "image: size or number of planes out of range");
+		return egl_fail(egl, -EINVAL, "%s: size or number of planes out of range", what);
 	int ret = 0;
 	for (uint32_t i = 0; i < layout->n_planes && ret == 0; i++)
-		ret = check_plane(egl, layout, &layout->planes[i]);
+		ret = check_plane(egl, what, layout, &layout->planes[i]);
 	return ret;
 }
 
@@ -122,7 +122,7 @@ int waybuf_egl_image_create(struct waybuf_egl *egl, const struct waybuf_layout *
 	options = options ? options : &defaults;
 	int ret = check_extensions(egl, layout->modifier);
 	if (ret == 0)
-		ret = check_layout(egl, layout);
+		ret = egl_check_layout(egl, "image", layout);
 	if (ret == 0)
 		ret = check_options(egl, options);
 	if (ret < 0)

@@ -163,6 +163,23 @@ WAYBUF_EXPORT int waybuf_egl_image_create(struct waybuf_egl *egl,
 /** Destroys an image. Textures made of it stay as they are. NULL @image is a no-op. */
 WAYBUF_EXPORT void waybuf_egl_image_destroy(struct waybuf_egl *egl, void *image);
 
+struct gbm_device;
+struct gbm_bo;
+
+/**
+ * Makes a GBM buffer object of all planes of @layout, of whatever modifier, with
+ * GBM_BO_IMPORT_FD_MODIFIER: for programs that draw with what has no EGL, or show it by KMS themselves.
+ * @gbm and @layout are borrowed, the latter and its fds for the call; the buffer object keeps the memory
+ * by itself and must be destroyed before @gbm. @usage is of GBM_BO_USE_*. NULL @egl: there is none, and
+ * nobody asks for the sentence of a failure.
+ *
+ * 0, and *bo to be destroyed with gbm_bo_destroy(); -EINVAL: no @gbm, a value out of range, or memory that
+ * is no dma-buf; -EOPNOTSUPP: the driver does not take this, or the library was built without GBM;
+ * -ENOMEM, -EMFILE, -ENFILE. On failure *bo is NULL.
+ */
+WAYBUF_EXPORT int waybuf_egl_gbm_import(struct waybuf_egl *egl, struct gbm_device *gbm,
+	const struct waybuf_layout *layout, uint32_t usage, struct gbm_bo **bo);
+
 /** A buffer to draw into or to sample: filled by init, and read-only. */
 struct waybuf_egl_target {
 	/** EGLImage */

@@ -6,6 +6,10 @@
 #include <GLES2/gl2ext.h>
 
 #include <drm_fourcc.h>
+#include <fcntl.h>
+#ifdef HAVE_GBM
+#include <gbm.h>
+#endif
 #include <linux/dma-buf.h>
 #include <poll.h>
 #include <pthread.h>
@@ -216,6 +220,53 @@ TEST(driver_refuses)
 	picture_finish(&picture);
 	world_finish(&w);
 }
+
+/* ---- GBM ----------------------------------------------------------------------------------- */
+
+#ifdef HAVE_GBM
+/* By whatever driver GBM finds for a display without a GPU. */
+static struct gbm_device *open_gbm(int *fd)
+{
+	struct gbm_device *gbm = NULL;
+	char path[32];
+	for (int i = 0; i < 8 && !gbm; i++) {
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		*fd = open(path, O_RDWR | O_CLOEXEC);
+		if (*fd < 0)
+			continue;
+		gbm = gbm_create_device(*fd);
+		if (!gbm)
+			close(*fd);
+	}
+	return gbm;
+}
+
+TEST(as_a_buffer_object)
+{
+	struct world w;
+	struct picture picture;
+	struct gbm_bo *bo;
+	int fd;
+	struct gbm_device *gbm = open_gbm(&fd);
+	if (!gbm)
+		SKIP("GBM has no driver for any display here");
+	world_init(&w);
+	picture_init(&w, &picture, DRM_FORMAT_XRGB8888, WAYBUF_ACCESS_RENDER, 96, 64);
+	struct waybuf_layout layout = picture.seat.layout;
+	int ret = waybuf_egl_gbm_import(w.egl, gbm, &layout, GBM_BO_USE_LINEAR, &bo);
+	ck_assert_msg(ret == 0, "%s", waybuf_egl_error(w.egl));
+	ck_assert_uint_eq(gbm_bo_get_width(bo), 96);
+	ck_assert_uint_eq(gbm_bo_get_height(bo), 64);
+	ck_assert_uint_eq(gbm_bo_get_stride(bo), layout.planes[0].stride);
+	gbm_bo_destroy(bo);
+	layout.modifier = fourcc_mod_code(VIVANTE, 1);
+	ck_assert_int_eq(waybuf_egl_gbm_import(w.egl, gbm, &layout, 0, &bo), -EOPNOTSUPP);
+	picture_finish(&picture);
+	world_finish(&w);
+	gbm_device_destroy(gbm);
+	close(fd);
+}
+#endif
 
 /* ---- sampling ------------------------------------------------------------------------------ */
 
