@@ -66,7 +66,7 @@ void connection_leave(struct connection *connection)
 {
 	turn(connection);
 	GSList *garbage = connection->garbage;
-	void (*tell)(void *data) =
+	void (*tell)(struct connection *, void *) =
 		connection->telling && connection->handle ? connection->tell : NULL;
 	void *data = tell ? g_object_ref(connection->data) : NULL;
 	connection->garbage = NULL;
@@ -75,7 +75,7 @@ void connection_leave(struct connection *connection)
 	g_slist_free_full(garbage, drop);
 	if (!tell)
 		return;
-	tell(data);
+	tell(connection, data);
 	g_object_unref(data);
 }
 

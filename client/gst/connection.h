@@ -48,7 +48,7 @@ struct connection {
 	GSList *garbage;
 	/* the sink's (a GObject): after events, within the lock; whether `tell` is to be called outside */
 	bool (*handle)(void *data);
-	void (*tell)(void *data);
+	void (*tell)(struct connection *connection, void *data);
 	void *data;
 	bool telling;
 };

@@ -152,12 +152,16 @@ int imports_find(struct imports *imports, GstBuffer *buffer, const GstVideoInfo 
 	return 0;
 }
 
-int import_present(struct import *import, GstBuffer *buffer, struct wl_surface *surface)
+int import_present(struct imports *imports, struct import *import, GstBuffer *buffer,
+	struct wl_surface *surface)
 {
 	int ret = waybuf_client_import_present(import->import, surface);
-	if (ret == 0 && !import->held)
-		import->held = gst_buffer_ref(buffer);
-	return ret;
+	if (ret < 0)
+		return ret;
+	/* The same memory may come in another buffer while it is still read. */
+	connection_discard(imports->connection, import->held);
+	import->held = gst_buffer_ref(buffer);
+	return 0;
 }
 
 void imports_tidy(struct imports *imports)

@@ -36,7 +36,8 @@ struct imports {
 int imports_find(struct imports *imports, GstBuffer *buffer, const GstVideoInfo *info,
 	uint32_t format, uint64_t modifier, struct import **out);
 /* As waybuf_client_import_present(). @buffer is referred to until the compositor has read it. */
-int import_present(struct import *import, GstBuffer *buffer, struct wl_surface *surface);
+int import_present(struct imports *imports, struct import *import, GstBuffer *buffer,
+	struct wl_surface *surface);
 /* Lets go of frames that have been read. */
 void imports_tidy(struct imports *imports);
 /* After the surface: the end of all. */

@@ -26,6 +26,8 @@ typedef struct {
 	const char *unfit;
 	char *why;
 	guint max_buffers;
+	/* the last one did not come in time, and the next is not waited for */
+	bool late;
 } WaybufPool;
 
 typedef GstVideoBufferPoolClass WaybufPoolClass;
@@ -178,7 +180,9 @@ static bool may_wait(WaybufPool *pool, const GstBufferPoolAcquireParams *params)
 
 static int64_t end_of_patience(const WaybufPool *pool)
 {
-	return pool->max_buffers ? G_MAXINT64 : g_get_monotonic_time() + PATIENCE_US;
+	if (pool->max_buffers)
+		return G_MAXINT64;
+	return g_get_monotonic_time() + (pool->late ? 0 : PATIENCE_US);
 }
 
 /* Within the connection. 0, or why there is none. */
@@ -192,6 +196,7 @@ static int take(WaybufPool *pool, const GstBufferPoolAcquireParams *params, stru
 			break;
 		connection_wait(pool->connection, end);
 	}
+	pool->late = is_passing(ret) && g_get_monotonic_time() >= end;
 	return ret;
 }
 

@@ -221,7 +221,8 @@ static int present(struct show *show, struct frame *frame)
 {
 	struct slot *slot = frame->slot;
 	if (!slot)
-		return import_present(frame->import, frame->buffer, show->window->surface);
+		return import_present(
+			&show->imports, frame->import, frame->buffer, show->window->surface);
 	int ret = slot->shared ? 0 : waybuf_client_buffer_share(slot->buffer);
 	if (ret < 0)
 		return ret;
@@ -300,6 +301,7 @@ void show_close(struct show *show)
 	window_destroy(show->window);
 	show->window = NULL;
 	show->has_view = false;
+	show->error = 0;
 	show->connection->shown = NULL;
 	imports_finish(&show->imports);
 }

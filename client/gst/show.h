@@ -58,7 +58,7 @@ struct show {
 	bool refused;
 	bool scale;
 	struct show_counts counts;
-	/* negative errno, for good: nothing can be shown any more */
+	/* negative errno: nothing is shown any more in this window */
 	int error;
 };
 

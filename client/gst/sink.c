@@ -53,11 +53,10 @@ static bool first_error(WaybufSink *sink)
 }
 
 /* Outside of the connection: the application hears of it at once, and may do anything. */
-static void tell(void *data)
+static void tell(struct connection *connection, void *data)
 {
 	WaybufSink *sink = data;
-	struct connection *connection = sink->connection;
-	if (!connection || !first_error(sink))
+	if (!first_error(sink))
 		return;
 	if (connection->broken)
 		GST_ELEMENT_ERROR(sink, RESOURCE, NOT_FOUND, ("The Wayland server has gone."),
@@ -69,20 +68,28 @@ static void tell(void *data)
 		GST_ELEMENT_ERROR(sink, RESOURCE, NOT_FOUND, ("The window was closed."), (NULL));
 }
 
+/* Within the connection, which is the show's: the sink's own pointer is the application's to clear. */
+static bool is_over(const WaybufSink *sink)
+{
+	return sink->show.connection->broken || sink->show.error ||
+		(sink->show.window && sink->show.window->closed);
+}
+
 /* Within the connection, after events. */
 static bool handle_turn(void *data)
 {
 	WaybufSink *sink = data;
 	show_turn(&sink->show);
-	return !g_atomic_int_get(&sink->told) &&
-		(sink->connection->broken || sink->show.error ||
-			(sink->show.window && sink->show.window->closed));
+	return !g_atomic_int_get(&sink->told) && is_over(sink);
 }
 
-static bool is_over(const WaybufSink *sink)
+/* A reference; NULL: there is none. */
+static struct connection *take_connection(WaybufSink *sink)
 {
-	return sink->connection->broken || sink->show.error ||
-		(sink->show.window && sink->show.window->closed);
+	GST_OBJECT_LOCK(sink);
+	struct connection *connection = sink->connection ? connection_ref(sink->connection) : NULL;
+	GST_OBJECT_UNLOCK(sink);
+	return connection;
 }
 
 /* ---- the connection ------------------------------------------------------------------------ */
@@ -128,6 +135,9 @@ static void close_window(WaybufSink *sink)
 	connection_leave(sink->connection);
 	convert_finish(&sink->show.convert);
 	frame_clear(&sink->prepared);
+	/* The next window has a fate of its own, and a connection that broke has not. */
+	if (!sink->connection->broken)
+		g_atomic_int_set(&sink->told, 0);
 }
 
 static void close_connection(WaybufSink *sink)
@@ -168,9 +178,7 @@ static GstCaps *handle_get_caps(GstBaseSink *base, GstCaps *filter)
 {
 	WaybufSink *sink = (WaybufSink *)base;
 	GstCaps *caps = NULL;
-	GST_OBJECT_LOCK(sink);
-	struct connection *connection = sink->connection ? connection_ref(sink->connection) : NULL;
-	GST_OBJECT_UNLOCK(sink);
+	struct connection *connection = take_connection(sink);
 	if (connection) {
 		connection_enter(connection);
 		if (connection->client)
@@ -197,7 +205,11 @@ static gboolean handle_set_info(GstVideoSink *base, GstCaps *caps, const GstVide
 
 static GstBufferPool *make_pool(WaybufSink *sink, GstCaps *caps, const struct picture *picture)
 {
-	GstBufferPool *pool = waybuf_pool_new(sink->connection);
+	struct connection *connection = take_connection(sink);
+	if (!connection)
+		return NULL;
+	GstBufferPool *pool = waybuf_pool_new(connection);
+	connection_unref(connection);
 	GstStructure *config = gst_buffer_pool_get_config(pool);
 	gst_buffer_pool_config_set_params(config, caps, (guint)picture->info.size, 2, 0);
 	if (gst_buffer_pool_set_config(pool, config))
@@ -217,7 +229,7 @@ static gboolean handle_propose_allocation(GstBaseSink *base, GstQuery *query)
 	GstCaps *caps = NULL;
 	gboolean need_pool = FALSE;
 	gst_query_parse_allocation(query, &caps, &need_pool);
-	if (!caps || !sink->connection || !picture_init(&picture, caps))
+	if (!caps || !picture_init(&picture, caps))
 		return FALSE;
 	GstBufferPool *pool = NULL;
 	if (need_pool && !picture.drm)
@@ -351,10 +363,13 @@ static gboolean handle_unlock_stop(GstBaseSink *base)
 static gboolean handle_event(GstBaseSink *base, GstEvent *event)
 {
 	WaybufSink *sink = (WaybufSink *)base;
-	if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP && sink->connection) {
-		connection_enter(sink->connection);
+	struct connection *connection =
+		GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP ? take_connection(sink) : NULL;
+	if (connection) {
+		connection_enter(connection);
 		show_flush(&sink->show);
-		connection_leave(sink->connection);
+		connection_leave(connection);
+		connection_unref(connection);
 	}
 	return GST_BASE_SINK_CLASS(waybuf_sink_parent_class)->event(base, event);
 }
@@ -377,9 +392,7 @@ static GstStructure *make_stats(const WaybufSink *sink)
 
 static GstStructure *get_stats(WaybufSink *sink)
 {
-	GST_OBJECT_LOCK(sink);
-	struct connection *connection = sink->connection ? connection_ref(sink->connection) : NULL;
-	GST_OBJECT_UNLOCK(sink);
+	struct connection *connection = take_connection(sink);
 	if (!connection)
 		return make_stats(sink);
 	connection_enter(connection);
@@ -419,17 +432,20 @@ static void set_string(char **string, const GValue *value)
 /* What a window that is there can still be told. */
 static void follow_properties(WaybufSink *sink, guint id)
 {
-	struct connection *connection = sink->connection;
-	if (!connection || (id != PROP_FULLSCREEN && id != PROP_TITLE && id != PROP_SCALE))
+	struct connection *connection = take_connection(sink);
+	if (!connection)
 		return;
 	connection_enter(connection);
-	struct window *window = sink->show.window;
+	struct window *window = connection->client ? sink->show.window : NULL;
+	GST_OBJECT_LOCK(sink);
 	sink->show.scale = sink->scale;
 	if (window && id == PROP_FULLSCREEN)
 		window_set_fullscreen(window, sink->fullscreen);
 	else if (window && id == PROP_TITLE)
 		window_set_title(window, sink->title);
+	GST_OBJECT_UNLOCK(sink);
 	connection_leave(connection);
+	connection_unref(connection);
 }
 
 static void handle_set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
