@@ -116,6 +116,7 @@ struct output {
 	enum output_dark dark;
 	uint32_t off; /* enum power_reason; 0: it is to be on */
 	bool asleep; /* its CRTC is, and the next commit wakes it */
+	bool suspended; /* its windows have been told that it is off */
 	struct wl_event_source *idle; /* a repaint is due */
 	struct surface *visible[SCENE_MAX_LAYERS]; /* in the scene that was made last */
 	uint32_t n_visible;

@@ -11,6 +11,20 @@
 #include "presentation.h"
 #include "session.h"
 #include "util/log.h"
+#include "xdg.h"
+
+/* Clients need not find out by themselves that no frame callback comes. */
+static void suspend_windows(struct output *output)
+{
+	struct xdg_surface *xdg;
+	bool off = output->dark == OUTPUT_OFF;
+	if (output->suspended == off)
+		return;
+	output->suspended = off;
+	wl_list_for_each(xdg, &output->daemon->xdg_surfaces, link)
+		if (xdg->toplevel && xdg->toplevel->output == output && xdg->initialised)
+			xdg_surface_configure_later(xdg);
+}
 
 /* ---- the hardware -------------------------------------------------------------------------- */
 
@@ -36,6 +50,7 @@ static void fall_asleep(struct output *output)
 		output->failing = false;
 		/* it may have been dark for another reason when it was switched off */
 		capture_darken(output);
+		suspend_windows(output);
 	} else if (output_is_lost(ret)) {
 		watch_lost(output, ret);
 	} else {
@@ -76,6 +91,7 @@ enum output_dark power_dark(const struct output *output)
 void power_resume(struct output *output)
 {
 	output->dark = power_dark(output);
+	suspend_windows(output);
 	if (output->dark)
 		power_settle(output);
 	else
@@ -98,6 +114,7 @@ static void darken(struct output *output)
 		if (outputs_of(surface) == output)
 			presentation_discard(&surface->current.feedbacks);
 	capture_darken(output);
+	suspend_windows(output);
 	idle_inhibitors_changed(output->daemon);
 }
 
@@ -109,6 +126,7 @@ static void lighten(struct output *output)
 	output->refused = 0;
 	if (output->assigner)
 		waybuf_kms_assigner_forget(output->assigner);
+	suspend_windows(output);
 	callbacks_wake(output);
 }
 

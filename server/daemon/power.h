@@ -16,7 +16,7 @@
  *		commit that wakes it. Commits of clients are gated and become current as ever, so that
  *		what they supersede is released, and the newest is shown at once later. Frame
  *		callbacks wait: nobody sees the frames, and there is no timer that would answer them.
- *		Feedbacks are discarded
+ *		Feedbacks are discarded. Windows are told that they are suspended
  *	on	a repaint as any other, whose commit wakes the CRTC as well
  *
  * Both commits block, as a modeset may need what other CRTCs have, whose commits would fail

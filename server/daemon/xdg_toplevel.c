@@ -52,6 +52,10 @@ static void configure(struct xdg_surface *xdg)
 	/* one that is not mapped yet is going to be on top */
 	if (!xdg->mapped || xdg_toplevel_is_top(xdg->toplevel))
 		add_state(&states, XDG_TOPLEVEL_STATE_ACTIVATED);
+	if (output->suspended &&
+		wl_resource_get_version(xdg->role_resource) >=
+			XDG_TOPLEVEL_STATE_SUSPENDED_SINCE_VERSION)
+		add_state(&states, XDG_TOPLEVEL_STATE_SUSPENDED);
 	xdg_toplevel_send_configure(xdg->role_resource, (int32_t)width, (int32_t)height, &states);
 	wl_array_release(&states);
 }

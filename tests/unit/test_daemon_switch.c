@@ -10,6 +10,7 @@
 #include "ext-image-copy-capture-v1-client-protocol.h"
 #include "guest/outputs.h"
 #include "guest/recorder.h"
+#include "xdg-shell-client-protocol.h"
 
 /* Outputs without displays that waybufctl switches; test_daemon_power.c has those with displays. */
 
@@ -118,6 +119,89 @@ TEST(why_nothing_moves)
 	ck_assert(client_wait(&s.client, &s.right.window.frames, frames + 1, PATIENCE_MS));
 	end(&s);
 }
+
+/* ---- what windows are told ------------------------------------------------------------------- */
+
+struct suspended {
+	int configured;
+	bool is;
+};
+
+static void handle_configure(void *data, struct xdg_toplevel *toplevel, int32_t width,
+	int32_t height, struct wl_array *states)
+{
+	struct suspended *suspended = data;
+	const uint32_t *state;
+	suspended->configured++;
+	suspended->is = false;
+	wl_array_for_each(state, states)
+		suspended->is |= *state == XDG_TOPLEVEL_STATE_SUSPENDED;
+}
+
+static void handle_close(void *data, struct xdg_toplevel *toplevel) {}
+
+static void handle_bounds(void *data, struct xdg_toplevel *toplevel, int32_t width, int32_t height)
+{
+}
+
+static void handle_capabilities(
+	void *data, struct xdg_toplevel *toplevel, struct wl_array *capabilities)
+{
+}
+
+static const struct xdg_toplevel_listener toplevel_listener = {
+	.configure = handle_configure,
+	.close = handle_close,
+	.configure_bounds = handle_bounds,
+	.wm_capabilities = handle_capabilities,
+};
+
+static void handle_serial(void *data, struct xdg_surface *xdg_surface, uint32_t serial)
+{
+	xdg_surface_ack_configure(xdg_surface, serial);
+}
+
+static const struct xdg_surface_listener xdg_surface_listener = {.configure = handle_serial};
+
+static void expect_suspended(struct scenario *s, const struct suspended *suspended, bool wanted)
+{
+	/* what follows an acknowledgement, too */
+	ck_assert(client_sync(&s->client) && client_sync(&s->client));
+	ck_assert_int_gt(suspended->configured, 0);
+	ck_assert_int_eq(suspended->is, wanted);
+}
+
+/* One that has no content yet is told as well, and one that comes later. */
+TEST(windows_are_suspended)
+{
+	struct scenario s;
+	struct suspended suspended = {0};
+	begin_two(&s);
+	struct xdg_wm_base *wm_base = client_bind(&s.client, &xdg_wm_base_interface, 6);
+	struct wl_surface *surface = wl_compositor_create_surface(s.client.compositor);
+	power(&s, "all off");
+	struct xdg_surface *xdg_surface = xdg_wm_base_get_xdg_surface(wm_base, surface);
+	xdg_surface_add_listener(xdg_surface, &xdg_surface_listener, NULL);
+	struct xdg_toplevel *toplevel = xdg_surface_get_toplevel(xdg_surface);
+	xdg_toplevel_add_listener(toplevel, &toplevel_listener, &suspended);
+	wl_surface_commit(surface);
+	expect_suspended(&s, &suspended, true);
+	power(&s, "all on");
+	expect_suspended(&s, &suspended, false);
+	power(&s, "all off");
+	expect_suspended(&s, &suspended, true);
+	xdg_toplevel_set_maximized(toplevel);
+	expect_suspended(&s, &suspended, true);
+	power(&s, "all on");
+	expect_suspended(&s, &suspended, false);
+	xdg_toplevel_destroy(toplevel);
+	xdg_surface_destroy(xdg_surface);
+	wl_surface_destroy(surface);
+	xdg_wm_base_destroy(wm_base);
+	end(&s);
+}
+
+/* ---- captures -------------------------------------------------------------------------------- */
 
 TEST(a_screenshot_of_nothing)
 {
