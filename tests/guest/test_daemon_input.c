@@ -461,6 +461,27 @@ static void tap(struct input_device *device)
  * The display's left is the top of what clients see, and its top their right. The window is as large
  * as the display unturned, so it ends beyond the output on both sides.
  */
+/* Such a keyboard is none, and all else goes on. */
+TEST(keyboard_without_a_keymap)
+{
+	struct input_device device;
+	struct daemon daemon;
+	struct listener listener;
+	input_device_init(&device, INPUT_KEYBOARD);
+	setenv("XKB_DEFAULT_LAYOUT", "nowhere", 1);
+	daemon_start(&daemon, NULL);
+	unsetenv("XKB_DEFAULT_LAYOUT");
+	listener_init(&listener, &daemon);
+	ck_assert_uint_eq(listener.client.capabilities, 0);
+	ck_assert(daemon_said(&daemon, "there is no keymap"));
+	press(&device, KEY_A, true);
+	press(&device, KEY_A, false);
+	window_show(&listener.window, &listener.picture);
+	listener_finish(&listener);
+	ck_assert_int_eq(daemon_stop(&daemon, SIGTERM), 0);
+	input_device_finish(&device);
+}
+
 TEST(fingers_on_a_display_that_is_turned)
 {
 	static const char *const options[] = {"--transform", "90", NULL};

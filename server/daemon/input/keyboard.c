@@ -85,7 +85,8 @@ void seat_key(struct seat *seat, uint32_t ms, uint32_t key, bool pressed)
 {
 	struct wl_resource *resource;
 	bool woken = idle_activity(seat->daemon);
-	if (!note_key(seat, key, pressed))
+	/* a keyboard without a keymap is none */
+	if (!seat->devices.keyboards || !note_key(seat, key, pressed))
 		return;
 	unsigned session = pressed ? keymap_session(&seat->keymap, key) : 0;
 	bool modifiers = keymap_key(&seat->keymap, key, pressed);

@@ -74,6 +74,7 @@ void keymap_finish(struct keymap *keymap)
 	xkb_state_unref(keymap->state);
 	xkb_keymap_unref(keymap->keymap);
 	xkb_context_unref(keymap->context);
+	*keymap = (struct keymap){.fd = -1};
 }
 
 unsigned keymap_session(const struct keymap *keymap, uint32_t key)

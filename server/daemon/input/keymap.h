@@ -25,7 +25,7 @@ struct keymap {
 
 /* 0, -EINVAL (libxkbcommon takes none, and said so), -ENOMEM, or an errno of the file. */
 int keymap_init(struct keymap *keymap);
-/* Also after a failed init. */
+/* Also after a failed init, without one where fd is -1 and all else is 0, and again. */
 void keymap_finish(struct keymap *keymap);
 
 /* Which session the key asks for, as Ctrl, Alt and a function key do. 0: none. */

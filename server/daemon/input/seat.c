@@ -244,10 +244,27 @@ static void leave_gone(struct seat *seat)
 	pointer_refocus(seat);
 }
 
+/* Made when the first keyboard comes, of some sixty files: many a display never has one. */
+static bool has_keymap(struct seat *seat)
+{
+	if (seat->keymap.fd >= 0 || seat->keymap_failed)
+		return !seat->keymap_failed;
+	int ret = keymap_init(&seat->keymap);
+	if (ret == 0)
+		return true;
+	fprintf(stderr, "waybufd: keyboards are left out: there is no keymap: %s\n",
+		strerror(-ret));
+	keymap_finish(&seat->keymap);
+	seat->keymap_failed = true;
+	return false;
+}
+
 void seat_set_devices(struct seat *seat, const struct seat_devices *devices)
 {
 	uint32_t before = capabilities(seat);
 	seat->devices = *devices;
+	if (seat->devices.keyboards && !has_keymap(seat))
+		seat->devices.keyboards = 0;
 	seat->ever |= capabilities(seat);
 	if (capabilities(seat) == before)
 		return;
@@ -321,13 +338,6 @@ static void bind_seat(struct wl_client *client, void *data, uint32_t version, ui
 		wl_seat_send_name(resource, "seat0");
 }
 
-static bool failed(struct seat *seat, int error)
-{
-	fprintf(stderr, "waybufd: no seat can be made: %s\n", strerror(-error));
-	seat_destroy(seat);
-	return false;
-}
-
 struct seat *seat_create(struct daemon *daemon)
 {
 	struct seat *seat = calloc(1, sizeof(*seat));
@@ -343,16 +353,16 @@ struct seat *seat_create(struct daemon *daemon)
 	output_logical_size(outputs_first(daemon), &width, &height);
 	seat->x = width / 2.0;
 	seat->y = height / 2.0;
-	int ret = keymap_init(&seat->keymap);
-	if (ret < 0)
-		return failed(seat, ret), NULL;
+	seat->keymap.fd = -1;
 	seat->global = wl_global_create(
 		daemon->display, &wl_seat_interface, SEAT_VERSION, seat, bind_seat);
 	seat->clipboard = clipboard_create_global(seat);
 	seat->shapes = cursor_shape_create_global(seat);
-	if (!seat->global || !seat->clipboard || !seat->shapes)
-		return failed(seat, -ENOMEM), NULL;
-	return seat;
+	if (seat->global && seat->clipboard && seat->shapes)
+		return seat;
+	fprintf(stderr, "waybufd: no seat can be made: %s\n", strerror(ENOMEM));
+	seat_destroy(seat);
+	return NULL;
 }
 
 void seat_destroy(struct seat *seat)

@@ -75,7 +75,8 @@ struct seat {
 	uint32_t pressed_serial; /* of the first of them */
 	unsigned swallowed; /* held, of which nobody was told */
 
-	struct keymap keymap;
+	struct keymap keymap; /* fd -1: there was no keyboard so far */
+	bool keymap_failed; /* and so there are no keyboards */
 	struct surface *keyboard; /* NULL: nobody */
 	uint32_t keys[SEAT_MOST_KEYS]; /* held */
 	size_t n_keys;
