@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# clients-guest.sh OUT CLIP: runs in the guest. Runs each COMMAND of OUT/list (lines
+# clients-guest.sh OUT CLIP PEERS: runs in the guest. Runs each COMMAND of OUT/list (lines
 # of NAME|HOW|COMMAND|...) as the client of a waybufd of its own, and leaves in OUT
 # what became of it: NAME.png, NAME.log, NAME.server, NAME.info, and NAME.row.
 #
-# It calls itself as waybufd's command, with the word `inside` after CLIP.
+# It calls itself as waybufd's command, with the word `inside` after PEERS, which is
+# the root file system of the peers, or empty.
 set -u
-out=$1 clip=$2
-shift 2
+out=$1 clip=$2 peers=$3
+shift 3
 
 # Pictures so far, frames on planes, frames composed: of the output and of all surfaces
 # but waybufd's own, which are cursors.
@@ -54,13 +55,24 @@ wait_for_frames()
 {
 	local now i
 
-	for ((i = 0; i < 40; i++)); do
+	for ((i = 0; i < 80; i++)); do
 		read -r -a now < <(frames)
 		[ $((now[1] + now[2])) -eq 0 ] || break
 		kill -0 "$1" 2>/dev/null || return
 		sleep 0.5
 	done
 	sleep 1
+}
+
+# Of a program that is to end by itself: until it has, or for long enough.
+wait_for_end()
+{
+	local i
+
+	for ((i = 0; i < 40; i++)); do
+		kill -0 "$1" 2>/dev/null || return
+		sleep 0.5
+	done
 }
 
 inside()
@@ -77,6 +89,7 @@ inside()
 	read -r -a after < <(frames)
 	ended=$(date +%s%N)
 	waybufctl info >"$out/$name.info" 2>&1
+	! grep -q "^$name|peers|" "$out/list" || wait_for_end $client
 	if kill -0 $client 2>/dev/null; then
 		kill $client
 	else
@@ -87,6 +100,20 @@ inside()
 	printf '%s\t%s\t%d.%d\t%s\t%d\t%s\t%s\n' "$name" "$status" $((fps / 10)) $((fps % 10)) \
 		"$(place "${after[1]}" "${after[2]}")" $((after[1] + after[2])) \
 		"$(message <"$out/$name.log")" "$(server_message "$out/$name.server")" >"$out/$name.row"
+}
+
+# What takes pictures needs something to see.
+peers_command()
+{
+	local folder
+
+	for folder in dev proc sys run tmp; do
+		mount --rbind "/$folder" "$peers/$folder" || return
+	done
+	mount --bind "$out" "$peers/mnt" || return
+	# shellcheck disable=SC2016 # expanded by the shell that is started
+	words=(bash -c 'weston-flower & sleep 3; chroot "$1" bash -c "cd /mnt && exec \"\$@\"" peers "${@:2}"
+		status=$?; kill $!; exit $status' peers "$peers" "${words[@]}")
 }
 
 if [ "${1:-}" = inside ]; then
@@ -102,7 +129,8 @@ while IFS='|' read -r name how command _ <&3; do
 		pointer=$MOUSE_PID
 		read -r _ <&"${MOUSE[0]}"
 	fi
-	waybufd --log info -- bash "$0" "$out" "$clip" inside "$name" "${words[@]}" 2>"$out/$name.server"
+	[ "$how" != peers ] || peers_command
+	waybufd --log info -- bash "$0" "$out" "$clip" "$peers" inside "$name" "${words[@]}" 2>"$out/$name.server"
 	[ -e "$out/$name.row" ] ||
 		printf '%s\tserver\t0.0\t-\t0\t\tit has ended\n' "$name" >"$out/$name.row"
 	if [ "$how" = pointer ]; then

@@ -42,8 +42,9 @@ clients_make()
 }
 
 # NAME|HOW|COMMAND|EXPLANATION. HOW: `pointer`, there is a mouse with keys, which
-# moves and clicks over it; `once`, it is to end by itself, and well. CLIP is a video. The last is for a
-# failure that is known to be the client's or the guest's own.
+# moves and clicks over it; `once`, it is to end by itself, and well; `peers`, the same, it is a
+# program of the peers, and only run if asked for by name. CLIP is a video, PAGE something for
+# browsers. The last is for a failure that is known to be the client's or the guest's own.
 clients_list()
 {
 	local bo='GBM gets no dumb buffer from the render node of vgem; on weston 14 it fails alike'
@@ -51,8 +52,9 @@ clients_list()
 	local screencopy='it speaks wlr-screencopy only, which weston 14 has not, either'
 	local hwdec='it ends without a hardware decoder: libva asks drmGetDeviceFromDevId(), as above'
 	local sdl=/usr/libexec/installed-tests/SDL2
+	local browser='--ozone-platform=wayland --no-sandbox --no-first-run --user-data-dir=/tmp/chromium'
 
-	cat <<-EOF2
+	sed "s|PAGE|$tb_parts/moving.html|" <<-EOF2
 		wayland-info|once|wayland-info|
 		simple-shm||weston-simple-shm|
 		simple-damage||weston-simple-damage|
@@ -82,10 +84,12 @@ clients_list()
 		gtk4-gl|pointer|env GSK_RENDERER=ngl gtk4-demo|
 		sdl-sprites||env SDL_VIDEODRIVER=wayland $sdl/testsprite2|
 		sdl-gles2||env SDL_VIDEODRIVER=wayland $sdl/testgles2|
+		chromium||chromium $browser file://PAGE|
 		nested-weston|pointer|weston --backend=wayland --renderer=pixman --no-config -- /usr/bin/weston-simple-shm|
 		nested-cage||env WLR_BACKENDS=wayland WLR_RENDERER=pixman cage -- weston-simple-shm|
 		grim|once|grim screen.png|$screencopy
 		wf-recorder|once|wf-recorder --file=screen.mkv|$screencopy
+		grim-forky|peers|grim screen.png|
 	EOF2
 }
 
@@ -96,7 +100,7 @@ clients_table()
 		BEGIN {
 			while ((getline line < list) > 0) {
 				split(line, part, "|")
-				once[part[1]] = part[2] == "once"
+				once[part[1]] = part[2] == "once" || part[2] == "peers"
 				explained[part[1]] = part[4]
 			}
 			print "| client | result | frames/s | shown | message |"
@@ -119,7 +123,7 @@ clients_table()
 # clients [NAME...]
 command_clients()
 {
-	local out status name rest
+	local out status name rest peers=
 
 	setup
 	clients_make
@@ -129,14 +133,19 @@ command_clients()
 	rm -rf -- "$out"
 	mkdir -- "$out"
 	clients_list | while IFS='|' read -r name rest; do
-		[ $# -eq 0 ] || [[ " $* " = *" $name "* ]] || continue
+		[[ " $* " = *" $name "* || ($# -eq 0 && $rest != peers*) ]] || continue
 		printf '%s|%s\n' "$name" "$rest"
 	done >"$out/list"
 	[ -s "$out/list" ] || die "there is no such client: $*"
 	tb_cwd=$out
 	tb_guest_root=$(clients_path)
 	tb_binds+=("ro:$(demo_clip_path)")
-	machine_run bash "$tb_parts/clients-guest.sh" "$out" "$(demo_clip_path)/clip.mp4" </dev/null >/dev/null
+	if grep -q '^[^|]*|peers|' "$out/list"; then
+		peers_make
+		peers=$(readlink -f -- "$(peers_path)")
+		tb_binds+=("ro:$peers")
+	fi
+	machine_run bash "$tb_parts/clients-guest.sh" "$out" "$(demo_clip_path)/clip.mp4" "$peers" </dev/null >/dev/null
 	status=$?
 	[ "$status" -eq 0 ] || die "the clients could not be run: status $status (their files: $out)"
 	say "pictures and logs are in $out"
