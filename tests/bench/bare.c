@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@
 #include "bare.h"
 #include "bench.h"
 
-#define MAX_FRAMES 512
+#define MAX_FRAMES 1024
+#define MAX_OVERLAYS 8
 
 struct bare {
 	int fd;
@@ -26,9 +28,17 @@ struct bare {
 	struct framebuffer {
 		uint32_t handle, id;
 	} fbs[2];
+	struct overlay {
+		uint32_t plane;
+		struct framebuffer fbs[2];
+	} overlays[MAX_OVERLAYS];
+	unsigned n_overlays;
 	bool flipped;
 	double commit_us; /* of the last one */
 };
+
+/* Shows the @i th frame, and waits until it is on the screen. */
+typedef void (*show_func)(struct bare *bare, unsigned i);
 
 static void check(const char *what, int ret)
 {
@@ -78,23 +88,42 @@ static void open_display(struct bare *bare)
 	bench_fail("there is no display in /dev/dri that nobody else has");
 }
 
-static void create_fb(struct bare *bare, struct framebuffer *fb)
+static void create_fb(struct bare *bare, struct framebuffer *fb, uint32_t width, uint32_t height)
 {
 	uint32_t pitch, handles[4] = {0}, pitches[4] = {0}, offsets[4] = {0};
 	uint64_t size;
 	check("a dumb buffer",
-		drmModeCreateDumbBuffer(bare->fd, bare->mode.hdisplay, bare->mode.vdisplay, 32, 0,
-			&fb->handle, &pitch, &size));
+		drmModeCreateDumbBuffer(
+			bare->fd, width, height, 32, 0, &fb->handle, &pitch, &size));
 	handles[0] = fb->handle;
 	pitches[0] = pitch;
 	check("a framebuffer",
-		drmModeAddFB2(bare->fd, bare->mode.hdisplay, bare->mode.vdisplay,
-			DRM_FORMAT_XRGB8888, handles, pitches, offsets, &fb->id, 0));
+		drmModeAddFB2(bare->fd, width, height, DRM_FORMAT_XRGB8888, handles, pitches,
+			offsets, &fb->id, 0));
 }
 
-/* The plane that the mode set has put on the CRTC. */
+/* 0: the plane has none of that name. */
+static uint32_t property_of(struct bare *bare, uint32_t plane, const char *name, uint64_t *value)
+{
+	uint32_t id = 0;
+	drmModeObjectProperties *properties =
+		drmModeObjectGetProperties(bare->fd, plane, DRM_MODE_OBJECT_PLANE);
+	for (uint32_t i = 0; properties && i < properties->count_props; i++) {
+		drmModePropertyRes *property = drmModeGetProperty(bare->fd, properties->props[i]);
+		if (property && strcmp(property->name, name) == 0) {
+			id = property->prop_id;
+			*value = properties->prop_values[i];
+		}
+		drmModeFreeProperty(property);
+	}
+	drmModeFreeObjectProperties(properties);
+	return id;
+}
+
+/* The one that the mode set has put on the CRTC. */
 static void find_plane(struct bare *bare)
 {
+	uint64_t value;
 	drmModePlaneRes *planes = drmModeGetPlaneResources(bare->fd);
 	for (uint32_t i = 0; planes && i < planes->count_planes; i++) {
 		drmModePlane *plane = drmModeGetPlane(bare->fd, planes->planes[i]);
@@ -103,17 +132,21 @@ static void find_plane(struct bare *bare)
 		drmModeFreePlane(plane);
 	}
 	drmModeFreePlaneResources(planes);
-	drmModeObjectProperties *properties =
-		drmModeObjectGetProperties(bare->fd, bare->plane, DRM_MODE_OBJECT_PLANE);
-	for (uint32_t i = 0; properties && i < properties->count_props; i++) {
-		drmModePropertyRes *property = drmModeGetProperty(bare->fd, properties->props[i]);
-		if (property && strcmp(property->name, "FB_ID") == 0)
-			bare->fb_property = property->prop_id;
-		drmModeFreeProperty(property);
-	}
-	drmModeFreeObjectProperties(properties);
+	bare->fb_property = property_of(bare, bare->plane, "FB_ID", &value);
 	if (!bare->fb_property)
 		bench_fail("no plane shows anything");
+}
+
+/* As many as there are, @n at most. */
+static void find_overlays(struct bare *bare, unsigned n)
+{
+	uint64_t type;
+	drmModePlaneRes *planes = drmModeGetPlaneResources(bare->fd);
+	for (uint32_t i = 0; planes && i < planes->count_planes && bare->n_overlays < n; i++)
+		if (property_of(bare, planes->planes[i], "type", &type) &&
+			type == DRM_PLANE_TYPE_OVERLAY)
+			bare->overlays[bare->n_overlays++].plane = planes->planes[i];
+	drmModeFreePlaneResources(planes);
 }
 
 static void handle_flip(int fd, unsigned sequence, unsigned seconds, unsigned useconds, void *data)
@@ -122,11 +155,9 @@ static void handle_flip(int fd, unsigned sequence, unsigned seconds, unsigned us
 	bare->flipped = true;
 }
 
-static void show(struct bare *bare, const struct framebuffer *fb)
+static void flip(struct bare *bare, drmModeAtomicReq *request)
 {
 	drmEventContext events = {.version = 2, .page_flip_handler = handle_flip};
-	drmModeAtomicReq *request = drmModeAtomicAlloc();
-	drmModeAtomicAddProperty(request, bare->plane, bare->fb_property, fb->id);
 	double start = bench_now_us();
 	check("an atomic commit",
 		drmModeAtomicCommit(bare->fd, request,
@@ -142,6 +173,22 @@ static void show(struct bare *bare, const struct framebuffer *fb)
 	}
 }
 
+static void show(struct bare *bare, unsigned i)
+{
+	drmModeAtomicReq *request = drmModeAtomicAlloc();
+	drmModeAtomicAddProperty(request, bare->plane, bare->fb_property, bare->fbs[i % 2].id);
+	flip(bare, request);
+}
+
+static void show_overlays(struct bare *bare, unsigned i)
+{
+	drmModeAtomicReq *request = drmModeAtomicAlloc();
+	for (unsigned j = 0; j < bare->n_overlays; j++)
+		drmModeAtomicAddProperty(request, bare->overlays[j].plane, bare->fb_property,
+			bare->overlays[j].fbs[i % 2].id);
+	flip(bare, request);
+}
+
 static double cpu_us(void)
 {
 	struct timespec used;
@@ -149,21 +196,34 @@ static double cpu_us(void)
 	return (double)used.tv_sec * 1e6 + (double)used.tv_nsec / 1e3;
 }
 
-static struct bench_bare measure(struct bare *bare, unsigned frames)
+/* @periods are sorted. */
+static unsigned count_missed(const double *periods, unsigned n)
+{
+	double missed = 0;
+	for (unsigned i = 0; i < n; i++)
+		missed += fmax(round(periods[i] / periods[n / 2]) - 1, 0);
+	return (unsigned)missed;
+}
+
+static struct bench_bare measure(struct bare *bare, unsigned frames, show_func show_frame)
 {
 	double periods[MAX_FRAMES], commits[MAX_FRAMES];
-	show(bare, &bare->fbs[1]);
+	if (frames < 1 || frames > MAX_FRAMES)
+		bench_fail("%u frames", frames);
+	show_frame(bare, 1);
 	double cpu = cpu_us(), last = bench_now_us();
 	for (unsigned i = 0; i < frames; i++) {
-		show(bare, &bare->fbs[i % 2]);
+		show_frame(bare, i);
 		double now = bench_now_us();
 		periods[i] = now - last;
 		commits[i] = bare->commit_us;
 		last = now;
 	}
+	double period = bench_quantile(periods, frames, 0.5);
 	return (struct bench_bare){
 		.cpu_us = (cpu_us() - cpu) / frames,
-		.period_us = bench_quantile(periods, frames, 0.5),
+		.period_us = period,
+		.missed = count_missed(periods, frames),
 		.commit_us = bench_quantile(commits, frames, 0.5),
 	};
 }
@@ -171,8 +231,8 @@ static struct bench_bare measure(struct bare *bare, unsigned frames)
 static void take_display(struct bare *bare)
 {
 	open_display(bare);
-	create_fb(bare, &bare->fbs[0]);
-	create_fb(bare, &bare->fbs[1]);
+	for (int i = 0; i < 2; i++)
+		create_fb(bare, &bare->fbs[i], bare->mode.hdisplay, bare->mode.vdisplay);
 	check("a mode",
 		drmModeSetCrtc(bare->fd, bare->crtc, bare->fbs[0].id, 0, 0, &bare->connector, 1,
 			&bare->mode));
@@ -182,11 +242,54 @@ static void take_display(struct bare *bare)
 struct bench_bare bench_bare_run(unsigned frames)
 {
 	struct bare bare = {0};
-	if (frames < 1 || frames > MAX_FRAMES)
-		bench_fail("%u frames", frames);
 	take_display(&bare);
-	struct bench_bare result = measure(&bare, frames);
+	struct bench_bare result = measure(&bare, frames, show);
 	/* takes framebuffers, dumb buffers and mastership along */
+	close(bare.fd);
+	return result;
+}
+
+static void place_overlay(
+	struct bare *bare, drmModeAtomicReq *request, unsigned i, uint32_t width, uint32_t height)
+{
+	const struct overlay *overlay = &bare->overlays[i];
+	const struct {
+		const char *name;
+		uint64_t value;
+	} properties[] = {
+		{"FB_ID", overlay->fbs[0].id},
+		{"CRTC_ID", bare->crtc},
+		{"SRC_X", 0},
+		{"SRC_Y", 0},
+		{"SRC_W", (uint64_t)width << 16},
+		{"SRC_H", (uint64_t)height << 16},
+		{"CRTC_X", i % 4 * width},
+		{"CRTC_Y", i / 4 * height},
+		{"CRTC_W", width},
+		{"CRTC_H", height},
+	};
+	uint64_t value;
+	for (size_t j = 0; j < sizeof(properties) / sizeof(properties[0]); j++)
+		drmModeAtomicAddProperty(request, overlay->plane,
+			property_of(bare, overlay->plane, properties[j].name, &value),
+			properties[j].value);
+}
+
+struct bench_bare bench_bare_run_overlays(
+	unsigned frames, unsigned n, uint32_t width, uint32_t height)
+{
+	struct bare bare = {0};
+	take_display(&bare);
+	find_overlays(&bare, n < MAX_OVERLAYS ? n : MAX_OVERLAYS);
+	drmModeAtomicReq *request = drmModeAtomicAlloc();
+	for (unsigned i = 0; i < bare.n_overlays; i++) {
+		create_fb(&bare, &bare.overlays[i].fbs[0], width, height);
+		create_fb(&bare, &bare.overlays[i].fbs[1], width, height);
+		place_overlay(&bare, request, i, width, height);
+	}
+	flip(&bare, request);
+	struct bench_bare result = measure(&bare, frames, show_overlays);
+	result.overlays = bare.n_overlays;
 	close(bare.fd);
 	return result;
 }

@@ -9,10 +9,19 @@ struct bench_bare {
 	double period_us; /* from one flip to the next, median */
 	double commit_us; /* the ioctl of the atomic commit, median */
 	double cpu_us; /* of this process for one frame */
+	unsigned missed; /* vblanks without a new frame, in all */
+	unsigned overlays; /* that were there */
 };
 
-/* Takes the display, shows @frames, and gives the display back. */
+/* Takes the display, shows @frames, 1024 at most, and gives the display back. */
 struct bench_bare bench_bare_run(unsigned frames);
+
+/*
+ * The same with up to 8 overlays of @width by @height instead, all of them new in each frame, above
+ * a background that stays.
+ */
+struct bench_bare bench_bare_run_overlays(
+	unsigned frames, unsigned n, uint32_t width, uint32_t height);
 
 /*
  * Takes the display and makes a commit whenever the eventfd @event_fd is written to, as little as

@@ -4,6 +4,10 @@
 # Benchmarks: every program that the build left in tests/bench, once each, one
 # after the other in one guest, because figures compare only within one run.
 # A line is: name value unit floor ratio target ok|short.
+#
+# Other compositors are compared when they are asked for by name: most of them
+# are in the root file system of the peers, which is entered from this one, so
+# that all take turns on one display.
 
 # bench_programs [NAME]: paths, sorted. NAME is that of the program, with or
 # without its bench-.
@@ -12,13 +16,41 @@ bench_programs()
 	local name=${1:-*}
 
 	find "$(build_root)/run/tests/bench" -maxdepth 1 -type f -executable \
-		-name "bench-${name#bench-}" 2>/dev/null | sort
+		-name "bench-${name#bench-}" ! -name bench-peers 2>/dev/null | sort
+}
+
+# bench_peers [NAME...]
+bench_peers()
+{
+	local peers
+
+	machine_ready
+	peers_make
+	peers=$(readlink -f -- "$(peers_path)")
+	tb_binds+=("ro:$peers")
+	tb_extra_env+=(BENCH_PEERS="$peers" LIBSEAT_BACKEND=builtin SEATD_VTBOUND=0
+		WLR_LIBINPUT_NO_DEVICES=1 LP_NUM_THREADS=1)
+	# shellcheck disable=SC2016 # expanded by the shell in the guest
+	machine_run bash -c 'for folder in dev proc sys run tmp; do
+			mount --rbind "/$folder" "$BENCH_PEERS/$folder" || exit 125
+		done
+		{
+			/usr/lib/systemd/systemd-udevd --daemon
+			udevadm trigger
+			udevadm settle --timeout=10
+		} >/dev/null 2>&1
+		exec "$@"' bench "$(build_root)/run/tests/bench/bench-peers" "$@" </dev/null
 }
 
 command_bench()
 {
 	local programs
 
+	if [ "${1:-}" = peers ]; then
+		shift
+		bench_peers "$@"
+		return
+	fi
 	machine_ready
 	mapfile -t programs < <(bench_programs "${1:-}")
 	if [ ${#programs[@]} -eq 0 ]; then
