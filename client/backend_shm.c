@@ -22,8 +22,11 @@ static void handle_format(void *data, struct wl_shm *shm, uint32_t format)
 {
 	struct waybuf_client *client = data;
 	const struct waybuf_format *known = waybuf_format_get(shm_format_to_drm(format));
-	if (known && known->n_planes == 1 && client->n_shm_formats < CLIENT_MAX_SHM_FORMATS)
-		client->shm_formats[client->n_shm_formats++] = known->format;
+	if (!known || known->n_planes != 1 || client->n_shm_formats >= CLIENT_MAX_SHM_FORMATS)
+		return;
+	client->shm_pairs[client->n_shm_formats] = (struct waybuf_client_format){
+		.format = known->format, .modifier = DRM_FORMAT_MOD_LINEAR};
+	client->shm_formats[client->n_shm_formats++] = known->format;
 }
 
 const struct wl_shm_listener client_shm_listener = {.format = handle_format};

@@ -85,6 +85,8 @@ struct waybuf_client {
 	/* NULL unless the server is not integrated, or the compositor has none; formats of DRM */
 	struct wl_shm *shm;
 	uint32_t shm_formats[CLIENT_MAX_SHM_FORMATS];
+	/* the same as pairs, for who asks */
+	struct waybuf_client_format shm_pairs[CLIENT_MAX_SHM_FORMATS];
 	uint32_t n_shm_formats;
 	/* NULL: not opened yet, or not there */
 	struct waybuf_exporter *udmabuf;

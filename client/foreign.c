@@ -52,8 +52,9 @@ const struct zwp_linux_dmabuf_v1_listener client_foreign_listener = {
 size_t waybuf_client_get_formats(
 	const struct waybuf_client *client, const struct waybuf_client_format **out)
 {
-	*out = client->pairs;
-	return client->n_pairs;
+	bool integrated = client->capabilities & WAYBUF_CLIENT_INTEGRATED;
+	*out = client->n_pairs ? client->pairs : client->shm_pairs;
+	return client->n_pairs || integrated ? client->n_pairs : client->n_shm_formats;
 }
 
 /* The modifiers of a format as a sorted list. */

@@ -181,7 +181,7 @@ WAYBUF_EXPORT uint32_t waybuf_client_get_capabilities(const struct waybuf_client
  */
 WAYBUF_EXPORT const char *waybuf_client_error(const struct waybuf_client *client);
 
-/** A kind of image, as linux-dmabuf lists it. */
+/** A kind of image. */
 struct waybuf_client_format {
 	/** DRM_FORMAT_* */
 	uint32_t format;
@@ -190,8 +190,9 @@ struct waybuf_client_format {
 };
 
 /**
- * What the compositor says that it shows, in no order. *out is an array, borrowed until the next
- * reconnect; the number of its elements. 0: it has no linux-dmabuf, and what it takes shows only when
+ * What the compositor says that it shows, in no order, by linux-dmabuf; or by wl_shm, as
+ * DRM_FORMAT_MOD_LINEAR, where it has neither that nor an allocator. *out is an array, borrowed until
+ * the next reconnect; the number of its elements. 0: it does not say, and what it takes shows only when
  * a pool asks for it. An allocator may make other kinds for it, too, in memory that is no dma-buf.
  */
 WAYBUF_EXPORT size_t waybuf_client_get_formats(

@@ -72,6 +72,22 @@ TEST(nothing_is_said)
 	fixture_finish(&fixture);
 }
 
+/* What else there is, where nobody makes memory for it. */
+TEST(what_is_copied)
+{
+	const struct waybuf_client_format *formats;
+	fake_init(&fixture.server);
+	fixture.server.no_allocator = true;
+	fixture.server.has_shm = true;
+	fixture_start(&fixture);
+	size_t n = waybuf_client_get_formats(fixture.client, &formats);
+	ck_assert_uint_gt(n, 0);
+	for (size_t i = 0; i < n; i++)
+		ck_assert_uint_eq(formats[i].modifier, DRM_FORMAT_MOD_LINEAR);
+	ck_assert_uint_ne(formats[0].format, 0);
+	fixture_finish(&fixture);
+}
+
 /* The fds are the caller's, and may be closed right after. */
 TEST(busy_until_another_one_is_shown)
 {
