@@ -129,7 +129,7 @@ static struct convert_wish wish_of(const struct show *show, const struct frame *
 			.h = whole ? info->height : (gint)view->height},
 		.width = whole ? info->width : (gint)view->shown_width,
 		.height = whole ? info->height : (gint)view->shown_height,
-		.rgb = coding_refusal(&frame->coding, globals),
+		.rgb = show->rgb || coding_refusal(&frame->coding, globals),
 	};
 }
 
@@ -154,7 +154,7 @@ static enum show_status copy(
 	frame->buffer = convert_frame(
 		&show->convert, show->connection, buffer, &show->picture.info, &wish, why);
 	if (!frame->buffer && *why && !wish.rgb) {
-		wish.rgb = true;
+		wish.rgb = show->rgb = true;
 		frame->buffer = convert_frame(
 			&show->convert, show->connection, buffer, &show->picture.info, &wish, why);
 	}

@@ -43,6 +43,8 @@ struct show {
 	/* the streaming thread's */
 	struct picture picture;
 	struct convert convert;
+	/* such frames are not taken, so copies are RGB */
+	bool rgb;
 	/* why frames are copied: the last reason that was told */
 	char told[512];
 

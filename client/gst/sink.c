@@ -200,6 +200,7 @@ static gboolean handle_set_info(GstVideoSink *base, GstCaps *caps, const GstVide
 	WaybufSink *sink = (WaybufSink *)base;
 	GST_DEBUG_OBJECT(sink, "%" GST_PTR_FORMAT, (void *)caps);
 	frame_clear(&sink->prepared);
+	sink->show.rgb = false;
 	return picture_init(&sink->show.picture, caps);
 }
 
