@@ -88,8 +88,14 @@ GstCaps *formats_of(const struct waybuf_client *client)
 	if (n == 0)
 		return formats_all();
 	add_drm_formats(&drm_formats, listed, n);
-	if (add_formats(&formats, listed, n))
-		return make_caps(&drm_formats, &formats);
+	/* The others come last: they are copied as RGB, where upstream has nothing else. */
+	if (add_formats(&formats, listed, n)) {
+		GstCaps *caps = make_caps(&drm_formats, &formats);
+		GstCaps *all = formats_all();
+		gst_caps_append(caps, gst_caps_copy_nth(all, 1));
+		gst_caps_unref(all);
+		return caps;
+	}
 	g_value_unset(&formats);
 	g_value_unset(&drm_formats);
 	return formats_all();
