@@ -15,7 +15,7 @@
  * A buffer of a pool, in whose hands it is, and what leads on:
  *
  *	AWAY -- prepare --> READY -- get_buffer --> HELD -- the last reference goes --> LOOSE
- *	LOOSE -- prepare --> AWAY
+ *	LOOSE -- prepare --> AWAY, or READY if it was not shown
  *
  * READY to LOOSE may happen in any thread, under the lock; the client is used in its own only.
  */
@@ -115,13 +115,25 @@ static uint32_t count_slots(const struct set *set, enum state state)
 	return n;
 }
 
+/*
+ * A frame that was dropped leaves a buffer that nobody else has seen: it can be written to at once. No
+ * more of them than are needed, because the server may want its memory moved.
+ */
+static bool use_again(struct waybuf_ffmpeg *ffmpeg, struct set *set, struct slot *slot)
+{
+	if (slot->shared || set != ffmpeg->sets || count_slots(set, READY) >= ffmpeg->threads)
+		return false;
+	slot->state = READY;
+	return true;
+}
+
 /* Gives back what the codec has let go. The first error. */
 static int give_back(struct waybuf_ffmpeg *ffmpeg, struct set *set)
 {
 	int result = 0;
 	for (uint32_t i = 0; i < MOST_BUFFERS; i++) {
 		struct slot *slot = &set->slots[i];
-		if (slot->state != LOOSE)
+		if (slot->state != LOOSE || use_again(ffmpeg, set, slot))
 			continue;
 		int ret = waybuf_client_buffer_end_cpu(slot->buffer);
 		int released = waybuf_client_buffer_release(slot->buffer);

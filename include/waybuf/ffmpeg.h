@@ -92,12 +92,12 @@ WAYBUF_EXPORT int waybuf_ffmpeg_get_buffer(struct waybuf_ffmpeg *ffmpeg,
 	struct AVCodecContext *codec, struct AVFrame *frame, int flags);
 
 /**
- * Gives back what the codec has let go, and sees to it that as many buffers are ready as @codec's
- * threads may ask for until the next call. For use before each packet. @codec is borrowed; NULL, or
- * one that does not know its size and format yet: those of the last frame. Waits @timeout_ms at
- * most. 0, also if frames of this kind go into FFmpeg's memory, see waybuf_ffmpeg_why(); -EINVAL
- * (negative time); -EBUSY, -ETIMEDOUT: none is free, and the next frames go into FFmpeg's memory;
- * -EPIPE, -EPROTO.
+ * Gives back what the codec has let go, or keeps it for the next frame if it was not shown, and sees
+ * to it that as many buffers are ready as @codec's threads may ask for until the next call. For use
+ * before each packet. @codec is borrowed; NULL, or one that does not know its size and format yet:
+ * those of the last frame. Waits @timeout_ms at most. 0, also if frames of this kind go into FFmpeg's
+ * memory, see waybuf_ffmpeg_why(); -EINVAL (negative time); -EBUSY, -ETIMEDOUT: none is free, and the
+ * next frames go into FFmpeg's memory; -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_ffmpeg_prepare(
 	struct waybuf_ffmpeg *ffmpeg, struct AVCodecContext *codec, int timeout_ms);

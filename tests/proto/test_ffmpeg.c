@@ -178,6 +178,30 @@ TEST(none_is_left)
 	finish();
 }
 
+/* A frame that is not shown leaves its buffer to the next one, and the server hears nothing of it. */
+TEST(frames_that_are_dropped)
+{
+	start(4);
+	for (int i = 0; i < 5; i++) {
+		ck_client_ok(&fixture, waybuf_ffmpeg_prepare(ffmpeg, codec, 2000));
+		ck_assert(i == 0 || strcmp(fixture_heard(&fixture), "") == 0);
+		AVFrame *frame = get_frame(AV_PIX_FMT_YUV420P);
+		ck_assert_uint_eq(waybuf_client_buffer_get_index(
+					  waybuf_ffmpeg_get_client_buffer(ffmpeg, frame)),
+			0);
+		av_frame_free(&frame);
+		fixture_heard(&fixture);
+	}
+	/* but of those that are not needed */
+	AVFrame *first = get_frame(AV_PIX_FMT_YUV420P), *second = get_frame(AV_PIX_FMT_YUV420P);
+	av_frame_free(&first);
+	av_frame_free(&second);
+	fixture_heard(&fixture);
+	ck_client_ok(&fixture, waybuf_ffmpeg_prepare(ffmpeg, codec, 2000));
+	ck_assert_str_eq(fixture_heard(&fixture), "unmap1 ");
+	finish();
+}
+
 /* A codec that was let into this would write rows that are not there. */
 TEST(less_than_was_asked_for)
 {
