@@ -299,7 +299,7 @@ int64_t client_now_ms(void);
 /*
  * Runs the library's own listeners until @done returns true. 0, -ETIMEDOUT when the clock passes
  * @deadline_ms, or the error of the compositor's connection or of @link, which is whose answer it is;
- * NULL: nobody's in particular. Only what has arrived is looked at if the deadline is past.
+ * NULL: nobody's in particular. Only what has arrived is looked at if the deadline is past, as 0 is.
  */
 int client_wait(struct waybuf_client *client, const struct client_link *link, int64_t deadline_ms,
 	bool (*done)(void *data), void *data);

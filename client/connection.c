@@ -59,9 +59,11 @@ static int dispatch_pending(struct waybuf_client *client, bool everything)
 	return handled < 0 || beside < 0 ? handled : handled + beside;
 }
 
-/* What poll() takes for the rest of the time. */
+/* What poll() takes for the rest of the time. 0 is over without a look at the clock. */
 static int remaining_ms(int64_t deadline_ms)
 {
+	if (deadline_ms == 0)
+		return 0;
 	int64_t left = deadline_ms - client_now_ms();
 	if (left < 0)
 		return 0;
@@ -72,7 +74,7 @@ static int remaining_ms(int64_t deadline_ms)
  * Waits for the sockets and reads them. 1: perhaps there are events, or there is no service any more;
  * 0: there are none; or -errno.
  */
-static int read_sockets(struct waybuf_client *client, int64_t deadline_ms)
+static int read_sockets(struct waybuf_client *client, int timeout_ms)
 {
 	struct pollfd fds[] = {{.fd = -1}, {.fd = -1}, {.fd = client->wake_fd, .events = POLLIN}};
 	if (!client_link_prepare(&client->compositor, &fds[0]))
@@ -82,7 +84,7 @@ static int read_sockets(struct waybuf_client *client, int64_t deadline_ms)
 		return 1;
 	}
 	/* A signal is no event: the caller looks at its clock. */
-	if (poll(fds, 3, remaining_ms(deadline_ms)) <= 0)
+	if (poll(fds, 3, timeout_ms) <= 0)
 		fds[0].revents = fds[1].revents = fds[2].revents = 0;
 	int beside = client_link_read(&client->beside, &fds[1]);
 	int read = client_link_read(&client->compositor, &fds[0]);
@@ -110,13 +112,13 @@ int client_wait(struct waybuf_client *client, const struct client_link *link, in
 			return handled;
 		if (link && link->broken)
 			return link->broken;
-		bool over = client_now_ms() >= deadline_ms;
-		int read = read_sockets(client, deadline_ms);
+		int left = remaining_ms(deadline_ms);
+		int read = read_sockets(client, left);
 		if (read < 0)
 			return read;
-		if (read == 0 && over)
+		if (read == 0 && left == 0)
 			return -ETIMEDOUT;
-		late += over;
+		late += left == 0;
 	}
 	return -ETIMEDOUT;
 }
@@ -128,16 +130,17 @@ int waybuf_client_dispatch(struct waybuf_client *client, int timeout_ms)
 	int ret = client->compositor.broken;
 	if (ret < 0)
 		return ret;
-	int64_t deadline = client_now_ms() + timeout_ms;
+	int64_t deadline = timeout_ms > 0 ? client_now_ms() + timeout_ms : 0;
 	for (;;) {
 		client_service_check(client);
 		int handled = dispatch_pending(client, client->compositor.owned);
 		if (handled)
 			return handled;
-		int read = read_sockets(client, deadline);
+		int left = remaining_ms(deadline);
+		int read = read_sockets(client, left);
 		if (read < 0)
 			return read;
-		if (read == 0 && client_now_ms() >= deadline)
+		if (read == 0 && left == 0)
 			return 0;
 	}
 }

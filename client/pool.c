@@ -310,15 +310,15 @@ static bool all_acquired(struct waybuf_client_pool *pool)
 static int wait_for_answer(struct waybuf_client_pool *pool, int timeout_ms)
 {
 	struct waybuf_client *client = pool->client;
-	int64_t now = client_now_ms();
 	/* What came back already is in the socket: look there before asking for more memory. */
-	int ret = client_wait(client, client->service, now, has_answer, pool);
+	int ret = client_wait(client, client->service, 0, has_answer, pool);
 	if (ret != -ETIMEDOUT)
 		return ret;
 	if (all_acquired(pool))
 		return client_fail(
 			client, -EBUSY, "acquire: the caller holds all %u buffers", pool->count);
-	ret = client_wait(client, client->service, now + timeout_ms, has_answer_or_ask, pool);
+	int64_t deadline = timeout_ms > 0 ? client_now_ms() + timeout_ms : 0;
+	ret = client_wait(client, client->service, deadline, has_answer_or_ask, pool);
 	if (ret != -ETIMEDOUT)
 		return ret;
 	if (timeout_ms == 0)

@@ -95,9 +95,8 @@ static bool may_go_on(const struct player *player)
 /* Waits until the frame is due and the compositor wants one. */
 static bool wait_turn(struct player *player, int64_t due_ms)
 {
-	int64_t end = window_now_ms() + FRAME_PATIENCE_MS;
-	while (may_go_on(player)) {
-		int64_t now = window_now_ms();
+	int64_t now = window_now_ms(), end = now + FRAME_PATIENCE_MS;
+	for (; may_go_on(player); now = window_now_ms()) {
 		bool ready = window_is_ready(&player->window);
 		if (ready && now >= due_ms)
 			return true;
@@ -254,7 +253,7 @@ static bool wait_paused(struct player *player)
 /* A line a second, on a terminal over the one before; the path is that of the last frames. */
 static void show_progress(struct player *player, int64_t due_us)
 {
-	int64_t now = window_now_ms();
+	int64_t now = player->progress ? window_now_ms() : 0;
 	if (!player->progress || now < player->progress_ms)
 		return;
 	player->progress_ms = now + 1000;
