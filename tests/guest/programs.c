@@ -135,10 +135,14 @@ static void wait_socket(const struct program *daemon)
 	ck_assert_int_eq(access(socket, F_OK), 0);
 }
 
-static void start_daemon(struct program *daemon, const char *device)
+static char device[64];
+/* NULL: the display's own */
+static const char *mode;
+
+static void start_daemon(struct program *daemon)
 {
 	const char *const arguments[] = {WAYBUFD, "--socket", "test", "--device", device,
-		"--ready-fd", "1", "--log", "info", NULL};
+		"--ready-fd", "1", "--log", "info", mode ? "--mode" : NULL, mode, NULL};
 	*daemon = program_start(arguments);
 	wait_socket(daemon);
 }
@@ -151,13 +155,17 @@ static void start_service(struct program *daemon)
 	wait_socket(daemon);
 }
 
-static char device[64];
-
 void daemon_start(struct program *daemon)
 {
 	find_display(device, sizeof(device));
 	make_folder();
-	start_daemon(daemon, device);
+	start_daemon(daemon);
+}
+
+void daemon_start_mode(struct program *daemon, const char *in_mode)
+{
+	mode = in_mode;
+	daemon_start(daemon);
 }
 
 void service_start(struct program *daemon)
@@ -179,7 +187,7 @@ static void kill_daemon(struct program *daemon)
 void daemon_restart(struct program *daemon)
 {
 	kill_daemon(daemon);
-	start_daemon(daemon, device);
+	start_daemon(daemon);
 }
 
 void service_restart(struct program *daemon)

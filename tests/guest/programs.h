@@ -39,6 +39,8 @@ void program_expect(const struct program *program, const char *text, int seconds
  * XDG_RUNTIME_DIR and WAYLAND_DISPLAY name. Skips the test where there is no vkms.
  */
 void daemon_start(struct program *daemon);
+/* The same in a mode, as --mode names it, which must outlive the daemon. */
+void daemon_start_mode(struct program *daemon, const char *mode);
 /* The same without a display: an allocation service, on any machine. */
 void service_start(struct program *daemon);
 /* Kills it, and starts it again on the same socket. */

@@ -105,7 +105,7 @@ tests_tally()
 command_test()
 {
 	local tb_logs=() name guest=(--suite guest)
-	local unit=(--no-suite guest --no-suite soak --no-suite soak-native --no-suite bench)
+	local unit=(--no-suite guest --no-suite soak --no-suite soak-native --no-suite soak-plain --no-suite bench)
 
 	setup
 	tb_kernel_args=("${tests_kernel_args[@]}")
@@ -135,8 +135,11 @@ command_soak()
 	setup
 	tb_kernel_args=("${tests_kernel_args[@]}")
 	tests_stage 'building: asan' tests_build asan
+	tests_stage 'building: run' tests_build run
 	suite 'soak tests: on the machine' tests_native asan soak-native --suite soak-native
 	suite_beside 'soak tests: in the guest' machine_run asan soak --suite soak --timeout-multiplier 10
+	suite_beside 'soak tests: in the guest, without sanitizers' \
+		machine_run run soak-plain --suite soak-plain --timeout-multiplier 10
 	beside_wait
 	tests_tally
 }
