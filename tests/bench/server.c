@@ -19,7 +19,7 @@
 #define PATIENCE_MS 10000
 
 static _Noreturn void exec_server(
-	const struct bench_server *server, const char *exporters, int ready_fd)
+	const struct bench_server *server, const char *exporters, const char *mode, int ready_fd)
 {
 	char ready[16];
 	snprintf(ready, sizeof(ready), "%d", ready_fd);
@@ -28,7 +28,8 @@ static _Noreturn void exec_server(
 	setenv("XDG_RUNTIME_DIR", server->folder, 1);
 	if (exporters)
 		setenv("WAYBUF_EXPORTERS", exporters, 1);
-	execl(WAYBUFD, WAYBUFD, "--socket", "bench", "--ready-fd", ready, (char *)NULL);
+	execl(WAYBUFD, WAYBUFD, "--socket", "bench", "--ready-fd", ready, mode ? "--mode" : NULL,
+		mode, (char *)NULL);
 	fprintf(stderr, "%s: %s\n", WAYBUFD, strerror(errno));
 	_exit(127);
 }
@@ -57,6 +58,11 @@ static void make_folder(struct bench_server *server)
 
 double bench_server_start(struct bench_server *server, const char *exporters)
 {
+	return bench_server_start_mode(server, exporters, NULL);
+}
+
+double bench_server_start_mode(struct bench_server *server, const char *exporters, const char *mode)
+{
 	int fds[2];
 	char byte;
 	make_folder(server);
@@ -67,7 +73,7 @@ double bench_server_start(struct bench_server *server, const char *exporters)
 	if (server->pid < 0)
 		bench_fail("fork: %s", strerror(errno));
 	if (server->pid == 0)
-		exec_server(server, exporters, fds[1]);
+		exec_server(server, exporters, mode, fds[1]);
 	close(fds[1]);
 	struct pollfd poll_fd = {.fd = fds[0], .events = POLLIN};
 	if (poll(&poll_fd, 1, PATIENCE_MS) != 1 || read(fds[0], &byte, 1) != 1)

@@ -18,6 +18,9 @@ struct bench_server {
  * is ready. Returns the microseconds that took, fork and exec included.
  */
 double bench_server_start(struct bench_server *server, const char *exporters);
+/* The same in @mode, as waybufd --mode has it; NULL: the display's own. */
+double bench_server_start_mode(
+	struct bench_server *server, const char *exporters, const char *mode);
 /*
  * Starts another compositor, one that takes the first free socket name, with @argument (NULL: none) in
  * a runtime folder of its own, and waits for the socket.
