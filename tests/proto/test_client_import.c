@@ -5,6 +5,8 @@
 #include <wayland-client-core.h>
 
 #include "client_fixture.h"
+#include "fail_alloc.h"
+#include "fail_where.h"
 
 /* Memory that others have exported, on a compositor that knows nothing of it. */
 static struct fixture fixture;
@@ -247,6 +249,41 @@ TEST(the_server_has_gone)
 		;
 	ck_assert_int_eq(waybuf_client_import_present(made, fixture.surface), -EPIPE);
 	expect_refused(-EPIPE, "lost");
+	end();
+}
+
+static void accuse(struct fake_server *server, void *data)
+{
+	wl_client_post_implementation_error(server->client, "as told");
+}
+
+TEST(the_server_accuses)
+{
+	begin();
+	struct waybuf_client_import *made = import();
+	fake_call(&fixture.server, accuse, NULL);
+	while (waybuf_client_dispatch(fixture.client, 100) >= 0)
+		;
+	ck_assert_int_eq(waybuf_client_import_present(made, fixture.surface), -EPROTO);
+	expect_refused(-EPROTO, "protocol error 3 of wl_display");
+	end();
+}
+
+TEST(no_memory)
+{
+	struct waybuf_client_import *made = NULL;
+	begin();
+	fail_elsewhere(false);
+	fail_alloc_at(1);
+	fail_here(true);
+	int ret = waybuf_client_import_create(fixture.client, &layout, &made);
+	fail_here(false);
+	ck_assert(fail_alloc_happened());
+	fail_alloc_at(0);
+	ck_assert_int_eq(ret, -ENOMEM);
+	ck_client_says(&fixture, "out of memory");
+	/* and nothing is in the way of the next */
+	ck_client_ok(&fixture, waybuf_client_import_present(import(), fixture.surface));
 	end();
 }
 
