@@ -49,6 +49,7 @@ main()
 	cd src || exit
 	apply -i ../um-sched-clock.patch
 	apply -i ../um-hz-1000.patch
+	apply -i ../crtc-fence-names.patch
 	apply -i ../vkms-writeback.patch
 	apply -i ../vkms-preferred-mode.patch
 	apply -i ../mm-fault-ahead.patch
