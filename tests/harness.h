@@ -43,6 +43,12 @@ uint64_t harness_seed(void);
 /* xorshift64*: the same sequence everywhere. */
 uint64_t harness_random(uint64_t *state);
 
+/*
+ * How often a random test is to try what is worth @n tries: a fifth of that where WAYBUF_TEST_SHORT is
+ * set, as it is for all but one of the builds that ./testbed test runs the same tests of.
+ */
+int harness_tries(int n);
+
 #define TEST(test_name) \
 	static void test_##test_name(void); \
 	__attribute__((constructor)) static void register_##test_name(void) \

@@ -46,7 +46,7 @@ missing_pages()
 		name=$(basename "$header" .h | sed 's/_/__/g')
 		[ -s "$folder/real/api/${name}_8h.html" ] || echo "$header has no page"
 	done
-	for page in first-buffer client-paths egl player compositors architecture decisions; do
+	for page in first-buffer client-paths egl player gstreamer compositors architecture decisions; do
 		[ -s "$folder/real/api/$page.html" ] || echo "docs/$page.md has no page"
 	done
 }

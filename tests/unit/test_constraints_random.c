@@ -35,8 +35,8 @@ static struct layout layout_of(const struct world *world, const struct waybuf_so
 TEST(a_solution_breaks_no_must_and_costs_what_it_says)
 {
 	uint64_t seed = harness_seed();
-	int solved = 0;
-	for (int i = 0; i < 20000; i++) {
+	int solved = 0, tries = harness_tries(20000);
+	for (int i = 0; i < tries; i++) {
 		struct world world;
 		struct waybuf_solution solution;
 		draw_world(&seed, &world, false);
@@ -50,7 +50,7 @@ TEST(a_solution_breaks_no_must_and_costs_what_it_says)
 		kit_finish(&world.kit);
 	}
 	/* else the above means little */
-	ck_assert_int_gt(solved, 4000);
+	ck_assert_int_gt(solved, tries / 5);
 }
 
 /* Rows and strides beyond MAX_VALUE are out of reach of brute force, and only of it. */
@@ -72,8 +72,8 @@ static bool is_feasible_to_try(const struct world *world)
 TEST(whenever_brute_force_finds_one_so_does_the_solver)
 {
 	uint64_t seed = harness_seed();
-	int found = 0, missed = 0;
-	for (int i = 0; i < 1500; i++) {
+	int found = 0, missed = 0, tries = harness_tries(1500);
+	for (int i = 0; i < tries; i++) {
 		struct world world = {0};
 		struct waybuf_solution solution;
 		do {
@@ -90,16 +90,16 @@ TEST(whenever_brute_force_finds_one_so_does_the_solver)
 		missed += !exists;
 		kit_finish(&world.kit);
 	}
-	ck_assert_int_gt(found, 150);
-	ck_assert_int_gt(missed, 150);
+	ck_assert_int_gt(found, tries / 10);
+	ck_assert_int_gt(missed, tries / 10);
 }
 
 /* One plane, so that all layouts can be tried for the cheapest. */
 TEST(no_solution_is_cheaper)
 {
 	uint64_t seed = harness_seed();
-	int found = 0;
-	for (int i = 0; i < 1200; i++) {
+	int found = 0, tries = harness_tries(1200);
+	for (int i = 0; i < tries; i++) {
 		struct world world;
 		struct waybuf_solution solution;
 		draw_world(&seed, &world, true);
@@ -112,7 +112,7 @@ TEST(no_solution_is_cheaper)
 		}
 		kit_finish(&world.kit);
 	}
-	ck_assert_int_gt(found, 150);
+	ck_assert_int_gt(found, tries / 10);
 }
 
 /* ---- determinism --------------------------------------------------------------------------- */
@@ -196,8 +196,9 @@ static void reorder(uint64_t *seed, struct world *world)
 TEST(order_does_not_matter)
 {
 	uint64_t seed = harness_seed();
+	int tries = harness_tries(5000);
 	struct waybuf_cache *cache = waybuf_cache_create(8);
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < tries; i++) {
 		struct world world, other;
 		struct waybuf_solution x = {0}, y = {0};
 		const struct waybuf_explanation *why_x = NULL, *why_y = NULL;
@@ -219,7 +220,7 @@ TEST(order_does_not_matter)
 	struct waybuf_cache_stats stats;
 	waybuf_cache_get_stats(cache, &stats);
 	/* the first question in another order; rarely equal parties and an exclusion of one make two */
-	ck_assert_uint_ge(stats.hits, 2450);
+	ck_assert_uint_ge(stats.hits, (uint64_t)tries / 2 - (uint64_t)tries / 50);
 	ck_assert_uint_eq(stats.entries, 8);
 	waybuf_cache_destroy(cache);
 }

@@ -622,7 +622,7 @@ static void run(const char *transform, uint32_t number)
 	static struct world w;
 	begin(&w, transform, number);
 	compare(&w, 0);
-	for (int i = 1; i <= STEPS; i++) {
+	for (int i = 1, n = harness_tries(STEPS); i <= n; i++) {
 		step(&w);
 		compare(&w, i);
 	}
