@@ -4,7 +4,7 @@
 # reference does so there, too; other links, which lead into the sources, become the names of files.
 
 BEGIN {
-	count = split("first-buffer client-paths egl player compositors architecture decisions", list)
+	count = split("first-buffer client-paths egl player gstreamer compositors architecture decisions", list)
 	while (count > 0)
 		page[list[count--]] = 1
 }

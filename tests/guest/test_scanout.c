@@ -55,10 +55,9 @@ static void lit_close(struct lit *lit)
 	display_close(&lit->display);
 }
 
-static void turn_off(const struct lit *lit)
+static void turn_off(const struct display *display)
 {
-	ck_assert_int_eq(drmModeSetCrtc(lit->display.device->fd, lit->display.crtc->id, 0, 0, 0,
-				 NULL, 0, NULL),
+	ck_assert_int_eq(drmModeSetCrtc(display->device->fd, display->crtc->id, 0, 0, 0, NULL, 0, NULL),
 		0);
 }
 
@@ -72,7 +71,8 @@ TEST(what_is_not_there)
 	ck_assert_int_eq(create(&display, 999, &scanout), -ENODEV);
 	options.drm_fd = -1;
 	ck_assert_int_eq(waybuf_scanout_create(&options, &scanout), -EBADF);
-	/* nothing is on yet */
+	/* whatever was on before */
+	turn_off(&display);
 	ck_assert_int_eq(create(&display, 0, &scanout), -ENOTCONN);
 	fail_alloc_at(1);
 	int ret = create(&display, 0, &scanout);
@@ -122,7 +122,7 @@ TEST(memory_that_it_does_not_take)
 	ck_assert_int_eq(create(&lit.display, 0, &other), -ENOTSUP);
 	ck_assert_int_eq(drmSetMaster(lit.display.device->fd), 0);
 	ck_assert_int_eq(waybuf_scanout_test(lit.scanout, &lit.layout), 0);
-	turn_off(&lit);
+	turn_off(&lit.display);
 	ck_assert_int_eq(waybuf_scanout_test(lit.scanout, &lit.layout), -ENOTCONN);
 	lit_close(&lit);
 }
@@ -151,7 +151,7 @@ TEST(frames_that_cannot_be_added)
 	ck_assert_int_eq(drmModeAtomicGetCursor(request), 0);
 	ck_assert_int_eq(waybuf_scanout_add(lit.scanout, &use, request, &fence), 0);
 	ck_assert_int_gt(drmModeAtomicGetCursor(request), 0);
-	turn_off(&lit);
+	turn_off(&lit.display);
 	ck_assert_int_eq(waybuf_scanout_add(lit.scanout, &use, request, NULL), -ENOTCONN);
 	drmModeAtomicFree(request);
 	waybuf_kms_fb_unref(use.fb);
