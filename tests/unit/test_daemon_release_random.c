@@ -579,9 +579,11 @@ static void history(uint64_t seed)
 TEST(released_once_and_in_time)
 {
 	uint64_t seed = harness_seed();
-	for (int n = harness_tries(HISTORIES); n > 0; n--)
+	const int tries = harness_tries(HISTORIES);
+	for (int n = tries; n > 0; n--)
 		history(seed++);
-	ck_assert_int_gt(shm_shown, 0);
+	/* it comes about in a few histories of a hundred, so that few of them may have none */
+	ck_assert(shm_shown > 0 || tries < HISTORIES);
 }
 
 TEST_TIMEOUT(200)
