@@ -33,11 +33,10 @@ static void set_idle(struct idle_watch *watch, bool is_idle)
 {
 	if (watch->is_idle == is_idle)
 		return;
+	struct idle *idle = &watch->daemon->idle;
 	watch->is_idle = is_idle;
-	if (is_idle)
-		watch->daemon->idle.n_idle++;
-	else
-		watch->daemon->idle.n_idle--;
+	wl_list_remove(&watch->link);
+	wl_list_insert(is_idle ? &idle->asleep : &idle->watches, &watch->link);
 	watch->changed(watch);
 }
 
@@ -70,7 +69,6 @@ void idle_watch_finish(struct idle_watch *watch)
 {
 	if (!watch->timer)
 		return;
-	watch->daemon->idle.n_idle -= watch->is_idle;
 	wl_list_remove(&watch->link);
 	waybuf_source_remove(watch->timer);
 	watch->timer = NULL;
@@ -78,10 +76,8 @@ void idle_watch_finish(struct idle_watch *watch)
 
 static void resume_watches(struct idle *idle, uint64_t now)
 {
-	struct idle_watch *watch;
-	wl_list_for_each(watch, &idle->watches, link) {
-		if (!watch->is_idle)
-			continue;
+	struct idle_watch *watch, *tmp;
+	wl_list_for_each_safe(watch, tmp, &idle->asleep, link) {
 		set_idle(watch, false);
 		arm(watch, now);
 	}
@@ -92,8 +88,7 @@ bool idle_activity(struct daemon *daemon)
 	struct idle *idle = &daemon->idle;
 	bool off = idle->displays_off;
 	idle->active_ms = clock_now_ms();
-	if (idle->n_idle)
-		resume_watches(idle, idle->active_ms);
+	resume_watches(idle, idle->active_ms);
 	idle->displays_off = false;
 	return off && power_on_idle(daemon);
 }
@@ -112,8 +107,13 @@ void idle_inhibitors_changed(struct daemon *daemon)
 		return;
 	idle->inhibited_ms = clock_now_ms();
 	wl_list_for_each(watch, &idle->watches, link)
-		if (!watch->is_idle && !watch->input_only)
+		if (!watch->input_only)
 			arm(watch, idle->inhibited_ms);
+}
+
+void idle_inhibit(struct daemon *daemon)
+{
+	daemon->idle.inhibited = true;
 }
 
 /* ---- --idle-off ---------------------------------------------------------------------------- */
@@ -140,6 +140,7 @@ void idle_restart_displays(struct daemon *daemon)
 void idle_init(struct daemon *daemon)
 {
 	wl_list_init(&daemon->idle.watches);
+	wl_list_init(&daemon->idle.asleep);
 	wl_list_init(&daemon->idle.inhibitors);
 	daemon->idle.active_ms = clock_now_ms();
 }

@@ -22,15 +22,15 @@ struct idle_watch {
 	bool is_idle;
 	uint64_t since_ms; /* from then on it counts */
 	struct waybuf_source *timer;
-	struct wl_list link; // idle.watches
+	struct wl_list link; // idle.watches, or idle.asleep
 	void (*changed)(struct idle_watch *watch);
 	void *data;
 };
 
 struct idle {
-	struct wl_list watches; // idle_watch.link
+	struct wl_list watches; // idle_watch.link: those that count
+	struct wl_list asleep; // idle_watch.link: those that are idle
 	struct wl_list inhibitors; // by wl_resource_get_link()
-	unsigned n_idle; /* watches that are */
 	uint64_t active_ms; /* when there was input last */
 	bool inhibited; /* a surface is seen that is to be watched without input */
 	uint64_t inhibited_ms; /* when that was so last, if it is not */
@@ -55,7 +55,9 @@ void idle_watch_finish(struct idle_watch *watch);
 bool idle_activity(struct daemon *daemon);
 /* Displays are switched on by other means: the time until --idle-off begins anew. */
 void idle_restart_displays(struct daemon *daemon);
-/* What is seen is something else, or who inhibits. */
+/* What is seen is something else, or one that may have inhibited is gone. */
 void idle_inhibitors_changed(struct daemon *daemon);
+/* There is one more that does. */
+void idle_inhibit(struct daemon *daemon);
 
 #endif

@@ -14,6 +14,9 @@
  * because the user looks on. There is one seat, which all notifications are of.
  */
 
+/* All of them are looked at when somebody comes back, or another picture is shown. */
+#define MOST_PER_CLIENT 64
+
 static void handle_destroy(struct wl_client *client, struct wl_resource *resource)
 {
 	wl_resource_destroy(resource);
@@ -40,10 +43,29 @@ static void notification_destroyed(struct wl_resource *resource)
 	free(watch);
 }
 
+static unsigned count_notifications(const struct wl_list *watches, const struct wl_client *client)
+{
+	const struct idle_watch *watch;
+	unsigned n = 0;
+	wl_list_for_each(watch, watches, link)
+		n += watch->changed == notification_changed &&
+			wl_resource_get_client(watch->data) == client;
+	return n;
+}
+
+static bool is_notified_enough(const struct idle *idle, const struct wl_client *client)
+{
+	return count_notifications(&idle->watches, client) +
+		count_notifications(&idle->asleep, client) >=
+		MOST_PER_CLIENT;
+}
+
 static void create_notification(struct wl_client *client, struct wl_resource *notifier, uint32_t id,
 	uint32_t timeout_ms, bool input_only)
 {
-	struct idle_watch *watch = calloc(1, sizeof(*watch));
+	struct daemon *daemon = wl_resource_get_user_data(notifier);
+	struct idle_watch *watch =
+		is_notified_enough(&daemon->idle, client) ? NULL : calloc(1, sizeof(*watch));
 	struct wl_resource *resource = NULL;
 	if (watch)
 		resource = wl_resource_create(client, &ext_idle_notification_v1_interface,
@@ -53,7 +75,7 @@ static void create_notification(struct wl_client *client, struct wl_resource *no
 		wl_client_post_no_memory(client);
 		return;
 	}
-	watch->daemon = wl_resource_get_user_data(notifier);
+	watch->daemon = daemon;
 	watch->timeout_ms = timeout_ms;
 	watch->input_only = input_only;
 	watch->changed = notification_changed;
@@ -123,7 +145,9 @@ static void forget_surface(struct inhibitor *inhibitor)
 	if (inhibitor->surface)
 		wl_list_remove(&inhibitor->surface_destroyed.link);
 	inhibitor->surface = NULL;
-	idle_inhibitors_changed(inhibitor->daemon);
+	/* else it was none of those that do, and there may be many */
+	if (inhibitor->daemon->idle.inhibited)
+		idle_inhibitors_changed(inhibitor->daemon);
 }
 
 static void handle_surface_destroyed(struct wl_listener *listener, void *data)
@@ -142,10 +166,21 @@ static void inhibitor_destroyed(struct wl_resource *resource)
 
 static const struct zwp_idle_inhibitor_v1_interface inhibitor_impl = {.destroy = handle_destroy};
 
+static bool has_inhibited_enough(const struct daemon *daemon, const struct wl_client *client)
+{
+	struct wl_resource *resource;
+	unsigned n = 0;
+	wl_resource_for_each(resource, &daemon->idle.inhibitors)
+		n += wl_resource_get_client(resource) == client;
+	return n >= MOST_PER_CLIENT;
+}
+
 static void handle_create_inhibitor(struct wl_client *client, struct wl_resource *manager,
 	uint32_t id, struct wl_resource *surface)
 {
-	struct inhibitor *inhibitor = calloc(1, sizeof(*inhibitor));
+	struct daemon *daemon = wl_resource_get_user_data(manager);
+	struct inhibitor *inhibitor =
+		has_inhibited_enough(daemon, client) ? NULL : calloc(1, sizeof(*inhibitor));
 	struct wl_resource *resource = NULL;
 	if (inhibitor)
 		resource = wl_resource_create(client, &zwp_idle_inhibitor_v1_interface,
@@ -155,13 +190,14 @@ static void handle_create_inhibitor(struct wl_client *client, struct wl_resource
 		wl_client_post_no_memory(client);
 		return;
 	}
-	inhibitor->daemon = wl_resource_get_user_data(manager);
+	inhibitor->daemon = daemon;
 	inhibitor->surface = surface_from_resource(surface);
 	inhibitor->surface_destroyed.notify = handle_surface_destroyed;
 	wl_resource_add_destroy_listener(surface, &inhibitor->surface_destroyed);
 	wl_resource_set_implementation(resource, &inhibitor_impl, inhibitor, inhibitor_destroyed);
-	wl_list_insert(&inhibitor->daemon->idle.inhibitors, wl_resource_get_link(resource));
-	idle_inhibitors_changed(inhibitor->daemon);
+	wl_list_insert(&daemon->idle.inhibitors, wl_resource_get_link(resource));
+	if (is_seen(inhibitor->surface))
+		idle_inhibit(daemon);
 }
 
 static const struct zwp_idle_inhibit_manager_v1_interface manager_impl = {

@@ -207,7 +207,7 @@ bool fake_machine_composing(void)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-enum { TIMERS = 64 };
+enum { TIMERS = 256 };
 
 static uint64_t now_ms;
 static struct {

@@ -232,7 +232,7 @@ static void begin(uint32_t idle_off_s)
 	show(2);
 }
 
-static void end(void)
+static void leave(void)
 {
 	wl_touch_destroy(run.touch);
 	wl_pointer_destroy(run.pointer);
@@ -241,6 +241,11 @@ static void end(void)
 	ext_idle_notifier_v1_destroy(run.notifier);
 	zwp_idle_inhibit_manager_v1_destroy(run.inhibitors);
 	wl_registry_destroy(run.registry);
+}
+
+static void end(void)
+{
+	leave();
 	settle();
 	world_finish(&run.world);
 	fake_sync_finish();
@@ -552,6 +557,60 @@ TEST(inhibitors_of_nothing)
 	zwp_idle_inhibitor_v1_destroy(left);
 	ext_idle_notification_v1_destroy(notification.proxy);
 	end();
+}
+
+/* ---- greed ----------------------------------------------------------------------------------- */
+
+static struct wl_proxy *take_one(bool inhibits, int i)
+{
+	if (!inhibits)
+		return (struct wl_proxy *)notify(i % 2 ? 1 : 1000, i % 4 < 2).proxy;
+	return (struct wl_proxy *)zwp_idle_inhibit_manager_v1_create_inhibitor(
+		run.inhibitors, run.world.windows[2].surface);
+}
+
+/* The end of the client, which world_settle() takes for a failure. */
+static void hear_the_end(void)
+{
+	struct wl_display *server = run.world.daemon.display;
+	wl_display_flush(run.world.display);
+	wl_event_loop_dispatch(wl_display_get_event_loop(server), 0);
+	wl_display_flush_clients(server);
+	while (wl_display_dispatch(run.world.display) >= 0)
+		;
+	ck_assert_int_eq(wl_display_get_error(run.world.display), ENOMEM);
+}
+
+static void take_too_many(bool inhibits)
+{
+	enum { MOST = 64 };
+	struct wl_proxy *proxies[MOST + 1];
+	for (int i = 0; i < MOST; i++) {
+		proxies[i] = take_one(inhibits, i);
+		settle();
+		/* some of them are idle, and some are not */
+		fake_machine_advance(5);
+	}
+	proxies[MOST] = take_one(inhibits, MOST);
+	hear_the_end();
+	for (int i = 0; i <= MOST; i++)
+		wl_proxy_destroy(proxies[i]);
+}
+
+/* All of them are looked at with each picture, or each key: whoever wants more is disconnected. */
+TEST(as_many_as_there_may_be)
+{
+	for (int inhibits = 0; inhibits < 2; inhibits++) {
+		begin(0);
+		take_too_many(inhibits);
+		leave();
+		world_kill_client(&run.world);
+		flip();
+		ck_assert(!run.world.daemon.idle.inhibited);
+		ck_assert(wl_list_empty(&run.world.daemon.idle.inhibitors));
+		world_finish(&run.world);
+		fake_sync_finish();
+	}
 }
 
 TEST_MAIN("daemon-idle")
