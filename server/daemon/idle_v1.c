@@ -8,6 +8,7 @@
 
 #include "daemon.h"
 #include "output.h"
+#include "subsurface.h"
 
 /*
  * Who wants to know when the user has done nothing for a while, and who does not want that to count
@@ -123,10 +124,14 @@ struct inhibitor {
 	struct wl_listener surface_destroyed;
 };
 
-/* What is on a display that is off, or beyond another session, is not looked at. */
+/*
+ * What is on a display that is off, or beyond another session, is not looked at. A window whose video
+ * is a subsurface that covers all of it is.
+ */
 static bool is_seen(const struct surface *surface)
 {
-	return surface->visible && surface->output && !surface->output->dark;
+	const struct output *output = surface->output;
+	return output && !output->dark && subsurface_shows(surface);
 }
 
 bool idle_is_inhibited(const struct daemon *daemon)

@@ -59,6 +59,8 @@ void subsurface_update_mapped(struct surface *surface);
 void subsurface_stack_applied(struct surface *surface);
 /* Whether it, or a surface of its tree, is in the scene that was made last. */
 bool subsurface_in_sight(const struct surface *surface);
+/* Whether it, or a surface below it in the tree, is. */
+bool subsurface_shows(const struct surface *surface);
 
 /* subsurface_stack.c: the parent's pending stack. On top; false: no memory. */
 bool subsurface_stack_add(struct subsurface *child);

@@ -134,13 +134,13 @@ void subsurface_update_mapped(struct surface *surface)
 	subsurface_set_mapped(surface, placed && parent->mapped && surface->current.frame);
 }
 
-static bool tree_in_sight(const struct surface *surface)
+bool subsurface_shows(const struct surface *surface)
 {
 	const struct subsurface *child;
 	if (surface->visible)
 		return true;
 	wl_list_for_each(child, &surface->children, link)
-		if (tree_in_sight(child->surface))
+		if (subsurface_shows(child->surface))
 			return true;
 	return false;
 }
@@ -154,5 +154,5 @@ bool subsurface_in_sight(const struct surface *surface)
 		return false;
 	while (surface->subsurface && surface->subsurface->parent)
 		surface = surface->subsurface->parent;
-	return tree_in_sight(surface);
+	return subsurface_shows(surface);
 }

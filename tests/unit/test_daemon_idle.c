@@ -12,6 +12,7 @@
 #include "idle_v1.h"
 #include "input/seat.h"
 #include "power.h"
+#include "subsurface.h"
 
 /* Nobody does anything, and somebody comes back; on a machine that does not exist, where time stands. */
 
@@ -25,6 +26,7 @@ static struct {
 	struct wl_touch *touch;
 	struct ext_idle_notifier_v1 *notifier;
 	struct zwp_idle_inhibit_manager_v1 *inhibitors;
+	struct wl_subcompositor *subcompositor;
 	/* events */
 	int keys, buttons, scrolls, downs, ups, motions;
 } run;
@@ -42,6 +44,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&wl_seat_interface, &run.wl_seat, 5},
 		{&ext_idle_notifier_v1_interface, &run.notifier, 2},
 		{&zwp_idle_inhibit_manager_v1_interface, &run.inhibitors, 1},
+		{&wl_subcompositor_interface, &run.subcompositor, 1},
 	};
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		if (strcmp(interface, wanted[i].interface->name) == 0)
@@ -209,7 +212,7 @@ static void make_seat(void)
 	run.seat = daemon->seat = seat_create(daemon);
 	ck_assert_ptr_nonnull(run.seat);
 	seat_set_devices(run.seat, &devices);
-	ck_assert(idle_create_globals(daemon));
+	ck_assert(idle_create_globals(daemon) && subsurface_compositor_create(daemon));
 	ck_assert(idle_start(daemon));
 }
 
@@ -222,7 +225,7 @@ static void begin(uint32_t idle_off_s)
 	run.registry = wl_display_get_registry(run.world.display);
 	wl_registry_add_listener(run.registry, &registry_listener, NULL);
 	settle();
-	ck_assert(run.wl_seat && run.notifier && run.inhibitors);
+	ck_assert(run.wl_seat && run.notifier && run.inhibitors && run.subcompositor);
 	run.keyboard = wl_seat_get_keyboard(run.wl_seat);
 	wl_keyboard_add_listener(run.keyboard, &keyboard_listener, NULL);
 	run.pointer = wl_seat_get_pointer(run.wl_seat);
@@ -240,6 +243,7 @@ static void leave(void)
 	wl_seat_destroy(run.wl_seat);
 	ext_idle_notifier_v1_destroy(run.notifier);
 	zwp_idle_inhibit_manager_v1_destroy(run.inhibitors);
+	wl_subcompositor_destroy(run.subcompositor);
 	wl_registry_destroy(run.registry);
 }
 
@@ -528,6 +532,42 @@ TEST(inhibited_while_it_is_seen)
 	ext_idle_notification_v1_destroy(strict.proxy);
 	waybuf_syncobj_unref(acquire);
 	waybuf_syncobj_unref(release);
+	end();
+}
+
+static bool is_visible(struct wl_surface *proxy)
+{
+	struct wl_list *clients = wl_display_get_client_list(run.world.daemon.display);
+	struct wl_resource *resource = wl_client_get_object(
+		wl_client_from_link(clients->next), wl_proxy_get_id((struct wl_proxy *)proxy));
+	return surface_from_resource(resource)->visible;
+}
+
+/* All of the window is under its own subsurface. */
+TEST(inhibited_by_a_window_of_video)
+{
+	begin(3);
+	struct wl_surface *parent = run.world.windows[2].surface;
+	/* as large as the display, in the middle of which the window is */
+	struct world_buffer *buffer = &run.world.windows[0].buffers[0];
+	struct wl_surface *video = wl_compositor_create_surface(run.world.compositor);
+	struct wl_subsurface *place =
+		wl_subcompositor_get_subsurface(run.subcompositor, video, parent);
+	struct zwp_idle_inhibitor_v1 *inhibitor =
+		zwp_idle_inhibit_manager_v1_create_inhibitor(run.inhibitors, parent);
+	wl_subsurface_set_position(place, -16, -16);
+	buffer->busy = true;
+	wl_surface_attach(video, buffer->proxy, 0, 0);
+	wl_surface_commit(video);
+	wl_surface_commit(parent);
+	flip();
+	ck_assert(is_visible(video) && !is_visible(parent));
+	wait_for(10000);
+	ck_assert(is_on());
+	zwp_idle_inhibitor_v1_destroy(inhibitor);
+	fall_asleep();
+	wl_subsurface_destroy(place);
+	wl_surface_destroy(video);
 	end();
 }
 
