@@ -43,6 +43,9 @@ void output_schedule(struct output *output)
 	/* nor is what cannot be switched off */
 	if (!output->failing || !output->watch_armed)
 		power_settle(output);
+	/* nor what does not wake up */
+	if (output->asleep && output->failing && output->watch_armed)
+		return;
 	if (output->idle || busy(output) || !output->dirty)
 		return;
 	struct wl_event_loop *loop = wl_display_get_event_loop(output->daemon->display);

@@ -239,6 +239,35 @@ TEST(refused_and_tried_again)
 	finish();
 }
 
+/* Not with each commit of a client, as the display would be at each refresh. */
+TEST(woken_up_once_a_second)
+{
+	begin();
+	show(0);
+	power(false);
+	fake_drm_fail(FAKE_COMMIT, 0, -EBUSY, true);
+	power(true);
+	ck_assert(!is_active());
+	fake_drm_mend();
+	for (int i = 0; i < 5; i++) {
+		commit(i % 2);
+		advance(100);
+		ck_assert(!is_active());
+	}
+	advance(600);
+	ck_assert(is_active());
+	flip();
+	/* unless somebody says so */
+	power(false);
+	fake_drm_fail(FAKE_COMMIT, 0, -EBUSY, true);
+	power(true);
+	fake_drm_mend();
+	power(false);
+	power(true);
+	ck_assert(is_active());
+	finish();
+}
+
 /* A display that disconnects without a signal is not lit, not even for a moment, when it is back. */
 TEST(unplugged_while_off)
 {
