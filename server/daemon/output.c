@@ -61,10 +61,11 @@ void output_damage(struct output *output)
 /* Whatever becomes of it, the clients in it go on. */
 static void drop_scene(struct output *output, struct scene *scene, const char *why)
 {
-	/* once, not sixty times a second */
-	if (!output->failing)
+	/* once, not sixty times a second; that it is switched off is no failure */
+	bool failed = output->dark != OUTPUT_OFF;
+	if (failed && !output->failing)
 		waybuf_error("frames cannot be shown: %s", why);
-	output->failing = true;
+	output->failing |= failed;
 	callbacks_adopt(output, &scene->callbacks);
 	scene_destroy(scene);
 }

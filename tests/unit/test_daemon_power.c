@@ -8,6 +8,7 @@
 #include "fake/machine.h"
 #include "fake/screen.h"
 #include "fake/sync.h"
+#include "fake/worker.h"
 #include "output.h"
 #include "outputs.h"
 #include "power.h"
@@ -265,6 +266,35 @@ TEST(woken_up_once_a_second)
 	power(false);
 	power(true);
 	ck_assert(is_active());
+	finish();
+}
+
+/* No plane takes the frame, so that it is drawn, and dropped. */
+static void switch_off_while_it_is_drawn(void)
+{
+	fake_worker_hold(true);
+	fake_drm_fail(FAKE_COMMIT, 0, -EBUSY, false);
+	commit(1);
+	ck_assert(output()->composing);
+	power(false);
+	fake_worker_hold(false);
+	advance(1);
+	ck_assert(!output()->composing && !is_active());
+}
+
+/* That is no error: the next trouble is one. */
+TEST(switched_off_while_it_is_drawn)
+{
+	begin();
+	show(0);
+	switch_off_while_it_is_drawn();
+	ck_assert(!output()->failing);
+	advance(5000);
+	ck_assert_int_eq(answered, 1);
+	power(true);
+	flip();
+	advance(100);
+	ck_assert_int_eq(answered, 2);
 	finish();
 }
 
