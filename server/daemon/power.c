@@ -197,13 +197,20 @@ void power_plugged(struct output *output)
 	power_resume(output);
 }
 
-static void forget_wishes(struct daemon *daemon, uint32_t reasons)
+/* @name NULL: of all. False: there were none. */
+static bool forget_wishes(struct daemon *daemon, const char *name, uint32_t reasons)
 {
+	bool any = false;
 	for (size_t i = 0; i < POWER_WISHES; i++) {
-		daemon->wishes[i].off &= ~reasons;
-		if (!daemon->wishes[i].off)
-			daemon->wishes[i].name[0] = '\0';
+		struct power_wish *wish = &daemon->wishes[i];
+		if (!wish->off || (name && strcmp(wish->name, name) != 0))
+			continue;
+		any = true;
+		wish->off &= ~reasons;
+		if (!wish->off)
+			wish->name[0] = '\0';
 	}
+	return any;
 }
 
 /* ---- for whom ------------------------------------------------------------------------------ */
@@ -219,7 +226,7 @@ bool power_on_idle(struct daemon *daemon)
 {
 	struct output *output;
 	bool woken = false;
-	forget_wishes(daemon, POWER_IDLE);
+	forget_wishes(daemon, NULL, POWER_IDLE);
 	wl_list_for_each(output, &daemon->outputs, link) {
 		woken |= output->off == POWER_IDLE;
 		power_on(output, POWER_IDLE);
@@ -240,22 +247,35 @@ static void command(struct output *output, bool on)
 		tell(output);
 }
 
-int power_command(void *data, const char *name, bool on)
+static int command_all(struct daemon *daemon, const char *name, bool on)
 {
-	struct daemon *daemon = data;
 	struct output *output;
-	int ret = -ENOENT;
-	if (!name && on)
-		forget_wishes(daemon, POWER_COMMAND | POWER_IDLE);
-	if (on)
-		idle_restart_displays(daemon);
+	bool found = false, gone = false;
 	wl_list_for_each(output, &daemon->outputs, link) {
 		if ((name && strcmp(output->name, name) != 0) || output->dark == OUTPUT_UNPLUGGED)
 			continue;
-		if (output->dark == OUTPUT_GONE)
-			return -ENODEV;
+		if (output->dark == OUTPUT_GONE) {
+			gone = true;
+			continue;
+		}
 		command(output, on);
-		ret = 0;
+		found = true;
 	}
-	return ret;
+	if (found)
+		return 0;
+	return gone ? -ENODEV : -ENOENT;
+}
+
+int power_command(void *data, const char *name, bool on)
+{
+	struct daemon *daemon = data;
+	bool kept = on && forget_wishes(daemon, name, POWER_COMMAND | POWER_IDLE);
+	if (on)
+		idle_restart_displays(daemon);
+	int ret = command_all(daemon, name, on);
+	if (ret != -ENOENT || !name || !kept)
+		return ret;
+	/* it has disconnected, and is on when it is back */
+	waybuf_server_monitor_tell_power(daemon->monitor, name, true);
+	return 0;
 }

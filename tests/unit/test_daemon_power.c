@@ -334,6 +334,17 @@ TEST(switched_on_while_unplugged)
 	ck_assert_int_eq(power_command(&world.daemon, NULL, true), -ENOENT);
 	replug(true);
 	ck_assert(is_active());
+	flip();
+	/* by its name */
+	power(false);
+	const char *name = output()->name;
+	replug(false);
+	ck_assert_int_eq(power_command(&world.daemon, "HDMI-A-9", true), -ENOENT);
+	ck_assert_int_eq(power_command(&world.daemon, name, false), -ENOENT);
+	ck_assert_int_eq(power_command(&world.daemon, name, true), 0);
+	ck_assert_int_eq(power_command(&world.daemon, name, true), -ENOENT);
+	replug(true);
+	ck_assert(is_active());
 	finish();
 }
 
