@@ -88,10 +88,18 @@ enum output_dark power_dark(const struct output *output)
 	return output->off ? OUTPUT_OFF : OUTPUT_LIT;
 }
 
-void power_resume(struct output *output)
+/* It may have been switched off when the other trouble began, and nothing is told of it since. */
+void power_lift(struct output *output)
 {
 	output->dark = power_dark(output);
 	suspend_windows(output);
+	if (!output->dark)
+		callbacks_wake(output);
+}
+
+void power_resume(struct output *output)
+{
+	power_lift(output);
 	if (output->dark)
 		power_settle(output);
 	else

@@ -49,7 +49,9 @@ int power_command(void *data, const char *name, bool on);
 
 /* OUTPUT_OFF or OUTPUT_LIT: what it is if nothing else is wrong. */
 enum output_dark power_dark(const struct output *output);
-/* Nothing but that it is switched off keeps the output dark: it is shown on again, if it is not. */
+/* Nothing but that it is switched off keeps the output dark; who waited for that to end is told. */
+void power_lift(struct output *output);
+/* The same, and it is shown on again, or goes to sleep. */
 void power_resume(struct output *output);
 /* Something that was under way is over: it may be put to sleep. */
 void power_settle(struct output *output);

@@ -75,9 +75,10 @@ void watch_slow_down(struct output *output)
 		if (outputs_of(surface) != output)
 			continue;
 		presentation_discard(&surface->current.feedbacks);
-		callbacks_arm(output, surface);
 		planes_tell(output, surface, WAYBUF_PLANE_CANNOT);
 	}
+	/* also of those that waited as it was switched off */
+	callbacks_wake(output);
 	idle_inhibitors_changed(output->daemon);
 }
 
@@ -138,7 +139,7 @@ static void recover(struct output *output)
 	} else {
 		/* what was made for it in the dark has been dropped */
 		output->dirty |= output->dark != OUTPUT_LIT;
-		output->dark = power_dark(output);
+		power_lift(output);
 		watch_commit(output);
 	}
 }

@@ -348,6 +348,69 @@ TEST(switched_on_while_unplugged)
 	finish();
 }
 
+/* That nobody waits any more, and windows are not suspended, whatever the switch was followed by. */
+static void expect_lively(int callbacks)
+{
+	ck_assert_int_eq(output()->dark, OUTPUT_LIT);
+	ck_assert(is_active());
+	while (fake_screen_flipping())
+		flip();
+	advance(2000);
+	ck_assert_int_eq(answered, callbacks);
+	ck_assert(!output()->suspended);
+}
+
+TEST(paused_and_switched_on)
+{
+	begin();
+	show(0);
+	switch_off_while_it_is_drawn();
+	ck_assert_int_eq(answered, 1);
+	card_pause(world.daemon.card);
+	power(true);
+	card_resume(world.daemon.card);
+	world_settle(&world);
+	expect_lively(2);
+	finish();
+}
+
+TEST(unplugged_and_switched_on)
+{
+	begin();
+	show(0);
+	power(false);
+	commit(1);
+	advance(2000);
+	ck_assert_int_eq(answered, 1);
+	ck_assert(output()->suspended);
+	replug(false);
+	ck_assert_int_eq(power_command(&world.daemon, output()->name, true), 0);
+	replug(true);
+	expect_lively(2);
+	finish();
+}
+
+/* The flip that it waited for when it was switched off does not come, nor is another commit taken. */
+TEST(stuck_and_switched_on)
+{
+	begin();
+	show(0);
+	commit(1);
+	power(false);
+	fake_screen_flip(0, false);
+	fake_drm_fail(FAKE_COMMIT, 0, -EBUSY, true);
+	for (int i = 0; i < 4; i++)
+		advance(1100);
+	ck_assert_int_eq(output()->dark, OUTPUT_STUCK);
+	ck_assert(output()->suspended);
+	power(true);
+	fake_drm_mend();
+	for (int i = 0; i < 4 && output()->dark; i++)
+		advance(1100);
+	expect_lively(2);
+	finish();
+}
+
 /* Whoever had the display meanwhile has left it on. */
 TEST(paused_while_off)
 {
