@@ -208,12 +208,12 @@ static const char *refuse_mapping(
 static void take_fb(struct shm_showing *showing, struct shm_fb *fb)
 {
 	fb->refs++;
-	shm_fb_unref(showing->fb);
 	showing->fb = fb;
 }
 
-const char *shm_plane_refusal(struct frame *frame, const struct output *output,
-	struct waybuf_kms_fb **fb, struct waybuf_kms_why *why)
+/* NULL: the frame has one from now on. */
+static const char *find_fb(
+	struct frame *frame, const struct output *output, struct waybuf_kms_why *why)
 {
 	struct shm_buffer *buffer = frame->shm;
 	struct shm_mapping *mapping = buffer->mapping;
@@ -233,6 +233,15 @@ const char *shm_plane_refusal(struct frame *frame, const struct output *output,
 	if (!update_fb(buffer, output->kms))
 		return refuse_buffer(buffer, why);
 	take_fb(&frame->showing, buffer->fb);
-	*fb = buffer->fb->fb;
 	return NULL;
+}
+
+/* What a frame has got it keeps, though its file is wrapped anew: an output that composes has it. */
+const char *shm_plane_refusal(struct frame *frame, const struct output *output,
+	struct waybuf_kms_fb **fb, struct waybuf_kms_why *why)
+{
+	const char *reason = frame->showing.fb ? NULL : find_fb(frame, output, why);
+	if (!reason)
+		*fb = frame->showing.fb->fb;
+	return reason;
 }

@@ -38,7 +38,7 @@ void shm_fb_unref(struct shm_fb *fb);
 /* What a frame of wl_shm knows of that. */
 struct shm_showing {
 	bool in_turn;
-	struct shm_fb *fb; /* referenced; NULL: it was on no plane */
+	struct shm_fb *fb; /* referenced, the same until the frame ends; NULL: it was on no plane */
 	/* referenced: the caches were flushed for this one, or will have been with that; or NULL */
 	struct shm_wrap *flushed;
 	struct waybuf_fence *flush;
@@ -48,7 +48,7 @@ struct shm_showing {
 void shm_plane_begin(struct frame *frame, struct surface *surface);
 /* Makes ready what has been on a plane before. What is to be waited for, borrowed; NULL: nothing. */
 struct waybuf_fence *shm_plane_latch(struct frame *frame);
-/* NULL with *fb (borrowed from the frame), or why no plane can show the frame, and *why. Static. */
+/* NULL with *fb (borrowed from the frame, for its life), or why no plane can show the frame, and *why. Static. */
 const char *shm_plane_refusal(struct frame *frame, const struct output *output,
 	struct waybuf_kms_fb **fb, struct waybuf_kms_why *why);
 void shm_plane_finish(struct frame *frame);

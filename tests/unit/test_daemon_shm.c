@@ -18,6 +18,7 @@
 #include "fake/worker.h"
 #include "output.h"
 #include "outputs.h"
+#include "shm_plane.h"
 #include "shm_wrap.h"
 #include "util/fd.h"
 
@@ -401,6 +402,33 @@ TEST(hole_in_the_file)
 	show(&s, "1010");
 	check_composed(&s, "its memory is wl_shm, and was wrapped too often in vain");
 	ck_assert_int_eq(fake_udmabuf.wraps, MOST_WRAPS);
+	end(&s);
+}
+
+/* An output that composes meanwhile has borrowed what it will commit. */
+TEST(framebuffer_stays_with_its_frame)
+{
+	struct stage s;
+	struct waybuf_kms_fb *fb = NULL, *again = NULL;
+	struct waybuf_kms_why why;
+	begin(&s);
+	show(&s, "01010");
+	check_direct(&s);
+	const struct output *output = outputs_first(&s.world.daemon);
+	struct frame *frame = frame_read(find_surface(&s)->current.frame);
+	ck_assert_ptr_null(shm_plane_refusal(frame, output, &fb, &why));
+	uint32_t id = fb->id;
+	punch(&s);
+	show(&s, "1212");
+	check_direct(&s);
+	ck_assert_int_eq(fake_udmabuf.wraps, 2);
+	/* the window goes to another output */
+	ck_assert_ptr_null(shm_plane_refusal(frame, output, &again, &why));
+	ck_assert_ptr_eq(again, fb);
+	ck_assert_uint_eq(fb->id, id);
+	frame_drop(frame);
+	world_settle(&s.world);
+	ck_assert(!s.buffers[0].busy);
 	end(&s);
 }
 
