@@ -286,7 +286,9 @@ int shm_wrap_flush(struct shm_wrap *wrap, struct waybuf_fence **fence)
 	if (error < 0)
 		return error;
 	error = begin_flush(wrap);
-	if (error < 0)
+	if (error < 0) {
 		waybuf_fence_unref(*fence);
+		*fence = NULL;
+	}
 	return error;
 }

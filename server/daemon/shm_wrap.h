@@ -80,8 +80,8 @@ bool shm_wrap_is_stale(const struct shm_wrap *wrap);
 bool shm_wrap_is_incoherent(void);
 /*
  * Has what is in the caches written to memory, on the worker, of one that is there. *fence is a new
- * reference; its end says that the display may read, unless the wrap has an error by then. 0,
- * -ENOMEM, -EAGAIN.
+ * reference; its end says that the display may read, unless the wrap has an error by then. It
+ * is NULL on failure, if it was before. 0, -ENOMEM, -EAGAIN.
  */
 int shm_wrap_flush(struct shm_wrap *wrap, struct waybuf_fence **fence);
 

@@ -22,6 +22,7 @@ struct waybuf_worker {
 
 static struct waybuf_list workers = {&workers, &workers}; // waybuf_worker.link
 static bool held;
+static int refusal; /* of the next job; 0: it is taken */
 
 static struct waybuf_job *take(struct waybuf_worker *worker)
 {
@@ -91,6 +92,10 @@ void waybuf_worker_destroy(struct waybuf_worker *worker)
 
 int waybuf_worker_submit(struct waybuf_worker *worker, struct waybuf_job *job)
 {
+	int error = refusal;
+	refusal = 0;
+	if (error < 0)
+		return error;
 	waybuf_list_append(&worker->queued, &job->link);
 	worker->owed += held;
 	if (held)
@@ -107,4 +112,9 @@ void fake_worker_hold(bool hold)
 			eventfd_write(worker->event_fd, worker->owed);
 		worker->owed = held ? worker->owed : 0;
 	}
+}
+
+void fake_worker_refuse(int error)
+{
+	refusal = error;
 }

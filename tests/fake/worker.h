@@ -6,5 +6,7 @@
 
 /* While they are held, workers take jobs and do none of them, unless they are destroyed. */
 void fake_worker_hold(bool hold);
+/* The next job is not taken: @error. */
+void fake_worker_refuse(int error);
 
 #endif

@@ -719,4 +719,22 @@ TEST(cannot_be_flushed)
 	end(&s);
 }
 
+TEST(flush_cannot_begin)
+{
+	struct stage s;
+	begin(&s);
+	incoherent = true;
+	show(&s, "0101");
+	check_direct(&s);
+	fake_worker_refuse(-EAGAIN);
+	show(&s, "0");
+	check_composed(&s, "its memory is wl_shm, and was not flushed for the display");
+	show(&s, "1");
+	check_direct(&s);
+	show(&s, "0");
+	check_direct(&s);
+	ck_assert_int_eq(fake_udmabuf.wraps, 1);
+	end(&s);
+}
+
 TEST_MAIN("daemon-shm")
