@@ -34,7 +34,7 @@ struct shm_mapping {
 	const char *refusal; /* why not, static; NULL: for no reason */
 	int error; /* beside that: of the last try, or 0 */
 	unsigned pause; /* repaints until the next one; 0: there is none */
-	unsigned n_wraps; /* that were tried */
+	unsigned n_wraps; /* that were tried, less those that were worth it */
 	uint32_t pixel; /* the data, where it is of one pixel and nobody else's */
 };
 

@@ -11,8 +11,11 @@
 #include "shm_plane.h"
 #include "shm_wrap.h"
 
-/* Of one mapping; and how many repaints after one that may do better another time. */
-enum { MOST_WRAPS = 16, PAUSE = 60 };
+/*
+ * Tries in vain of one mapping, as each costs more than a copy; how many frames of a wrap make up for
+ * one; and how many repaints after one that may do better another time.
+ */
+enum { MOST_WRAPS = 16, WORTH = 60, PAUSE = 60 };
 
 static const char not_in_turn[] = "its memory is wl_shm, not used in turn with another buffer";
 static const char underway[] = "its memory is wl_shm that is being wrapped for the display";
@@ -92,12 +95,21 @@ static const char *reason_of(int error)
 	}
 }
 
+static void give_back_try(struct shm_mapping *mapping)
+{
+	if (mapping->n_wraps > 0)
+		mapping->n_wraps--;
+}
+
 static const char *fail(struct shm_mapping *mapping, int error)
 {
 	drop_wrap(mapping);
 	mapping->error = error;
 	mapping->refusal = reason_of(error);
-	mapping->pause = is_transient(error) && mapping->n_wraps < MOST_WRAPS ? PAUSE : 0;
+	mapping->pause = is_transient(error) ? PAUSE : 0;
+	/* the pauses alone are enough for what is nobody's fault */
+	if (mapping->pause)
+		give_back_try(mapping);
 	return mapping->refusal;
 }
 
@@ -205,10 +217,13 @@ static const char *refuse_mapping(
 	return reason;
 }
 
-static void take_fb(struct shm_showing *showing, struct shm_fb *fb)
+static void take_fb(struct frame *frame)
 {
-	fb->refs++;
-	showing->fb = fb;
+	struct shm_buffer *buffer = frame->shm;
+	frame->showing.fb = buffer->fb;
+	buffer->fb->refs++;
+	if (++buffer->fb->wrap->n_frames % WORTH == 0)
+		give_back_try(buffer->mapping);
 }
 
 /* NULL: the frame has one from now on. */
@@ -232,7 +247,7 @@ static const char *find_fb(
 		return unflushed;
 	if (!update_fb(buffer, output->kms))
 		return refuse_buffer(buffer, why);
-	take_fb(&frame->showing, buffer->fb);
+	take_fb(frame);
 	return NULL;
 }
 

@@ -53,6 +53,7 @@ struct shm_wrap {
 	int error; /* 0: it is there; -EINPROGRESS; or why it never will be */
 	struct waybuf_timeline *flushed; /* a point for each flush; NULL: there was none */
 	uint64_t n_flushes;
+	uint64_t n_frames; /* that could be shown from it */
 
 	/* the job's until it is done */
 	struct waybuf_job job;

@@ -26,7 +26,7 @@
 enum { WIDTH = FAKE_MACHINE_WIDTH, HEIGHT = FAKE_MACHINE_HEIGHT, STRIDE = WIDTH * 4 };
 enum { IMAGE = STRIDE * HEIGHT, BUFFERS = 3, POOL = 4 * IMAGE };
 /* as shm_plane.c has it */
-enum { MOST_WRAPS = 16, PAUSE = 60 };
+enum { MOST_WRAPS = 16, WORTH = 60, PAUSE = 60 };
 
 static const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
@@ -405,6 +405,21 @@ TEST(hole_in_the_file)
 	end(&s);
 }
 
+TEST(hole_now_and_then)
+{
+	struct stage s;
+	begin(&s);
+	show(&s, "01010");
+	for (int wraps = 2; wraps <= MOST_WRAPS + 4; wraps++) {
+		punch(&s);
+		for (int i = 0; i < WORTH / 2 + 2; i++)
+			show(&s, "10");
+		check_direct(&s);
+		ck_assert_int_eq(fake_udmabuf.wraps, wraps);
+	}
+	end(&s);
+}
+
 /* An output that composes meanwhile has borrowed what it will commit. */
 TEST(framebuffer_stays_with_its_frame)
 {
@@ -474,15 +489,19 @@ TEST(tried_again)
 	end(&s);
 }
 
-TEST(given_up)
+TEST(tried_for_as_long_as_it_takes)
 {
 	struct stage s;
 	begin(&s);
 	fake_udmabuf.error = -ENOMEM;
 	for (int i = 0; i < (MOST_WRAPS + 2) * (PAUSE + 2) / 2; i++)
 		show(&s, "01");
-	ck_assert_int_eq(fake_udmabuf.wraps, MOST_WRAPS);
+	ck_assert_int_gt(fake_udmabuf.wraps, MOST_WRAPS);
 	check_composed(&s, "its memory is wl_shm that cannot be wrapped");
+	fake_udmabuf.error = 0;
+	for (int i = 0; i < PAUSE / 2 + 1; i++)
+		show(&s, "01");
+	check_direct(&s);
 	end(&s);
 }
 
