@@ -131,6 +131,33 @@ static int read_back(const struct gles *gles, struct render_job *job)
 	return image_access_end(&access);
 }
 
+/* As for the CPU's access: what a client has put onto its buffer meanwhile is waited for, too. */
+#define MOST_MS 250
+
+static bool is_over(int fence_fd)
+{
+	struct pollfd poll_fd = {.fd = fence_fd, .events = POLLIN};
+	return poll(&poll_fd, 1, MOST_MS) == 1;
+}
+
+/* glReadPixels() waits without a limit, on everybody's worker, unless the GPU is done before. */
+static int finish_read_back(const struct gles *gles, struct render_job *job)
+{
+	int fence_fd = gpu_submit(gles->gpu);
+	if (fence_fd < -1)
+		return RENDER_LOST;
+	bool over = fence_fd < 0 || is_over(fence_fd);
+	fd_close(&fence_fd);
+	return over ? read_back(gles, job) : RENDER_LATE;
+}
+
+static int submit(const struct gles *gles, struct render_job *job)
+{
+	int fence_fd = gpu_submit(gles->gpu);
+	job->fence_fd = fence_fd < 0 ? -1 : fence_fd;
+	return fence_fd < -1 ? RENDER_LOST : 0;
+}
+
 /* ---- the pass ------------------------------------------------------------------------------ */
 
 /* Whatever GL has against what was drawn, and whatever has become of the GPU meanwhile. */
@@ -328,14 +355,13 @@ static bool draw(struct render_pass *pass, const pixman_region32_t *region, uint
 static int end(struct render_pass *pass)
 {
 	struct gles *gles = from_base(pass->renderer);
-	int ret = 0;
-	if (gles->reads_back)
-		ret = read_back(gles, pass->job);
-	else
-		pass->job->fence_fd = gpu_submit(gles->gpu);
-	if (is_lost(gles)) {
-		fd_close(&pass->job->fence_fd);
+	int ret = gles->reads_back ? finish_read_back(gles, pass->job) : submit(gles, pass->job);
+	if (is_lost(gles))
 		ret = RENDER_LOST;
+	if (ret == RENDER_LOST && pass->job->fence_fd >= 0) {
+		/* the CPU is about to draw into the same image */
+		is_over(pass->job->fence_fd);
+		fd_close(&pass->job->fence_fd);
 	}
 	gpu_leave(gles->gpu);
 	return ret;
@@ -399,6 +425,20 @@ static const char *init(struct gles *gles)
 	return is_lost(gles) ? "its GL fails" : NULL;
 }
 
+/* NULL, or what is missing. Without fences the worker could only wait, for as long as it takes. */
+static const char *start(struct gles *gles)
+{
+	struct waybuf_gpu *gpu = gles->gpu;
+	if (!gpu->software && !gpu->egl.create_sync)
+		return "it has no EGL_ANDROID_native_fence_sync";
+	gles->context = gpu_context_create(gpu);
+	if (gles->context == EGL_NO_CONTEXT || !gpu_enter(gpu, gles->context))
+		return "it has no context for GLES 3";
+	const char *why = init(gles);
+	gpu_leave(gpu);
+	return why;
+}
+
 int gles_create(struct waybuf_gpu *gpu, struct waybuf_loop *loop, struct waybuf_worker *worker,
 	struct renderer **out, const char **why)
 {
@@ -415,12 +455,7 @@ int gles_create(struct waybuf_gpu *gpu, struct waybuf_loop *loop, struct waybuf_
 	gles->gpu = gpu;
 	gpu->refs++;
 	gles->base.device = waybuf_gpu_name(gpu);
-	gles->context = gpu_context_create(gpu);
-	*why = "it has no context for GLES 3";
-	if (gles->context != EGL_NO_CONTEXT && gpu_enter(gpu, gles->context)) {
-		*why = init(gles);
-		gpu_leave(gpu);
-	}
+	*why = start(gles);
 	if (*why) {
 		destroy(&gles->base);
 		return -EOPNOTSUPP;

@@ -149,11 +149,10 @@ static void run(struct waybuf_job *base)
 	int ret = RENDER_LOST;
 	if (renderer && !renderer->lost)
 		ret = draw(renderer->ops, job);
-	if (ret == RENDER_LOST) {
-		if (renderer)
-			renderer->lost = true;
+	if (ret == RENDER_LOST && renderer)
+		renderer->lost = true;
+	if (ret == RENDER_LOST || ret == RENDER_LATE)
 		ret = draw(&renderer_pixman, job);
-	}
 	job->error = ret;
 }
 

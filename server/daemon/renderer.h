@@ -25,6 +25,8 @@ struct render_pass {
 
 /* Nothing came of the pass, nor will of others: the CPU draws it, and all that come. No errno. */
 #define RENDER_LOST 1
+/* The GPU waits for something, and the target is as it was: the CPU draws this one. No errno. */
+#define RENDER_LATE 2
 
 struct renderer_ops {
 	const char *name;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 #include "gpu/egl.h"
 #include "gpu/extension.h"
 
@@ -30,6 +32,21 @@ void gpu_leave(const struct waybuf_gpu *gpu)
 	eglMakeCurrent(gpu->display, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT);
 }
 
+/* Software has drawn when it returns; what it waits for is its own threads. */
+static int finish(const struct waybuf_gpu *gpu)
+{
+	if (gpu->software) {
+		glFinish();
+		return -1;
+	}
+	GLsync sync = glFenceSync(GL_SYNC_GPU_COMMANDS_COMPLETE, 0);
+	GLenum result = sync ? glClientWaitSync(sync, GL_SYNC_FLUSH_COMMANDS_BIT,
+				       GPU_FINISH_MS * UINT64_C(1000000))
+			     : GL_WAIT_FAILED;
+	glDeleteSync(sync);
+	return result == GL_ALREADY_SIGNALED || result == GL_CONDITION_SATISFIED ? -1 : -EIO;
+}
+
 int gpu_submit(const struct waybuf_gpu *gpu)
 {
 	const struct gpu_functions *egl = &gpu->egl;
@@ -43,7 +60,5 @@ int gpu_submit(const struct waybuf_gpu *gpu)
 		fd = egl->dup_fence(gpu->display, sync);
 		egl->destroy_sync(gpu->display, sync);
 	}
-	if (fd < 0)
-		glFinish();
-	return fd;
+	return fd < 0 ? finish(gpu) : fd;
 }

@@ -151,7 +151,7 @@ int waybuf_gpu_copy(const struct waybuf_gpu *gpu, const struct waybuf_layout *fr
 		return -EIO;
 	int error = blit_image(gpu, from, to);
 	*fence_fd = gpu_submit(gpu);
-	if (error == 0 && glGetError() != GL_NO_ERROR)
+	if (error == 0 && (*fence_fd < -1 || glGetError() != GL_NO_ERROR))
 		error = -EIO;
 	gpu_leave(gpu);
 	return error;

@@ -20,7 +20,7 @@ struct gpu_functions {
 	PFNEGLQUERYDMABUFFORMATSEXTPROC query_formats;
 	PFNEGLQUERYDMABUFMODIFIERSEXTPROC query_modifiers;
 	PFNGLEGLIMAGETARGETTEXTURE2DOESPROC image_target_texture;
-	/* NULL: copies end in glFinish() */
+	/* NULL: who draws waits until it is over */
 	PFNEGLCREATESYNCKHRPROC create_sync;
 	PFNEGLDESTROYSYNCKHRPROC destroy_sync;
 	PFNEGLDUPNATIVEFENCEFDANDROIDPROC dup_fence;
@@ -65,7 +65,11 @@ EGLContext gpu_context_create(const struct waybuf_gpu *gpu);
 /* Makes a context the calling thread's, until it leaves. False: the driver failed. */
 bool gpu_enter(const struct waybuf_gpu *gpu, EGLContext context);
 void gpu_leave(const struct waybuf_gpu *gpu);
-/* A sync_file for all that was drawn since gpu_enter(), or -1 after it is over. */
+/*
+ * A sync_file for all that was drawn since gpu_enter(), -1 after it is over; -EIO: the driver gives no
+ * fence and was not done within GPU_FINISH_MS, for it may wait for somebody's fence without a limit.
+ */
+#define GPU_FINISH_MS 250
 int gpu_submit(const struct waybuf_gpu *gpu);
 
 /* Fills pairs. 0, -EOPNOTSUPP (there are none), -ENOMEM. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
 #include <linux/dma-buf.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@
 /* ---- a driver in trouble --------------------------------------------------------------------- */
 
 static struct {
-	bool no_context, no_entry, gl_fails, refuses;
+	bool no_context, no_entry, gl_fails, refuses, never_ends;
 	int fence; /* what is given for work that was submitted; 0: the driver's own answer */
 	int images; /* alive */
 	int imports; /* tried */
@@ -31,6 +32,8 @@ bool __real_gpu_enter(const struct waybuf_gpu *gpu, EGLContext context);
 bool __wrap_gpu_enter(const struct waybuf_gpu *gpu, EGLContext context);
 int __real_gpu_submit(const struct waybuf_gpu *gpu);
 int __wrap_gpu_submit(const struct waybuf_gpu *gpu);
+GLenum __real_glClientWaitSync(GLsync sync, GLbitfield flags, GLuint64 ns);
+GLenum __wrap_glClientWaitSync(GLsync sync, GLbitfield flags, GLuint64 ns);
 GLenum __real_glGetError(void);
 GLenum __wrap_glGetError(void);
 
@@ -51,6 +54,11 @@ int __wrap_gpu_submit(const struct waybuf_gpu *gpu)
 		return fd;
 	close(fd);
 	return dup(driver.fence);
+}
+
+GLenum __wrap_glClientWaitSync(GLsync sync, GLbitfield flags, GLuint64 ns)
+{
+	return driver.never_ends ? GL_TIMEOUT_EXPIRED : __real_glClientWaitSync(sync, flags, ns);
 }
 
 GLenum __wrap_glGetError(void)
@@ -407,6 +415,44 @@ TEST(a_gpu_that_was_reset)
 	struct gles *gles = (struct gles *)kit.gles;
 	gles->reset_status = say_guilty;
 	check_lost(&kit);
+	kit_finish(&kit);
+}
+
+/*
+ * A GPU that waits for a fence that somebody has put onto his buffer at the last moment. What is to be
+ * read back is not waited for: the CPU draws it.
+ */
+TEST(a_gpu_that_is_late)
+{
+	struct kit kit;
+	kit_init(&kit);
+	kit_add_shm(&kit, DRM_FORMAT_ARGB8888);
+	driver.fence = eventfd(0, EFD_CLOEXEC);
+	kit_compare(&kit, DRM_FORMAT_XRGB8888, NULL);
+	ck_assert(!render_lost(kit.gles));
+	ck_assert_str_eq(render_name(kit.gles), "gles");
+	close(driver.fence);
+	driver.fence = 0;
+	kit_finish(&kit);
+}
+
+/* A driver without fences is waited for, but not for ever; and gles does not begin with one. */
+TEST(without_fences)
+{
+	struct kit kit;
+	struct renderer *other = NULL;
+	const char *why = NULL;
+	kit_init(&kit);
+	kit.gpu->software = false;
+	kit.gpu->egl.create_sync = NULL;
+	ck_assert_int_eq(gles_create(kit.gpu, kit.loop, kit.worker, &other, &why), -EOPNOTSUPP);
+	ck_assert_str_eq(why, "it has no EGL_ANDROID_native_fence_sync");
+	ck_assert(gpu_enter(kit.gpu, kit.gpu->context));
+	ck_assert_int_eq(__real_gpu_submit(kit.gpu), -1);
+	driver.never_ends = true;
+	ck_assert_int_eq(__real_gpu_submit(kit.gpu), -EIO);
+	driver.never_ends = false;
+	gpu_leave(kit.gpu);
 	kit_finish(&kit);
 }
 
