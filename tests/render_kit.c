@@ -215,6 +215,7 @@ static struct kit_frame *next_frame(struct kit *kit, uint32_t format)
 	frame->frame.width = 2 * (1 + kit_roll(kit, KIT_WIDTH / 2));
 	frame->frame.height = 2 * (1 + kit_roll(kit, KIT_HEIGHT / 2));
 	frame->frame.format = format;
+	frame->frame.refs = frame->frame.readers = 1;
 	return frame;
 }
 

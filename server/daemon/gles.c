@@ -44,21 +44,6 @@ static void prepare(struct renderer *base, struct render_job *job)
 	}
 }
 
-/*
- * Drivers have a GPU wait for the fences that are on a dma-buf, whoever put them there and whether
- * they ever signal; and with the one job all that follow. Who adds one after the latch, or while
- * a picture of his is taken, is left out, as by the CPU.
- */
-static bool is_idle(const struct waybuf_layout *layout, short events)
-{
-	for (uint32_t i = 0; i < layout->n_memory; i++) {
-		struct pollfd poll_fd = {.fd = layout->memory[i].fd, .events = events};
-		if (layout->memory[i].kind == WAYBUF_MEMORY_DMABUF && poll(&poll_fd, 1, 0) != 1)
-			return false;
-	}
-	return true;
-}
-
 /* ---- the target ---------------------------------------------------------------------------- */
 
 /* One of our own, to be read back. */
@@ -146,9 +131,12 @@ static int finish_read_back(const struct gles *gles, struct render_job *job)
 	int fence_fd = gpu_submit(gles->gpu);
 	if (fence_fd < -1)
 		return RENDER_LOST;
-	bool over = fence_fd < 0 || is_over(fence_fd);
+	if (fence_fd >= 0 && !is_over(fence_fd)) {
+		job->fence_fd = fence_fd;
+		return RENDER_LATE;
+	}
 	fd_close(&fence_fd);
-	return over ? read_back(gles, job) : RENDER_LATE;
+	return read_back(gles, job);
 }
 
 static int submit(const struct gles *gles, struct render_job *job)
@@ -178,7 +166,7 @@ static int begin(struct render_pass *pass)
 		(target->format != DRM_FORMAT_XRGB8888 && target->format != DRM_FORMAT_ARGB8888))
 		return -EINVAL;
 	/* a client's: what is ours is read by nobody but us */
-	if (target->cpu && target->layout && !is_idle(target->layout, POLLOUT))
+	if (target->cpu && target->layout && !render_is_idle(target->layout, POLLOUT))
 		return -ETIMEDOUT;
 	if (!gpu_enter(gles->gpu, gles->context))
 		return RENDER_LOST;
@@ -344,7 +332,12 @@ static bool draw(struct render_pass *pass, const pixman_region32_t *region, uint
 	struct sampling sampling;
 	if (!find_sampling(gles, layer, region, &sampling))
 		return true;
-	if (!layer->frame->shm && !is_idle(layer->frame->grant.layout, POLLIN))
+	/*
+	 * Drivers have a GPU wait for the fences that are on a dma-buf, whoever put them there and
+	 * whether they ever signal; and with the one job all that follow. Who adds one after the
+	 * latch, or while a picture of his is taken, is left out, as by the CPU.
+	 */
+	if (!layer->frame->shm && !render_is_idle(layer->frame->grant.layout, POLLIN))
 		return false;
 	if (find_source(gles, pass->job, index, region, &source) &&
 		gles_draw(gles, layer, &sampling, region, &source))

@@ -235,7 +235,7 @@ bool gles_import_source(
 			import->base.refusal = refusal;
 	}
 	*source = import->source;
-	return import->usable;
+	return import->usable && !base->late;
 }
 
 static GLuint make_framebuffer(const struct gles_import *import)

@@ -146,11 +146,14 @@ static void run(struct waybuf_job *base)
 {
 	struct render_job *job = waybuf_container_of(base, struct render_job, base);
 	struct renderer *renderer = job->renderer;
-	int ret = RENDER_LOST;
-	if (renderer && !renderer->lost)
+	int ret = RENDER_LATE;
+	if (renderer && !renderer->lost && renderer->n_late == 0) {
 		ret = draw(renderer->ops, job);
-	if (ret == RENDER_LOST && renderer)
-		renderer->lost = true;
+		job->late = ret == RENDER_LATE;
+		renderer->n_late += job->late;
+		if (ret == RENDER_LOST)
+			renderer->lost = true;
+	}
 	if (ret == RENDER_LOST || ret == RENDER_LATE)
 		ret = draw(&renderer_pixman, job);
 	job->error = ret;
@@ -191,12 +194,26 @@ static void finish(struct waybuf_job *base);
 /* Nothing is known of the picture, so that it is drawn again, by the CPU. */
 static void draw_again(struct render_job *job)
 {
-	job->renderer->lost = true;
 	job->base.run = run;
 	job->base.done = finish;
+	job->late = false;
 	fd_close(&job->fence_fd);
 	if (!job->renderer->worker || waybuf_worker_submit(job->renderer->worker, &job->base) < 0)
 		end(job, -EIO);
+}
+
+static void draw_after_failure(struct render_job *job)
+{
+	job->renderer->lost = true;
+	draw_again(job);
+}
+
+/* The GPU may be at it for as long as it likes. */
+static void give_up(struct render_job *job)
+{
+	job->renderer->n_late++;
+	render_leave(job);
+	draw_again(job);
 }
 
 /* How long a GPU is waited for: drivers give up work that takes longer, but what it waits for. */
@@ -226,7 +243,7 @@ static void handle_impatience(void *data)
 			break;
 		waybuf_fence_wait_finish(&job->wait);
 		waybuf_list_remove(&job->waiting);
-		draw_again(job);
+		give_up(job);
 	}
 	arm_patience(renderer);
 }
@@ -236,7 +253,7 @@ static void handle_settled(struct waybuf_fence_wait *wait, int status)
 	struct render_job *job = waybuf_container_of(wait, struct render_job, wait);
 	waybuf_list_remove(&job->waiting);
 	if (status < 0)
-		draw_again(job);
+		draw_after_failure(job);
 	else
 		end(job, job->error);
 }
@@ -251,15 +268,14 @@ static bool is_over(const struct render_job *job)
 static void run_wait(struct waybuf_job *base)
 {
 	struct render_job *job = waybuf_container_of(base, struct render_job, base);
-	if (!is_over(job))
-		job->renderer->lost = true;
+	job->late = !is_over(job);
 }
 
 static void handle_waited(struct waybuf_job *base)
 {
 	struct render_job *job = waybuf_container_of(base, struct render_job, base);
-	if (job->renderer->lost)
-		draw_again(job);
+	if (job->late)
+		give_up(job);
 	else
 		end(job, job->error);
 }
@@ -301,9 +317,20 @@ static void wait_for_gpu(struct render_job *job)
 		arm_patience(job->renderer);
 	} else if (ret == 1) {
 		end(job, job->error);
-	} else if (ret == -EIO || wait_on_worker(job) < 0) {
-		draw_again(job);
+	} else if (ret == -EIO) {
+		draw_after_failure(job);
+	} else if (wait_on_worker(job) < 0) {
+		give_up(job);
 	}
+}
+
+/* What it was to read back the CPU has drawn meanwhile. */
+static void leave(struct render_job *job)
+{
+	job->late = false;
+	if (job->renderer->worker)
+		render_leave(job);
+	fd_close(&job->fence_fd);
 }
 
 static void finish(struct waybuf_job *base)
@@ -311,6 +338,8 @@ static void finish(struct waybuf_job *base)
 	struct render_job *job = waybuf_container_of(base, struct render_job, base);
 	if (job->renderer)
 		tell_lost(job->renderer);
+	if (job->late)
+		leave(job);
 	if (job->fence_fd >= 0)
 		wait_for_gpu(job);
 	else
@@ -323,6 +352,7 @@ int render_start(struct waybuf_worker *worker, struct render_job *job)
 	job->base.run = run;
 	job->base.done = finish;
 	job->fence_fd = -1;
+	job->late = false;
 	/* one that cannot be prepared is one that is left out */
 	for (uint32_t i = 0; job->scene && i < job->scene->n_layers; i++) {
 		const struct scene_layer *layer = &job->scene->layers[i];
@@ -342,6 +372,7 @@ int renderer_init(struct renderer *renderer, const struct renderer_ops *ops,
 	int error = 0;
 	*renderer = (struct renderer){.ops = ops, .loop = loop, .worker = worker};
 	waybuf_list_init(&renderer->waiting);
+	waybuf_list_init(&renderer->late);
 	renderer->patience = waybuf_loop_add_timer(loop, handle_impatience, renderer, &error);
 	return error;
 }
@@ -362,6 +393,7 @@ void render_stop(struct renderer *renderer)
 		waybuf_list_remove(&job->waiting);
 		end(job, is_over(job) ? job->error : -EIO);
 	}
+	render_leave_all(renderer);
 }
 
 void render_finish(struct renderer *renderer)

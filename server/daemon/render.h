@@ -66,6 +66,7 @@ struct render_job {
 	struct waybuf_fence_wait wait;
 	struct waybuf_list waiting; // renderer.waiting
 	uint64_t given_up_ns; /* when it is no longer waited for */
+	bool late; /* it was given up, and its fence_fd has not settled */
 };
 
 /* Makes the layers ready for the worker. 0 or a negative errno, and then nothing will be done. */

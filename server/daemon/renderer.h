@@ -25,7 +25,10 @@ struct render_pass {
 
 /* Nothing came of the pass, nor will of others: the CPU draws it, and all that come. No errno. */
 #define RENDER_LOST 1
-/* The GPU waits for something, and the target is as it was: the CPU draws this one. No errno. */
+/*
+ * The GPU waits for something, and the target is as it was: the CPU draws it, and all that come until
+ * the job's fence_fd has settled. No errno.
+ */
 #define RENDER_LATE 2
 
 struct renderer_ops {
@@ -55,6 +58,9 @@ struct renderer {
 	atomic_bool lost;
 	bool told; /* that it is */
 	struct waybuf_list waiting; // render_job.waiting, in order: drawn, and the GPU is not done
+	/* work that was given up, and is not over: meanwhile the CPU draws */
+	struct waybuf_list late; // render_late.link
+	atomic_uint n_late; /* with what is on its way into the list */
 	struct waybuf_source *patience;
 	bool impatient; /* that is armed */
 };
@@ -68,7 +74,12 @@ struct render_import {
 	void (*destroy)(struct render_import *import);
 	/* why the CPU has to read or write it. Static; NULL: the GPU does, or nobody has tried */
 	_Atomic(const char *) refusal;
+	/* as a source it has had the GPU wait, and is the CPU's from now on */
+	atomic_bool late;
 };
+
+/* No fence is on it that @events (POLLIN: to read, POLLOUT: to write) would wait for. */
+bool render_is_idle(const struct waybuf_layout *layout, short events);
 
 /* By the CPU. It needs no struct renderer. */
 extern const struct renderer_ops renderer_pixman;
@@ -80,5 +91,13 @@ bool renderer_pixman_draw(struct render_job *job, pixman_image_t *target, const 
 int renderer_init(struct renderer *renderer, const struct renderer_ops *ops,
 	struct waybuf_loop *loop, struct waybuf_worker *worker);
 void renderer_finish(struct renderer *renderer);
+
+/*
+ * render_late.c, on the loop's thread. Takes the job's fence_fd, which n_late counts already, and keeps
+ * the frames that the GPU reads until it has settled.
+ */
+void render_leave(struct render_job *job);
+/* At the end: nothing is kept any longer. */
+void render_leave_all(struct renderer *renderer);
 
 #endif

@@ -175,6 +175,31 @@ TEST(a_fence_that_cannot_be_watched)
 	fake_sync_finish();
 }
 
+/* ---- late ------------------------------------------------------------------------------------ */
+
+/* The next picture, of a GPU that draws at once. */
+static uint32_t draw_next(struct world *w)
+{
+	w->fence_fd = -1;
+	w->done = 0;
+	ck_assert_int_eq(render_start(w->gpu.worker, &w->job), 0);
+	wait_until_done(w);
+	ck_assert_int_eq(w->error, 0);
+	return w->pixels[0] & 0xffffff;
+}
+
+/* The CPU draws, this picture and the next ones, and the GPU is not lost. */
+static void check_late(struct world *w)
+{
+	wait_until_done(w);
+	ck_assert_int_eq(w->error, 0);
+	ck_assert_uint_eq(w->pixels[0] & 0xffffff, 0);
+	ck_assert_uint_eq(draw_next(w), 0);
+	ck_assert_uint_eq(w->gpu.n_late, 1);
+	ck_assert(!render_lost(&w->gpu));
+	ck_assert_str_eq(render_name(&w->gpu), "test");
+}
+
 /* It may wait for a fence that somebody has put on his buffer, and that he never signals. */
 TEST(a_gpu_that_never_ends)
 {
@@ -182,18 +207,45 @@ TEST(a_gpu_that_never_ends)
 	fake_sync_init();
 	int fence = fake_fence();
 	world_init(&w, fake_sync_file(&fence, 1));
-	check_drawn_again(&w);
+	check_late(&w);
+	world_finish(&w);
 	fake_sync_finish();
 }
 
-TEST(nor_does_one_that_cannot_be_watched)
+/* Or that he signals after a while. It is waited for on the worker first. */
+TEST(a_gpu_that_comes_back)
+{
+	struct world w;
+	int fence_fd = eventfd(0, EFD_CLOEXEC);
+	fake_sync_init();
+	world_init(&w, dup(fence_fd));
+	check_late(&w);
+	ck_assert_int_eq(eventfd_write(fence_fd, 1), 0);
+	ck_assert_int_eq(waybuf_loop_dispatch(w.gpu.loop, 5000), 1);
+	ck_assert_uint_eq(w.gpu.n_late, 0);
+	ck_assert_uint_eq(draw_next(&w), 0xffffff);
+	close(fence_fd);
+	world_finish(&w);
+	fake_sync_finish();
+}
+
+TEST(a_gpu_that_is_late_and_then_fails)
 {
 	struct world w;
 	fake_sync_init();
-	world_init(&w, eventfd(0, EFD_CLOEXEC));
-	check_drawn_again(&w);
+	int fence = fake_fence();
+	world_init(&w, fake_sync_file(&fence, 1));
+	check_late(&w);
+	fake_fence_settle(fence, -EIO, 1);
+	ck_assert_int_eq(waybuf_loop_dispatch(w.gpu.loop, 5000), 1);
+	ck_assert_uint_eq(w.gpu.n_late, 0);
+	ck_assert(render_lost(&w.gpu));
+	ck_assert_uint_eq(draw_next(&w), 0);
+	world_finish(&w);
 	fake_sync_finish();
 }
+
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /* waybufd ends meanwhile: the buffers that the GPU reads are not let go before it is done. */
 TEST(the_end_waits)

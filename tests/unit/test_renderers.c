@@ -22,6 +22,8 @@
 static struct {
 	bool no_context, no_entry, gl_fails, refuses, never_ends;
 	int fence; /* what is given for work that was submitted; 0: the driver's own answer */
+	int idle; /* an eventfd that is read with that: it is not idle any more; 0: none */
+	int submitted;
 	int images; /* alive */
 	int imports; /* tried */
 } driver;
@@ -50,6 +52,10 @@ bool __wrap_gpu_enter(const struct waybuf_gpu *gpu, EGLContext context)
 int __wrap_gpu_submit(const struct waybuf_gpu *gpu)
 {
 	int fd = __real_gpu_submit(gpu);
+	eventfd_t count;
+	driver.submitted++;
+	if (driver.idle)
+		ck_assert_int_eq(eventfd_read(driver.idle, &count), 0);
 	if (!driver.fence)
 		return fd;
 	close(fd);
@@ -338,6 +344,16 @@ static void check_busy(struct kit *kit)
 	kit_clear(kit);
 }
 
+/* It has had the GPU wait, which does not read it any more. */
+static void check_marked(struct kit *kit)
+{
+	struct render_import *import = kit->frames[0].backing.import;
+	struct gles_source source;
+	ck_assert(gles_import_source(import, &kit->frames[0].layout, &source));
+	import->late = true;
+	ck_assert(!gles_import_source(import, &kit->frames[0].layout, &source));
+}
+
 /* Few formats: in the guest Mesa takes its time to compile for each. */
 TEST(from_dmabufs_into_dmabufs)
 {
@@ -359,6 +375,7 @@ TEST(from_dmabufs_into_dmabufs)
 		kit_show_plainly(&kit, 0);
 		draw_into_dmabuf(&kit, fd, pixels);
 		ck_assert_ptr_null(render_import_refusal(kit.frames[0].backing.import));
+		check_marked(&kit);
 		kit_clear(&kit);
 	}
 	check_busy(&kit);
@@ -420,19 +437,39 @@ TEST(a_gpu_that_was_reset)
 
 /*
  * A GPU that waits for a fence that somebody has put onto his buffer at the last moment. What is to be
- * read back is not waited for: the CPU draws it.
+ * read back is not waited for: the CPU draws it, and all that comes until the GPU is done. The buffer
+ * is the CPU's from then on, and is not released before.
  */
 TEST(a_gpu_that_is_late)
 {
 	struct kit kit;
 	kit_init(&kit);
-	kit_add_shm(&kit, DRM_FORMAT_ARGB8888);
+	watch_driver(&kit);
+	kit_add_dmabuf(&kit, DRM_FORMAT_XRGB8888);
+	struct kit_frame *frame = &kit.frames[0];
+	ck_assert_int_eq(frame_prepare_cpu(&frame->frame), 0);
+	driver.refuses = true;
+	driver.idle = eventfd(1, EFD_CLOEXEC);
 	driver.fence = eventfd(0, EFD_CLOEXEC);
+	frame->layout.memory[0] = (struct waybuf_memory){
+		driver.idle, WAYBUF_MEMORY_DMABUF, frame->layout.memory[0].size};
 	kit_compare(&kit, DRM_FORMAT_XRGB8888, NULL);
+	kit_compare(&kit, DRM_FORMAT_XRGB8888, NULL);
+	ck_assert_int_eq(driver.submitted, 1);
 	ck_assert(!render_lost(kit.gles));
 	ck_assert_str_eq(render_name(kit.gles), "gles");
+	ck_assert_str_eq(render_import_refusal(frame->backing.import),
+		"a fence on it has kept the GPU waiting");
+	ck_assert_uint_eq(frame->frame.readers, 2);
+	ck_assert_int_eq(eventfd_write(driver.idle, 1), 0);
+	ck_assert_int_eq(eventfd_write(driver.fence, 1), 0);
+	ck_assert_int_eq(waybuf_loop_dispatch(kit.loop, 5000), 1);
+	ck_assert_uint_eq(frame->frame.readers, 1);
+	kit_compare(&kit, DRM_FORMAT_XRGB8888, NULL);
+	ck_assert_int_eq(driver.submitted, 2);
+	close(driver.idle);
 	close(driver.fence);
-	driver.fence = 0;
+	driver.idle = driver.fence = 0;
 	kit_finish(&kit);
 }
 
