@@ -182,6 +182,7 @@ static int compose(struct output *output, struct scene *scene, struct waybuf_kms
 		.region = region,
 		.target = slot_image(output, slot),
 		.done = handle_composed,
+		.replace = slots_replace,
 		.data = output,
 	};
 	int ret = render_start(output->daemon->worker, &output->compose);

@@ -212,8 +212,11 @@ static void draw_after_failure(struct render_job *job)
 static void give_up(struct render_job *job)
 {
 	job->renderer->n_late++;
-	render_leave(job);
-	draw_again(job);
+	int ret = render_leave(job, true);
+	if (ret < 0)
+		end(job, ret);
+	else
+		draw_again(job);
 }
 
 /* How long a GPU is waited for: drivers give up work that takes longer, but what it waits for. */
@@ -329,7 +332,7 @@ static void leave(struct render_job *job)
 {
 	job->late = false;
 	if (job->renderer->worker)
-		render_leave(job);
+		render_leave(job, false);
 	fd_close(&job->fence_fd);
 }
 

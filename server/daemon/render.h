@@ -39,6 +39,12 @@ struct render_image {
 	struct render_import **import; /* the owner's, and the worker's during a job */
 };
 
+/* What the GPU may still write when it was given up, and who frees it. */
+struct render_left {
+	void (*release)(void *data); /* NULL: nothing */
+	void *data;
+};
+
 struct render_job {
 	struct waybuf_job base;
 	struct renderer *renderer; /* NULL: pixman */
@@ -54,6 +60,12 @@ struct render_job {
 	 * off; -ETIMEDOUT: somebody is at it). Layers that were left out are no error.
 	 */
 	void (*done)(struct render_job *job, int error);
+	/*
+	 * Likewise: the GPU does not get done with the target in time. Another one takes its place, with
+	 * its region; the old one goes with *left (zeroed) when that is over. 0, or a negative errno, and
+	 * *left holds all the same. NULL: there is no other one, and the job fails with -ETIMEDOUT.
+	 */
+	int (*replace)(struct render_job *job, struct render_left *left);
 	void *data;
 
 	/* the worker's, for the loop's thread to look at in the end */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -9,7 +10,8 @@
 /*
  * A GPU that does not get done in time is late, and not lost: it may wait for a fence that a client
  * has put onto its buffer after the latch. The CPU draws that picture and all that follow, until the
- * fence of the work has settled; so long what it reads is not given back.
+ * fence of the work has settled; so long what it reads is not given back, and nobody else draws into
+ * what it writes.
  */
 struct render_late {
 	struct renderer *renderer;
@@ -18,6 +20,7 @@ struct render_late {
 	struct waybuf_source *source; /* NULL: it cannot be watched */
 	struct frame *frames[SCENE_MAX_LAYERS];
 	uint32_t n_frames;
+	struct render_left target;
 };
 
 bool render_is_idle(const struct waybuf_layout *layout, short events)
@@ -62,6 +65,8 @@ static void release(struct render_late *late)
 	fd_close(&late->fence_fd);
 	for (uint32_t i = 0; i < late->n_frames; i++)
 		frame_drop(late->frames[i]);
+	if (late->target.release)
+		late->target.release(late->target.data);
 	free(late);
 }
 
@@ -84,7 +89,15 @@ static void handle_settled(int fd, uint32_t mask, void *data)
 	release(late);
 }
 
-void render_leave(struct render_job *job)
+/* The CPU does not draw into what the GPU is at. */
+static int replace_target(struct render_late *late, struct render_job *job)
+{
+	if (!job->target.layout)
+		return 0;
+	return job->replace ? job->replace(job, &late->target) : -ETIMEDOUT;
+}
+
+int render_leave(struct render_job *job, bool writes)
 {
 	struct renderer *renderer = job->renderer;
 	struct render_late *late = calloc(1, sizeof(*late));
@@ -93,7 +106,7 @@ void render_leave(struct render_job *job)
 		/* nobody would know when it is over */
 		renderer->lost = true;
 		fd_close(&job->fence_fd);
-		return;
+		return writes ? -ENOMEM : 0;
 	}
 	waybuf_debug("the GPU is late: pixman composes until it is done");
 	late->renderer = renderer;
@@ -105,6 +118,7 @@ void render_leave(struct render_job *job)
 		renderer->loop, late->fence_fd, WAYBUF_LOOP_READABLE, handle_settled, late, &error);
 	if (!late->source)
 		renderer->lost = true;
+	return writes ? replace_target(late, job) : 0;
 }
 
 void render_leave_all(struct renderer *renderer)

@@ -94,9 +94,10 @@ void renderer_finish(struct renderer *renderer);
 
 /*
  * render_late.c, on the loop's thread. Takes the job's fence_fd, which n_late counts already, and keeps
- * the frames that the GPU reads until it has settled.
+ * the frames that the GPU reads until it has settled, and the target if it @writes that. 0; a negative
+ * errno: there is nothing to be drawn into.
  */
-void render_leave(struct render_job *job);
+int render_leave(struct render_job *job, bool writes);
 /* At the end: nothing is kept any longer. */
 void render_leave_all(struct renderer *renderer);
 

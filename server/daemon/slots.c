@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 
 #include <drm_fourcc.h>
@@ -76,13 +77,43 @@ void slot_note(struct slot *slot, const struct scene *scene)
 	slot->valid = true;
 }
 
+static void free_image(struct slot *slot)
+{
+	render_import_destroy(slot->import);
+	waybuf_kms_dumb_destroy(slot->dumb);
+	free(slot->memory);
+	*slot = (struct slot){.dumb = NULL};
+}
+
+static void release_image(void *data)
+{
+	struct slot *slot = data;
+	free_image(slot);
+	free(slot);
+}
+
+int slots_replace(struct render_job *job, struct render_left *left)
+{
+	struct output *output = job->data;
+	struct slot *slot = &output->slots[job->target.pixels == output->slots[1].pixels];
+	struct slot *old = malloc(sizeof(*old));
+	struct waybuf_kms_why why;
+	if (!old)
+		return -ENOMEM;
+	*old = *slot;
+	*slot = (struct slot){.dumb = NULL};
+	*left = (struct render_left){release_image, old};
+	int ret = output->backend->make_image(output, slot, &why);
+	if (ret < 0)
+		return ret;
+	job->target = slot_image(output, slot);
+	job->region = NULL;
+	return 0;
+}
+
 void slots_finish(struct output *output)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		render_import_destroy(output->slots[i].import);
-		waybuf_kms_dumb_destroy(output->slots[i].dumb);
-		free(output->slots[i].memory);
-		output->slots[i] = (struct slot){.dumb = NULL};
-	}
+	for (unsigned i = 0; i < 2; i++)
+		free_image(&output->slots[i]);
 	output->shown_slot = NULL;
 }

@@ -46,6 +46,9 @@ struct render_image slot_image(const struct output *output, struct slot *slot);
 /* From now on it has what is composed in @scene. */
 void slot_note(struct slot *slot, const struct scene *scene);
 
+/* As the replace of struct render_job, whose data is the output, and whose target an image of it. */
+int slots_replace(struct render_job *job, struct render_left *left);
+
 /* Neither image is on the screen, or drawn into. */
 void slots_finish(struct output *output);
 

@@ -5,7 +5,9 @@
 
 #include "fake/sync.h"
 #include "harness.h"
+#include "output.h"
 #include "renderer.h"
+#include "slots.h"
 
 /* A job is done when its GPU is. The GPU is a table of operations that draw white, and a fence. */
 
@@ -18,6 +20,8 @@ struct world {
 	int fence_fd; /* for the next pass; -1: it is over at once */
 	int result; /* of the next pass */
 	int done, error;
+	struct output output; /* of images that the job is drawn into, in some tests */
+	bool no_memory; /* for another one */
 };
 
 static struct world *world_of(struct render_pass *pass)
@@ -241,6 +245,100 @@ TEST(a_gpu_that_is_late_and_then_fails)
 	ck_assert_uint_eq(w.gpu.n_late, 0);
 	ck_assert(render_lost(&w.gpu));
 	ck_assert_uint_eq(draw_next(&w), 0);
+	world_finish(&w);
+	fake_sync_finish();
+}
+
+/* ---- images of displays ---------------------------------------------------------------------- */
+
+static int make_image(struct output *output, struct slot *slot, struct waybuf_kms_why *why)
+{
+	struct world *w = waybuf_container_of(output, struct world, output);
+	if (w->no_memory)
+		return -ENOMEM;
+	slot->stride = SIZE * 4;
+	slot->pixels = slot->memory = calloc(SIZE, SIZE * 4);
+	return 0;
+}
+
+static const struct output_backend backend = {.make_image = make_image};
+
+static int replace(struct render_job *job, struct render_left *left)
+{
+	struct world *w = job->data;
+	job->data = &w->output;
+	int ret = slots_replace(job, left);
+	job->data = w;
+	return ret;
+}
+
+static const struct waybuf_layout layout = {.n_memory = 0};
+
+static void make_slots(struct world *w)
+{
+	struct waybuf_kms_why why;
+	w->output.backend = &backend;
+	w->output.width = w->output.height = SIZE;
+	make_image(&w->output, &w->output.slots[0], &why);
+	make_image(&w->output, &w->output.slots[1], &why);
+	w->job.target.layout = &layout;
+	w->job.target.pixels = w->output.slots[1].pixels;
+}
+
+/* The CPU does not draw into what the GPU is at, which stays until that is over. */
+TEST(another_image_takes_its_place)
+{
+	static const pixman_region32_t nothing;
+	struct world w;
+	fake_sync_init();
+	int fence = fake_fence();
+	world_init(&w, fake_sync_file(&fence, 1));
+	make_slots(&w);
+	w.job.replace = replace;
+	w.job.region = &nothing;
+	uint32_t *old = w.job.target.pixels;
+	old[0] = 0x123456;
+	wait_until_done(&w);
+	ck_assert_int_eq(w.error, 0);
+	ck_assert_ptr_eq(w.job.target.pixels, w.output.slots[1].pixels);
+	ck_assert_ptr_ne(w.job.target.pixels, old);
+	ck_assert_ptr_null(w.job.region);
+	ck_assert_uint_eq(old[0], 0x123456);
+	/* the sanitizer sees that it is freed, and once */
+	fake_fence_settle(fence, 1, 1);
+	ck_assert_int_eq(waybuf_loop_dispatch(w.gpu.loop, 5000), 1);
+	world_finish(&w);
+	slots_finish(&w.output);
+	fake_sync_finish();
+}
+
+TEST(no_memory_for_another_image)
+{
+	struct world w;
+	fake_sync_init();
+	int fence = fake_fence();
+	world_init(&w, fake_sync_file(&fence, 1));
+	make_slots(&w);
+	w.job.replace = replace;
+	w.no_memory = true;
+	wait_until_done(&w);
+	ck_assert_int_eq(w.error, -ENOMEM);
+	ck_assert_ptr_null(w.output.slots[1].pixels);
+	world_finish(&w);
+	slots_finish(&w.output);
+	fake_sync_finish();
+}
+
+/* A client's, say. */
+TEST(there_is_no_other_image)
+{
+	struct world w;
+	fake_sync_init();
+	int fence = fake_fence();
+	world_init(&w, fake_sync_file(&fence, 1));
+	w.job.target.layout = &layout;
+	wait_until_done(&w);
+	ck_assert_int_eq(w.error, -ETIMEDOUT);
 	world_finish(&w);
 	fake_sync_finish();
 }
