@@ -100,6 +100,7 @@ int slots_replace(struct render_job *job, struct render_left *left)
 	struct waybuf_kms_why why;
 	if (!old)
 		return -ENOMEM;
+	/* whoever reads the old one on the worker came there before the job that writes it */
 	*old = *slot;
 	*slot = (struct slot){.dumb = NULL};
 	*left = (struct render_left){release_image, old};

@@ -9,6 +9,7 @@
 #include "gles_priv.h"
 #include "pixels.h"
 #include "render_kit.h"
+#include "renderer.h"
 #include "sw_sync.h"
 
 /*
@@ -417,6 +418,21 @@ TEST(a_gl_that_fails)
 	driver.gl_fails = true;
 	check_lost(&kit);
 	driver.gl_fails = false;
+	kit_finish(&kit);
+}
+
+/* The work is waited for, but no longer than for any other. */
+TEST(a_gl_that_fails_and_is_late)
+{
+	struct kit kit;
+	kit_init(&kit);
+	driver.gl_fails = true;
+	driver.fence = eventfd(0, EFD_CLOEXEC);
+	check_lost(&kit);
+	ck_assert_uint_eq(kit.gles->n_late, 0);
+	driver.gl_fails = false;
+	close(driver.fence);
+	driver.fence = 0;
 	kit_finish(&kit);
 }
 
