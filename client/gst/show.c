@@ -23,17 +23,50 @@ void frame_clear(struct frame *frame)
 
 /* ---- what a frame is ----------------------------------------------------------------------- */
 
-static struct view view_of(const struct show *show, GstBuffer *buffer)
+/* The caps are of what is to be seen, the meta is of what is in memory. */
+static GstVideoInfo info_of(const GstVideoInfo *caps, GstBuffer *buffer)
 {
-	const GstVideoInfo *info = &show->picture.info;
+	const GstVideoMeta *meta = gst_buffer_get_video_meta(buffer);
+	GstVideoInfo info = *caps;
+	if (!meta || (meta->width == (guint)caps->width && meta->height == (guint)caps->height))
+		return info;
+	if (!gst_video_info_set_interlaced_format(&info, GST_VIDEO_INFO_FORMAT(caps),
+		    GST_VIDEO_INFO_INTERLACE_MODE(caps), meta->width, meta->height))
+		return *caps;
+	info.par_n = caps->par_n;
+	info.par_d = caps->par_d;
+	info.fps_n = caps->fps_n;
+	info.fps_d = caps->fps_d;
+	info.colorimetry = caps->colorimetry;
+	info.chroma_site = caps->chroma_site;
+	return info;
+}
+
+/* Where no crop is told, an image that is larger than its caps has margins. */
+static GstVideoRectangle part_of(const struct show *show, GstBuffer *buffer)
+{
 	const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta(buffer);
+	const GstVideoInfo *caps = &show->picture.info;
+	if (!crop || !crop->width || !crop->height || crop->x > G_MAXINT || crop->y > G_MAXINT)
+		return (GstVideoRectangle){.w = caps->width, .h = caps->height};
+	return (GstVideoRectangle){
+		.x = (gint)crop->x,
+		.y = (gint)crop->y,
+		.w = (gint)MIN(crop->width, G_MAXINT),
+		.h = (gint)MIN(crop->height, G_MAXINT),
+	};
+}
+
+static struct view view_of(const struct show *show, const GstVideoInfo *info, GstBuffer *buffer)
+{
+	const GstVideoRectangle part = part_of(show, buffer);
 	uint32_t width = (uint32_t)info->width, height = (uint32_t)info->height;
 	struct view view = {.width = width, .height = height, .scale = show->scale};
-	if (crop && crop->x < width && crop->y < height && crop->width && crop->height) {
-		view.x = crop->x;
-		view.y = crop->y;
-		view.width = MIN(crop->width, width - crop->x);
-		view.height = MIN(crop->height, height - crop->y);
+	if (part.x < info->width && part.y < info->height) {
+		view.x = (uint32_t)part.x;
+		view.y = (uint32_t)part.y;
+		view.width = MIN((uint32_t)part.w, width - view.x);
+		view.height = MIN((uint32_t)part.h, height - view.y);
 	}
 	view.shown_width = view.width;
 	view.shown_height = view.height;
@@ -66,14 +99,14 @@ static bool is_in_place(const struct slot *slot, GstBuffer *buffer)
 	return true;
 }
 
-static struct slot *direct_slot(const struct show *show, GstBuffer *buffer)
+static struct slot *direct_slot(
+	const struct show *show, const GstVideoInfo *info, GstBuffer *buffer)
 {
 	struct slot *slot = slot_of(buffer);
 	return slot && slot->set->connection == show->connection &&
 			slot->set->needs.format == show->picture.format &&
-			slot->set->needs.info.width == show->picture.info.width &&
-			slot->set->needs.info.height == show->picture.info.height &&
-			is_in_place(slot, buffer)
+			slot->set->needs.info.width == info->width &&
+			slot->set->needs.info.height == info->height && is_in_place(slot, buffer)
 		? slot
 		: NULL;
 }
@@ -83,7 +116,7 @@ static const char *why_not(const struct show *show, const struct frame *frame)
 {
 	const struct globals *globals = &show->connection->globals;
 	const struct view *view = &frame->view;
-	const GstVideoInfo *info = &show->picture.info;
+	const GstVideoInfo *info = &frame->info;
 	bool cropped =
 		view->width != (uint32_t)info->width || view->height != (uint32_t)info->height;
 	bool oblong = view->shown_width != view->width || view->shown_height != view->height;
@@ -103,10 +136,10 @@ static const char *take_as_it_is(struct show *show, GstBuffer *buffer, struct fr
 	const char *why = why_not(show, frame);
 	if (why)
 		return why;
-	frame->slot = direct_slot(show, buffer);
+	frame->slot = direct_slot(show, &frame->info, buffer);
 	if (frame->slot)
 		return NULL;
-	int ret = imports_find(&show->imports, buffer, &show->picture.info, show->picture.format,
+	int ret = imports_find(&show->imports, buffer, &frame->info, show->picture.format,
 		show->picture.modifier, &frame->import);
 	if (ret == 0)
 		return NULL;
@@ -121,7 +154,7 @@ static struct convert_wish wish_of(const struct show *show, const struct frame *
 	const struct globals *globals = &show->connection->globals;
 	const struct view *view = &frame->view;
 	bool whole = globals->viewporter;
-	const GstVideoInfo *info = &show->picture.info;
+	const GstVideoInfo *info = &frame->info;
 	return (struct convert_wish){
 		.part = {.x = whole ? 0 : (gint)view->x,
 			.y = whole ? 0 : (gint)view->y,
@@ -151,12 +184,12 @@ static enum show_status copy(
 	struct show *show, GstBuffer *buffer, struct frame *frame, const char **why)
 {
 	struct convert_wish wish = wish_of(show, frame);
-	frame->buffer = convert_frame(
-		&show->convert, show->connection, buffer, &show->picture.info, &wish, why);
+	frame->buffer =
+		convert_frame(&show->convert, show->connection, buffer, &frame->info, &wish, why);
 	if (!frame->buffer && *why && !wish.rgb) {
 		wish.rgb = show->rgb = true;
 		frame->buffer = convert_frame(
-			&show->convert, show->connection, buffer, &show->picture.info, &wish, why);
+			&show->convert, show->connection, buffer, &frame->info, &wish, why);
 	}
 	if (!frame->buffer)
 		return *why ? SHOW_NEVER : SHOW_LATER;
@@ -178,18 +211,25 @@ static const char *news(struct show *show, const char *why)
 	return show->told;
 }
 
+static struct frame frame_of(const struct show *show, GstBuffer *buffer)
+{
+	const GstVideoInfo info = info_of(&show->picture.info, buffer);
+	return (struct frame){
+		.info = info,
+		.view = view_of(show, &info, buffer),
+		.coding = coding_of(&info),
+		.width = (uint32_t)info.width,
+		.height = (uint32_t)info.height,
+	};
+}
+
 enum show_status show_prepare(
 	struct show *show, GstBuffer *buffer, struct frame *frame, const char **why)
 {
 	const char *reason, *failure = NULL;
 	char kept[512] = "";
 	connection_enter(show->connection);
-	*frame = (struct frame){
-		.width = (uint32_t)show->picture.info.width,
-		.height = (uint32_t)show->picture.info.height,
-		.view = view_of(show, buffer),
-		.coding = coding_of(&show->picture.info),
-	};
+	*frame = frame_of(show, buffer);
 	reason = take_as_it_is(show, buffer, frame);
 	if (reason)
 		g_strlcpy(kept, reason, sizeof(kept));

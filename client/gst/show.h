@@ -20,8 +20,11 @@ struct frame {
 	/* one of them: memory of the display's, or upstream's own */
 	struct slot *slot;
 	struct import *import;
+	/* the image in memory, of which the view is a part: larger than the caps' where it is cropped */
+	GstVideoInfo info;
 	struct view view;
 	struct coding coding;
+	/* of what is shown */
 	uint32_t width, height;
 };
 

@@ -167,6 +167,22 @@ TEST(formats_of_no_display)
 	gst_kit_end(&kit);
 }
 
+/* In caps as large as what is seen of it, as decoders have them. */
+static GstPadProbeReturn narrow(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+	GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+	GstCaps *caps = NULL;
+	if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+		return GST_PAD_PROBE_OK;
+	gst_event_parse_caps(event, &caps);
+	caps = gst_caps_copy(caps);
+	gst_caps_set_simple(caps, "width", G_TYPE_INT, 100, "height", G_TYPE_INT, 60, NULL);
+	GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_caps(caps);
+	gst_caps_unref(caps);
+	gst_event_unref(event);
+	return GST_PAD_PROBE_OK;
+}
+
 static GstPadProbeReturn crop(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
 	GstBuffer *buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
@@ -180,17 +196,45 @@ static GstPadProbeReturn crop(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 }
 
 /* By the viewport, and so without a copy. */
-TEST(cropped)
+TEST(cropped_where_it_is)
 {
 	begin();
 	gst_kit_launch(&kit, SOURCE " ! " BGRX(160, 100) " ! waybufsink name=sink scale=false", 3);
 	GstPad *pad = gst_element_get_static_pad(kit.sink, "sink");
 	gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, crop, NULL, NULL);
+	gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, narrow, NULL, NULL);
 	gst_object_unref(pad);
 	gst_kit_play(&kit);
 	expect_no_copy();
 	check_picture(RINGS "1 ! " BGRX(160, 100) " ! videocrop left=20 top=10 right=40 bottom=30",
 		30, 20, 0);
+	gst_kit_end(&kit);
+}
+
+/* An element that crops by the meta alone: the memory stays as large as it was. */
+TEST(cropped)
+{
+	static const struct {
+		const char *edges;
+		uint32_t left, top;
+	} cases[] = {
+		{"left=20 top=10 right=40 bottom=30", 30, 20},
+		{"right=60 bottom=40", 30, 20},
+		{"left=60 top=40", 30, 20},
+		{"left=159", 79, 0},
+	};
+	begin();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *reference = g_strdup_printf(
+			RINGS "1 ! " BGRX(160, 100) " ! videocrop %s", cases[i].edges);
+		gst_kit_launch(&kit,
+			SOURCE " ! " BGRX(160, 100) " ! videocrop %s ! waybufsink name=sink "
+						    "scale=false",
+			3, cases[i].edges);
+		gst_kit_play(&kit);
+		check_picture(reference, cases[i].left, cases[i].top, 0);
+		g_free(reference);
+	}
 	gst_kit_end(&kit);
 }
 
