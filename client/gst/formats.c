@@ -5,6 +5,7 @@
 #include <gst/allocators/gstdmabuf.h>
 #include <waybuf/client.h>
 
+#include "connection.h"
 #include "needs.h"
 
 /* ---- caps ---------------------------------------------------------------------------------- */
@@ -24,19 +25,22 @@ static GstStructure *structure(void)
 		1, NULL);
 }
 
-/* Hardware elements look for the first of them. */
-static GstCaps *make_caps(GValue *drm_formats, GValue *formats)
+/* Of any format if @drm_formats is NULL, otherwise they are taken. */
+static void append_drm(GstCaps *caps, GValue *drm_formats)
 {
-	GstCaps *caps = gst_caps_new_empty();
-	GstStructure *drm = structure(), *plain = structure();
+	GstStructure *drm = structure();
 	gst_structure_set(drm, "format", G_TYPE_STRING, "DMA_DRM", NULL);
 	if (drm_formats)
 		gst_structure_take_value(drm, "drm-format", drm_formats);
-	gst_structure_take_value(plain, "format", formats);
 	gst_caps_append_structure_full(
 		caps, drm, gst_caps_features_new(GST_CAPS_FEATURE_MEMORY_DMABUF, NULL));
+}
+
+static void append_plain(GstCaps *caps, GValue *formats)
+{
+	GstStructure *plain = structure();
+	gst_structure_take_value(plain, "format", formats);
 	gst_caps_append_structure(caps, plain);
-	return caps;
 }
 
 static bool is_listed(const struct waybuf_client_format *listed, size_t n, uint32_t format)
@@ -61,44 +65,58 @@ static bool add_formats(GValue *formats, const struct waybuf_client_format *list
 	return gst_value_list_get_size(formats) > 0;
 }
 
-static void add_drm_formats(GValue *formats, const struct waybuf_client_format *listed, size_t n)
+static bool add_drm_formats(
+	GValue *formats, const struct waybuf_client_format *listed, size_t n, bool tiled)
 {
 	g_value_init(formats, GST_TYPE_LIST);
 	for (size_t i = 0; i < n; i++) {
+		if (!tiled && listed[i].modifier != DRM_FORMAT_MOD_LINEAR)
+			continue;
 		char *text =
 			gst_video_dma_drm_fourcc_to_string(listed[i].format, listed[i].modifier);
 		if (text)
 			append(formats, text);
 		g_free(text);
 	}
+	return gst_value_list_get_size(formats) > 0;
+}
+
+static void append_all_plain(GstCaps *caps)
+{
+	GValue formats = G_VALUE_INIT;
+	add_formats(&formats, NULL, 0);
+	append_plain(caps, &formats);
 }
 
 GstCaps *formats_all(void)
 {
-	GValue formats = G_VALUE_INIT;
-	add_formats(&formats, NULL, 0);
-	return make_caps(NULL, &formats);
+	GstCaps *caps = gst_caps_new_empty();
+	append_drm(caps, NULL);
+	append_all_plain(caps);
+	return caps;
 }
 
-GstCaps *formats_of(const struct waybuf_client *client)
+GstCaps *formats_of(const struct connection *connection)
 {
 	GValue drm_formats = G_VALUE_INIT, formats = G_VALUE_INIT;
+	const struct globals *globals = &connection->globals;
 	const struct waybuf_client_format *listed;
-	size_t n = waybuf_client_get_formats(client, &listed);
+	size_t n = waybuf_client_get_formats(connection->client, &listed);
 	if (n == 0)
 		return formats_all();
-	add_drm_formats(&drm_formats, listed, n);
+	GstCaps *caps = gst_caps_new_empty();
+	/* Hardware elements look for the first of them. */
+	if (add_drm_formats(&drm_formats, listed, n, globals->colours && globals->viewporter))
+		append_drm(caps, &drm_formats);
+	else
+		g_value_unset(&drm_formats);
+	if (add_formats(&formats, listed, n))
+		append_plain(caps, &formats);
+	else
+		g_value_unset(&formats);
 	/* The others come last: they are copied as RGB, where upstream has nothing else. */
-	if (add_formats(&formats, listed, n)) {
-		GstCaps *caps = make_caps(&drm_formats, &formats);
-		GstCaps *all = formats_all();
-		gst_caps_append(caps, gst_caps_copy_nth(all, 1));
-		gst_caps_unref(all);
-		return caps;
-	}
-	g_value_unset(&formats);
-	g_value_unset(&drm_formats);
-	return formats_all();
+	append_all_plain(caps);
+	return caps;
 }
 
 /* ---- and back ------------------------------------------------------------------------------ */

@@ -7,7 +7,7 @@
 
 #include <gst/video/video.h>
 
-struct waybuf_client;
+struct connection;
 
 /* Frames as the caps describe them. */
 struct picture {
@@ -21,8 +21,11 @@ struct picture {
 
 /* What any compositor may take. */
 GstCaps *formats_all(void);
-/* What that of @client says that it takes; formats_all() if it does not say. */
-GstCaps *formats_of(const struct waybuf_client *client);
+/*
+ * What the compositor says that it takes; formats_all() if it does not say. Within the connection, whose
+ * client is there. Tiled images only where all can be told of them: no CPU converts those.
+ */
+GstCaps *formats_of(const struct connection *connection);
 /* False: the caps are of no use. */
 bool picture_init(struct picture *picture, const GstCaps *caps);
 

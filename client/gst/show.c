@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <drm_fourcc.h>
+
 #include "connection.h"
 #include "debug.h"
 #include "set.h"
@@ -111,6 +113,12 @@ static struct slot *direct_slot(
 		: NULL;
 }
 
+/* No CPU reads other images: they are shown where they are, or not at all. */
+static bool is_linear(const struct show *show)
+{
+	return show->picture.modifier == DRM_FORMAT_MOD_LINEAR;
+}
+
 /* Why it is shown as a copy only, whatever its memory is; NULL: it need not be. */
 static const char *why_not(const struct show *show, const struct frame *frame)
 {
@@ -126,7 +134,7 @@ static const char *why_not(const struct show *show, const struct frame *frame)
 		return "it is cropped, and the compositor has no wp_viewporter";
 	if (oblong && !globals->viewporter)
 		return "its pixels are not square, and the compositor has no wp_viewporter";
-	return coding_refusal(&frame->coding, globals);
+	return is_linear(show) ? coding_refusal(&frame->coding, globals) : NULL;
 }
 
 /* Of @buffer as it is. NULL, or why that cannot be shown. Within the connection. */
@@ -211,6 +219,17 @@ static const char *news(struct show *show, const char *why)
 	return show->told;
 }
 
+/* What is left of it in wrong colours is told. */
+static enum show_status take(
+	struct show *show, GstBuffer *buffer, struct frame *frame, const char **why)
+{
+	const char *refusal = coding_refusal(&frame->coding, &show->connection->globals);
+	frame->buffer = gst_buffer_ref(buffer);
+	frame->source = gst_buffer_ref(buffer);
+	*why = refusal ? news(show, refusal) : NULL;
+	return SHOW_READY;
+}
+
 static struct frame frame_of(const struct show *show, GstBuffer *buffer)
 {
 	const GstVideoInfo info = info_of(&show->picture.info, buffer);
@@ -236,11 +255,16 @@ enum show_status show_prepare(
 	connection_leave(show->connection);
 	*why = NULL;
 	if (!reason)
-		frame->buffer = gst_buffer_ref(buffer);
-	enum show_status status = reason ? copy(show, buffer, frame, &failure) : SHOW_READY;
+		return take(show, buffer, frame, why);
+	if (!is_linear(show)) {
+		g_strlcpy(show->told, kept, sizeof(show->told));
+		*why = show->told;
+		return SHOW_NEVER;
+	}
+	enum show_status status = copy(show, buffer, frame, &failure);
 	if (status == SHOW_READY)
 		frame->source = gst_buffer_ref(buffer);
-	if (status == SHOW_READY && reason)
+	if (status == SHOW_READY)
 		*why = news(show, kept);
 	if (status == SHOW_NEVER)
 		*why = failure;

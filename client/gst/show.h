@@ -77,8 +77,8 @@ enum show_status {
 
 void show_init(struct show *show, struct connection *connection);
 /*
- * Makes @frame (all zero) of @buffer, by a copy if need be. *why: that of a failure, or of a copy that
- * was not told yet, NULL: nothing; valid until the next call.
+ * Makes @frame (all zero) of @buffer, by a copy if need be. *why: that of a failure, or of a copy or of
+ * wrong colours that was not told yet, NULL: nothing; valid until the next call.
  */
 enum show_status show_prepare(
 	struct show *show, GstBuffer *buffer, struct frame *frame, const char **why);

@@ -182,7 +182,7 @@ static GstCaps *handle_get_caps(GstBaseSink *base, GstCaps *filter)
 	if (connection) {
 		connection_enter(connection);
 		if (connection->client)
-			caps = formats_of(connection->client);
+			caps = formats_of(connection);
 		connection_leave(connection);
 		connection_unref(connection);
 	}
@@ -283,7 +283,9 @@ static GstFlowReturn handle_prepare(GstBaseSink *base, GstBuffer *buffer)
 		return GST_FLOW_FLUSHING;
 	if (status == SHOW_LATER)
 		GST_WARNING_OBJECT(sink, "a frame is dropped: no memory is free to copy it into");
-	if (why)
+	if (why && sink->prepared.buffer == sink->prepared.source)
+		GST_ELEMENT_INFO(sink, STREAM, FORMAT, ("Colours may be wrong."), ("%s", why));
+	else if (why)
 		GST_ELEMENT_INFO(
 			sink, STREAM, FORMAT, ("Frames are copied by the CPU."), ("%s", why));
 	return GST_FLOW_OK;

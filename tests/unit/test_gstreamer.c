@@ -211,6 +211,48 @@ TEST(cropped_where_it_is)
 	gst_kit_end(&kit);
 }
 
+/* The sink says that it takes them, and they are changed on their way. */
+static GstPadProbeReturn tile(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+	static const char text[] = "video/x-raw(memory:DMABuf),format=DMA_DRM,framerate=50/1,"
+				   "drm-format=XR24:0x0100000000000001,width=160,height=100";
+	if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM) {
+		GstQuery *query = GST_PAD_PROBE_INFO_QUERY(info);
+		if (GST_QUERY_TYPE(query) != GST_QUERY_ACCEPT_CAPS)
+			return GST_PAD_PROBE_OK;
+		gst_query_set_accept_caps_result(query, TRUE);
+		return GST_PAD_PROBE_HANDLED;
+	}
+	GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+	if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+		return GST_PAD_PROBE_OK;
+	GstCaps *caps = gst_caps_from_string(text);
+	GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_caps(caps);
+	gst_caps_unref(caps);
+	gst_event_unref(event);
+	return GST_PAD_PROBE_OK;
+}
+
+/* Nothing linear is made of what is not: the film ends with the reason. */
+TEST(tiles_are_not_copied)
+{
+	begin();
+	gst_kit_launch(&kit,
+		SOURCE
+		" ! " BGRX(160, 100) " ! identity drop-allocation=true ! waybufsink name=sink",
+		3);
+	GstPad *pad = gst_element_get_static_pad(kit.sink, "sink");
+	gst_pad_add_probe(pad,
+		GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM |
+			GST_PAD_PROBE_TYPE_PUSH,
+		tile, NULL, NULL);
+	gst_object_unref(pad);
+	gst_element_set_state(kit.pipeline, GST_STATE_PLAYING);
+	gst_kit_expect_error(&kit, "cannot be shown", "memory of another element");
+	ck_assert_uint_eq(gst_kit_count(&kit, "copied"), 0);
+	gst_kit_end(&kit);
+}
+
 /* An element that crops by the meta alone: the memory stays as large as it was. */
 TEST(cropped)
 {
