@@ -35,14 +35,18 @@ void connection_enter(struct connection *connection)
 	g_mutex_lock(&connection->lock);
 }
 
-/* What waits, and what the sink does with it. */
-static void turn(struct connection *connection)
+/* Those that wait look again at least that often, see connection_wait(). */
+#define LOOK_US (G_USEC_PER_SEC / 50)
+
+/* What waits, and what the sink does with it. Whether something has happened. */
+static bool turn(struct connection *connection)
 {
 	struct waybuf_client *client = connection->client;
+	const uint64_t turns = connection->turns;
 	if (!client)
-		return;
-	int ret = connection->broken ? connection->broken : waybuf_client_dispatch(client, 0);
-	if (ret < 0 && !connection->broken) {
+		return false;
+	int ret = connection->broken ? 0 : waybuf_client_dispatch(client, 0);
+	if (ret < 0) {
 		connection->broken = ret;
 		g_strlcpy(connection->why, waybuf_client_error(client), sizeof(connection->why));
 	}
@@ -52,7 +56,7 @@ static void turn(struct connection *connection)
 		connection->telling = true;
 	if (!connection->broken)
 		waybuf_client_flush(client);
-	g_cond_broadcast(&connection->changed);
+	return turns != connection->turns;
 }
 
 static void drop(void *object)
@@ -65,6 +69,7 @@ static void drop(void *object)
 void connection_leave(struct connection *connection)
 {
 	turn(connection);
+	g_cond_broadcast(&connection->changed);
 	GSList *garbage = connection->garbage;
 	void (*tell)(struct connection *, void *) =
 		connection->telling && connection->handle ? connection->tell : NULL;
@@ -79,14 +84,19 @@ void connection_leave(struct connection *connection)
 	g_object_unref(data);
 }
 
-bool connection_wait(struct connection *connection, int64_t end_us)
+void connection_wait(struct connection *connection, int64_t end_us)
 {
-	/* What others have read is in the queues, and nothing else tells of it. */
-	uint64_t turns = connection->turns;
-	turn(connection);
-	if (turns != connection->turns && !connection->broken)
-		return true;
-	return g_cond_wait_until(&connection->changed, &connection->lock, end_us);
+	/*
+	 * What others have read is in the queues, and nothing else tells of it. Two that wait must not
+	 * wake each other for nothing, or they never sleep; and what the library hears while one of them
+	 * asks it for a buffer may be the other's.
+	 */
+	if (turn(connection)) {
+		g_cond_broadcast(&connection->changed);
+		return;
+	}
+	g_cond_wait_until(&connection->changed, &connection->lock,
+		MIN(end_us, g_get_monotonic_time() + LOOK_US));
 }
 
 void connection_discard(struct connection *connection, void *object)

@@ -64,10 +64,13 @@ struct connection *connection_ref(struct connection *connection);
 void connection_unref(struct connection *connection);
 
 void connection_enter(struct connection *connection);
-/* Handles and sends what is there first. */
+/* Handles and sends what is there first, and wakes those that wait. */
 void connection_leave(struct connection *connection);
-/* Within: lets others in until something has happened, or it is @end_us of g_get_monotonic_time(). */
-bool connection_wait(struct connection *connection, int64_t end_us);
+/*
+ * Within: lets others in until something may have happened, or it is @end_us of g_get_monotonic_time(): the
+ * caller looks, and waits again.
+ */
+void connection_wait(struct connection *connection, int64_t end_us);
 /* Within: @object (taken, may be NULL) goes later. */
 void connection_discard(struct connection *connection, void *object);
 /* From anywhere: the thread looks what is to be done. */
