@@ -257,30 +257,55 @@ static GstFlowReturn never(WaybufSink *sink, const char *why)
 static bool wait_for_memory(WaybufSink *sink, int64_t end_us)
 {
 	connection_enter(sink->connection);
-	bool ready = !g_atomic_int_get(&sink->flushing) && !is_over(sink) &&
-		g_get_monotonic_time() < end_us;
-	if (ready)
-		connection_wait(sink->connection,
-			MIN(end_us, g_get_monotonic_time() + G_USEC_PER_SEC / 50));
+	bool ready = !is_over(sink) && g_get_monotonic_time() < end_us;
+	if (ready && !g_atomic_int_get(&sink->flushing))
+		connection_wait(sink->connection, end_us);
 	connection_leave(sink->connection);
 	return ready;
+}
+
+/*
+ * Once `flushing` is seen: the base class wants the lock that the streaming thread has, to pause or to
+ * end the stream. FLUSHING in the first case would end it for good. Not OK: it is to be returned.
+ */
+static GstFlowReturn stand_aside(WaybufSink *sink)
+{
+	return gst_base_sink_wait_preroll(GST_BASE_SINK(sink));
+}
+
+/* Time that passes in a pause does not count. */
+static GstFlowReturn prepare(
+	WaybufSink *sink, GstBuffer *buffer, enum show_status *status, const char **why)
+{
+	int64_t end_us = g_get_monotonic_time() + PATIENCE_US;
+	for (;;) {
+		*status = show_prepare(&sink->show, buffer, &sink->prepared, why);
+		if (*status != SHOW_LATER)
+			return GST_FLOW_OK;
+		if (!g_atomic_int_get(&sink->flushing)) {
+			if (!wait_for_memory(sink, end_us))
+				return GST_FLOW_OK;
+			continue;
+		}
+		/* The rest is a step, which is looked at after the frame is ready. */
+		if (stand_aside(sink) == GST_FLOW_FLUSHING)
+			return GST_FLOW_FLUSHING;
+		end_us = g_get_monotonic_time() + PATIENCE_US;
+	}
 }
 
 /* Without memory in time the frame is dropped, and the film goes on. */
 static GstFlowReturn handle_prepare(GstBaseSink *base, GstBuffer *buffer)
 {
 	WaybufSink *sink = (WaybufSink *)base;
-	const int64_t end_us = g_get_monotonic_time() + PATIENCE_US;
 	const char *why = NULL;
 	enum show_status status;
 	frame_clear(&sink->prepared);
-	do
-		status = show_prepare(&sink->show, buffer, &sink->prepared, &why);
-	while (status == SHOW_LATER && wait_for_memory(sink, end_us));
+	GstFlowReturn ret = prepare(sink, buffer, &status, &why);
+	if (ret != GST_FLOW_OK)
+		return ret;
 	if (status == SHOW_NEVER)
 		return never(sink, why);
-	if (status == SHOW_LATER && g_atomic_int_get(&sink->flushing))
-		return GST_FLOW_FLUSHING;
 	if (status == SHOW_LATER)
 		GST_WARNING_OBJECT(sink, "a frame is dropped: no memory is free to copy it into");
 	if (why && sink->prepared.buffer == sink->prepared.source)
@@ -315,6 +340,7 @@ static bool wait_for_window(WaybufSink *sink)
 	return sink->show.window->configured && !is_over(sink);
 }
 
+/* Within the connection. FLUSHING: again, after the streaming thread has stood aside. */
 static GstFlowReturn show(WaybufSink *sink, GstBuffer *buffer)
 {
 	if (is_over(sink))
@@ -341,10 +367,16 @@ static GstFlowReturn handle_show_frame(GstVideoSink *base, GstBuffer *buffer)
 		if (ret != GST_FLOW_OK)
 			return ret;
 	}
-	connection_enter(sink->connection);
-	GstFlowReturn ret = show(sink, buffer);
-	connection_leave(sink->connection);
-	return ret;
+	for (;;) {
+		connection_enter(sink->connection);
+		GstFlowReturn ret = show(sink, buffer);
+		connection_leave(sink->connection);
+		if (ret != GST_FLOW_FLUSHING)
+			return ret;
+		ret = stand_aside(sink);
+		if (ret != GST_FLOW_OK)
+			return ret;
+	}
 }
 
 static gboolean handle_unlock(GstBaseSink *base)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <gst/allocators/gstfdmemory.h>
 #include <gst/video/video.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "gst_kit.h"
@@ -322,6 +323,43 @@ TEST(there_and_back)
 		expect_no_copy();
 		gst_kit_go(&kit, i % 2 ? GST_STATE_READY : GST_STATE_NULL);
 	}
+	gst_kit_end(&kit);
+}
+
+/* What waits for its window is paused, and goes on: upstream hears of no end. */
+TEST(paused_while_it_waits)
+{
+	begin();
+	gst_kit_launch(&kit,
+		SOURCE " ! " BGRX(160, 100) " ! waybufsink name=sink show-preroll-frame=false",
+		500);
+	gst_kit_go(&kit, GST_STATE_PAUSED);
+	ck_assert_int_eq(kill(kit.daemon.pid, SIGSTOP), 0);
+	gst_kit_go(&kit, GST_STATE_PLAYING);
+	g_usleep(200000);
+	gst_kit_go(&kit, GST_STATE_PAUSED);
+	ck_assert_int_eq(kill(kit.daemon.pid, SIGCONT), 0);
+	gst_kit_go(&kit, GST_STATE_PLAYING);
+	gst_kit_wait_count(&kit, "presented", 3);
+	expect_no_copy();
+	gst_kit_end(&kit);
+}
+
+/* And so is its end. */
+TEST(ended_while_it_waits)
+{
+	begin();
+	gst_kit_launch(&kit,
+		SOURCE " ! " BGRX(160, 100) " ! waybufsink name=sink show-preroll-frame=false",
+		500);
+	gst_kit_go(&kit, GST_STATE_PAUSED);
+	ck_assert_int_eq(kill(kit.daemon.pid, SIGSTOP), 0);
+	gst_kit_go(&kit, GST_STATE_PLAYING);
+	g_usleep(100000);
+	gint64 before = g_get_monotonic_time();
+	gst_kit_go(&kit, GST_STATE_READY);
+	ck_assert_int_lt(g_get_monotonic_time() - before, 4 * G_USEC_PER_SEC);
+	ck_assert_int_eq(kill(kit.daemon.pid, SIGCONT), 0);
 	gst_kit_end(&kit);
 }
 
