@@ -371,6 +371,9 @@ static GstFlowReturn handle_show_frame(GstVideoSink *base, GstBuffer *buffer)
 		connection_enter(sink->connection);
 		GstFlowReturn ret = show(sink, buffer);
 		connection_leave(sink->connection);
+		/* Before upstream tells of it, in words that say less. */
+		if (ret == GST_FLOW_ERROR)
+			tell(sink->connection, sink);
 		if (ret != GST_FLOW_FLUSHING)
 			return ret;
 		ret = stand_aside(sink);
