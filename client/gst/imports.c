@@ -130,17 +130,69 @@ static void forget_oldest(struct imports *imports)
 	}
 }
 
+static struct import_refusal *find_refusal(
+	struct imports *imports, const struct waybuf_layout *layout)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(imports->refusals); i++) {
+		struct import_refusal *refusal = &imports->refusals[i];
+		if (refusal->error && refusal->format == layout->format &&
+			refusal->modifier == layout->modifier &&
+			refusal->n_planes == layout->n_planes && refusal->width == layout->width &&
+			refusal->height == layout->height)
+			return refusal;
+	}
+	return NULL;
+}
+
+/* An answer that is not waited for again; other errors are found without the compositor. */
+static bool is_answer(int error)
+{
+	return error == -EOPNOTSUPP || error == -ETIMEDOUT;
+}
+
+static void note_refusal(struct imports *imports, const struct waybuf_layout *layout, int error)
+{
+	struct import_refusal *refusal =
+		&imports->refusals[imports->n_refusals++ % G_N_ELEMENTS(imports->refusals)];
+	*refusal = (struct import_refusal){
+		.format = layout->format,
+		.modifier = layout->modifier,
+		.n_planes = layout->n_planes,
+		.width = layout->width,
+		.height = layout->height,
+		.error = error,
+	};
+	g_strlcpy(refusal->why, waybuf_client_error(imports->connection->client),
+		sizeof(refusal->why));
+}
+
+static int make(struct imports *imports, struct import *wanted, const char **why)
+{
+	struct waybuf_client *client = imports->connection->client;
+	const struct import_refusal *refusal = find_refusal(imports, &wanted->layout);
+	if (refusal) {
+		*why = refusal->why;
+		return refusal->error;
+	}
+	int ret = waybuf_client_import_create(client, &wanted->layout, &wanted->import);
+	if (is_answer(ret))
+		note_refusal(imports, &wanted->layout, ret);
+	*why = ret < 0 ? waybuf_client_error(client) : NULL;
+	return ret;
+}
+
 int imports_find(struct imports *imports, GstBuffer *buffer, const GstVideoInfo *info,
-	uint32_t format, uint64_t modifier, struct import **out)
+	uint32_t format, uint64_t modifier, struct import **out, const char **why)
 {
 	struct import wanted = {.layout = {.format = format, .modifier = modifier}};
-	if (!describe(buffer, info, &wanted))
+	if (!describe(buffer, info, &wanted)) {
+		*why = "it is in memory of another element";
 		return -EMEDIUMTYPE;
+	}
 	*out = look_up(imports, &wanted);
 	if (*out)
 		return 0;
-	int ret = waybuf_client_import_create(
-		imports->connection->client, &wanted.layout, &wanted.import);
+	int ret = make(imports, &wanted, why);
 	if (ret < 0)
 		return ret;
 	struct import *import = g_new(struct import, 1);
@@ -181,4 +233,6 @@ void imports_finish(struct imports *imports)
 		imports->first = import->next;
 		destroy(imports, import);
 	}
+	/* The next window's films may fare better. */
+	memset(imports->refusals, 0, sizeof(imports->refusals));
 }

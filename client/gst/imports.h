@@ -24,17 +24,27 @@ struct import {
 	GstBuffer *held;
 };
 
+/* Images that the compositor has refused: those like them are not asked for again, which takes time. */
+struct import_refusal {
+	uint32_t format, n_planes, width, height;
+	uint64_t modifier;
+	int error; /* 0: none was refused */
+	char why[256];
+};
+
 struct imports {
 	struct connection *connection;
 	struct import *first; /* the one used last */
+	struct import_refusal refusals[8]; /* a ring */
+	unsigned n_refusals;
 };
 
 /*
  * The image in @buffer, as its meta or else @info says, of @format with @modifier. 0; -EMEDIUMTYPE: it
- * is no dma-buf; or as waybuf_client_import_create(), with waybuf_client_error().
+ * is no dma-buf; or as waybuf_client_import_create(). Of an error *why says more, until the next call.
  */
 int imports_find(struct imports *imports, GstBuffer *buffer, const GstVideoInfo *info,
-	uint32_t format, uint64_t modifier, struct import **out);
+	uint32_t format, uint64_t modifier, struct import **out, const char **why);
 /* As waybuf_client_import_present(). @buffer is referred to until the compositor has read it. */
 int import_present(struct imports *imports, struct import *import, GstBuffer *buffer,
 	struct wl_surface *surface);

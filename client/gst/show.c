@@ -140,7 +140,6 @@ static const char *why_not(const struct show *show, const struct frame *frame)
 /* Of @buffer as it is. NULL, or why that cannot be shown. Within the connection. */
 static const char *take_as_it_is(struct show *show, GstBuffer *buffer, struct frame *frame)
 {
-	struct connection *connection = show->connection;
 	const char *why = why_not(show, frame);
 	if (why)
 		return why;
@@ -148,11 +147,8 @@ static const char *take_as_it_is(struct show *show, GstBuffer *buffer, struct fr
 	if (frame->slot)
 		return NULL;
 	int ret = imports_find(&show->imports, buffer, &frame->info, show->picture.format,
-		show->picture.modifier, &frame->import);
-	if (ret == 0)
-		return NULL;
-	return ret == -EMEDIUMTYPE ? "it is in memory of another element"
-				   : waybuf_client_error(connection->client);
+		show->picture.modifier, &frame->import, &why);
+	return ret < 0 ? why : NULL;
 }
 
 /* ---- copies -------------------------------------------------------------------------------- */
