@@ -198,6 +198,8 @@ struct waybuf_client_import {
 	struct waybuf_client *client;
 	struct waybuf_list link; /* waybuf_client.imports */
 	struct wl_buffer *wl_buffer; /* NULL: it was of a connection that is over */
+	/* sent before the newest commit: NULL once the server has come that far */
+	struct wl_callback *commit;
 	bool busy;
 };
 

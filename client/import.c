@@ -7,13 +7,46 @@
 
 /* Memory that others have exported, as wl_buffers of linux-dmabuf. */
 
+/* Of an older commit, if it was sent before the server saw the newest one. */
 static void handle_release(void *data, struct wl_buffer *wl_buffer)
 {
 	struct waybuf_client_import *import = data;
-	import->busy = false;
+	if (!import->commit)
+		import->busy = false;
 }
 
 static const struct wl_buffer_listener buffer_listener = {.release = handle_release};
+
+static void handle_commit(void *data, struct wl_callback *callback, uint32_t serial)
+{
+	struct waybuf_client_import *import = data;
+	wl_callback_destroy(callback);
+	import->commit = NULL;
+}
+
+static const struct wl_callback_listener commit_listener = {.done = handle_commit};
+
+static void forget_commit(struct waybuf_client_import *import)
+{
+	if (import->commit)
+		wl_callback_destroy(import->commit);
+	import->commit = NULL;
+}
+
+/*
+ * A server that still reads what was shown before says that it is free once for all. One may be on its
+ * way already; after the answer to this, which goes right before the commit, none is any more. Behind
+ * the commit it would come too late for servers that copy, and release at once.
+ */
+static void expect_commit(struct waybuf_client_import *import)
+{
+	forget_commit(import);
+	if (!import->busy)
+		return;
+	import->commit = wl_display_sync(import->client->compositor.wrapper);
+	if (import->commit)
+		wl_callback_add_listener(import->commit, &commit_listener, import);
+}
 
 /* A wrong plane would be a protocol error, which ends the connection. */
 static int check(struct waybuf_client *client, const struct waybuf_layout *layout)
@@ -68,6 +101,7 @@ int waybuf_client_import_present(struct waybuf_client_import *import, struct wl_
 	if (!import->wl_buffer)
 		return client_fail(
 			client, -EINVAL, "present: it was imported on a connection that is over");
+	expect_commit(import);
 	client_surface_show(surface, import->wl_buffer);
 	import->busy = true;
 	client_flush(client);
@@ -81,6 +115,7 @@ bool waybuf_client_import_is_busy(const struct waybuf_client_import *import)
 
 void client_import_detach(struct waybuf_client_import *import)
 {
+	forget_commit(import);
 	if (import->wl_buffer)
 		wl_buffer_destroy(import->wl_buffer);
 	import->wl_buffer = NULL;

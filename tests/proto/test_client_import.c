@@ -111,6 +111,32 @@ TEST(busy_until_another_one_is_shown)
 	end();
 }
 
+static void release_current(struct fake_server *server, void *data)
+{
+	wl_buffer_send_release(server->current);
+}
+
+/* It was on its way when the same was shown again. */
+TEST(released_before_it_was_shown_again)
+{
+	begin();
+	struct waybuf_client_import *first = import(), *second = import();
+	ck_client_ok(&fixture, waybuf_client_import_present(first, fixture.surface));
+	fixture_heard(&fixture);
+	fake_call(&fixture.server, release_current, NULL);
+	ck_client_ok(&fixture, waybuf_client_import_present(first, fixture.surface));
+	for (int i = 0; i < 3; i++) {
+		fixture_heard(&fixture);
+		ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 0), 0);
+	}
+	ck_assert(waybuf_client_import_is_busy(first));
+	ck_client_ok(&fixture, waybuf_client_import_present(second, fixture.surface));
+	wait_until_free(first);
+	waybuf_client_import_destroy(second);
+	waybuf_client_import_destroy(first);
+	end();
+}
+
 /* The client's end is theirs, too. */
 TEST(left_to_the_client)
 {
