@@ -105,6 +105,9 @@ WAYBUF_EXPORT int waybuf_ffmpeg_prepare(
 /**
  * The buffer that @frame (borrowed) is in, borrowed as long as the frame is referenced. NULL: it is in
  * other memory, or begins elsewhere than the buffer does, because its left or upper edge is cropped.
+ *
+ * To be looked at, or read with the frame in hand. It is shown by waybuf_ffmpeg_present() only: a frame
+ * that was shown in another way counts as dropped, and is decoded into again while a screen reads it.
  */
 WAYBUF_EXPORT struct waybuf_client_buffer *waybuf_ffmpeg_get_client_buffer(
 	const struct waybuf_ffmpeg *ffmpeg, const struct AVFrame *frame);
