@@ -128,7 +128,7 @@ static const char *why_not(const struct show *show, const struct frame *frame)
 	bool cropped =
 		view->width != (uint32_t)info->width || view->height != (uint32_t)info->height;
 	bool oblong = view->shown_width != view->width || view->shown_height != view->height;
-	if (show->refused)
+	if (show->refused && is_linear(show))
 		return "the compositor does not import the memory that was made for it";
 	if (cropped && !globals->viewporter)
 		return "it is cropped, and the compositor has no wp_viewporter";
