@@ -125,6 +125,11 @@ void gst_kit_expect_error(struct gst_kit *kit, const char *text, const char *det
 	GError *error = NULL;
 	char *debug = NULL;
 	GstMessage *message = gst_kit_expect(kit, GST_MESSAGE_ERROR);
+	/* The source may be the first to tell that its frames are not taken any more. */
+	while (GST_MESSAGE_SRC(message) != GST_OBJECT(kit->sink)) {
+		gst_message_unref(message);
+		message = gst_kit_expect(kit, GST_MESSAGE_ERROR);
+	}
 	gst_message_parse_error(message, &error, &debug);
 	ck_assert_msg(strstr(error->message, text), "\"%s\" without \"%s\"", error->message, text);
 	ck_assert_msg(strstr(debug, detail), "\"%s\" without \"%s\"", debug, detail);

@@ -33,7 +33,7 @@ void gst_kit_go(struct gst_kit *kit, GstState state);
 GstMessage *gst_kit_expect(struct gst_kit *kit, GstMessageType types);
 /* Plays to the end, and waits until the compositor has shown the last frame. */
 void gst_kit_play(struct gst_kit *kit);
-/* Waits for an error, both of whose texts must hold @text and @detail. */
+/* Waits for an error of the sink, both of whose texts must hold @text and @detail. */
 void gst_kit_expect_error(struct gst_kit *kit, const char *text, const char *detail);
 
 /* One of the numbers in the sink's display-stats. */
