@@ -239,10 +239,9 @@ TEST(late_writer_makes_the_newcomer_fail)
 	moving_init(&m, DRM_FORMAT_XRGB8888, 1);
 	seat_grant(&m.f, &m.seats[0], WAYBUF_WRITE);
 	party_commit(&m.plane, reader_constraints(DRM_FORMAT_XRGB8888, 1024, true));
-	fixture_run(&m.f, 200);
+	fixture_run(&m.f, 50);
 	ck_assert(!m.plane.answered);
-	fixture_run(&m.f, 150);
-	ck_assert(m.plane.answered);
+	fixture_wait(&m.f, &m.plane.answered);
 	ck_assert_int_eq(m.plane.error, -ETIME);
 	ck_assert_uint_eq(m.seats[0].retired, 0);
 	pattern_fill(&m.seats[0].layout, 6);
