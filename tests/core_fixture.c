@@ -51,6 +51,13 @@ void fixture_run(struct fixture *f, int ms)
 		ck_assert_int_ge(waybuf_manager_dispatch(f->manager, (int)(end - now)), 0);
 }
 
+void fixture_settle(struct fixture *f, uint64_t bytes)
+{
+	for (int i = 0; i < 500 && waybuf_account_bytes(f->account) != bytes; i++)
+		fixture_run(f, 10);
+	ck_assert_uint_eq(waybuf_account_bytes(f->account), bytes);
+}
+
 struct waybuf_pool *fixture_pool(struct fixture *f, uint32_t width, uint32_t height, uint32_t count)
 {
 	struct waybuf_pool *pool;

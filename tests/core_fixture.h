@@ -23,6 +23,8 @@ void fixture_finish(struct fixture *f);
 void fixture_wait(struct fixture *f, const bool *flag);
 /* Runs the loop for @ms milliseconds. */
 void fixture_run(struct fixture *f, int ms);
+/* Until the worker is done with what it has begun, and @bytes are charged. */
+void fixture_settle(struct fixture *f, uint64_t bytes);
 struct waybuf_pool *fixture_pool(
 	struct fixture *f, uint32_t width, uint32_t height, uint32_t count);
 

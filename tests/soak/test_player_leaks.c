@@ -19,7 +19,7 @@ static struct program server, player;
 static struct result result;
 
 /* What is steady after so many frames, and how many there are with WAYBUF_TEST_SOAK and without. */
-enum { STEADY = 1000, MANY = 100000, FEW = 3000 };
+enum { STEADY = 1000, MANY = 100000, FEW = 2000 };
 
 struct use {
 	long rss_kib;

@@ -182,8 +182,7 @@ static void finish(struct model *m)
 	}
 	waybuf_pool_unref(m->pool);
 	/* what the worker is still at is charged until it is done */
-	for (int i = 0; i < 500 && waybuf_account_bytes(m->f.account) > 0; i++)
-		fixture_run(&m->f, 10);
+	fixture_settle(&m->f, 0);
 	fixture_finish(&m->f);
 }
 
