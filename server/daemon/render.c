@@ -198,7 +198,7 @@ static void draw_again(struct render_job *job)
 	job->base.done = finish;
 	job->late = false;
 	fd_close(&job->fence_fd);
-	if (!job->renderer->worker || waybuf_worker_submit(job->renderer->worker, &job->base) < 0)
+	if (waybuf_worker_submit(job->renderer->worker, &job->base) < 0)
 		end(job, -EIO);
 }
 
@@ -211,6 +211,11 @@ static void draw_after_failure(struct render_job *job)
 /* The GPU may be at it for as long as it likes. */
 static void give_up(struct render_job *job)
 {
+	/* in the end nobody is there to see it settle */
+	if (!job->renderer->worker) {
+		end(job, -EIO);
+		return;
+	}
 	job->renderer->n_late++;
 	int ret = render_leave(job, true);
 	if (ret < 0)

@@ -359,5 +359,18 @@ TEST(the_end_waits)
 	fake_sync_finish();
 }
 
+/* It never is, nobody can watch that, and the worker waits as the loop ends: no longer than ever. */
+TEST(the_end_does_not_wait_for_ever)
+{
+	struct world w;
+	fake_sync_init();
+	world_init(&w, eventfd(0, EFD_CLOEXEC));
+	ck_assert_int_eq(w.done, 0);
+	world_finish(&w);
+	ck_assert_int_eq(w.error, -EIO);
+	ck_assert(waybuf_list_empty(&w.gpu.late));
+	fake_sync_finish();
+}
+
 TEST_TIMEOUT(30)
 TEST_MAIN("render-fence")
