@@ -62,8 +62,8 @@ static void handle_done(struct render_job *job, int error)
 	w->error = error;
 }
 
-/* The job has been drawn when this returns, but for what the GPU is at. */
-static void world_init(struct world *w, int fence_fd)
+/* The job has been drawn when this returns, but for what the GPU is at until @fence_fd says so. */
+static void start(struct world *w, int fence_fd)
 {
 	struct waybuf_loop *loop;
 	struct waybuf_worker *worker;
@@ -86,6 +86,24 @@ static void world_init(struct world *w, int fence_fd)
 	ck_assert_int_eq(waybuf_loop_dispatch(loop, 5000), 1);
 }
 
+/* With an fd that is no sync_file, which stands for one that cannot be watched: the worker waits. */
+static void world_init_unwatched(struct world *w, int fence_fd)
+{
+	fake_sync_init();
+	start(w, fence_fd);
+}
+
+/* With a fence that has settled before, @status 0: that has not. The fence. */
+static int world_init(struct world *w, int status)
+{
+	fake_sync_init();
+	int fence = fake_fence();
+	if (status)
+		fake_fence_settle(fence, status, 1);
+	start(w, fake_sync_file(&fence, 1));
+	return fence;
+}
+
 static void wait_until_done(struct world *w)
 {
 	while (!w->done)
@@ -100,15 +118,14 @@ static void world_finish(struct world *w)
 	waybuf_worker_destroy(worker);
 	renderer_finish(&w->gpu);
 	waybuf_loop_destroy(w->gpu.loop);
+	fake_sync_finish();
 	ck_assert_int_eq(w->done, 1);
 }
 
 TEST(done_when_the_gpu_is)
 {
 	struct world w;
-	fake_sync_init();
-	int fence = fake_fence();
-	world_init(&w, fake_sync_file(&fence, 1));
+	int fence = world_init(&w, 0);
 	ck_assert_int_eq(waybuf_loop_dispatch(w.gpu.loop, 10), 0);
 	ck_assert_int_eq(w.done, 0);
 	fake_fence_settle(fence, 1, 1);
@@ -117,20 +134,15 @@ TEST(done_when_the_gpu_is)
 	ck_assert_uint_eq(w.pixels[0], UINT32_MAX);
 	ck_assert(!render_lost(&w.gpu));
 	world_finish(&w);
-	fake_sync_finish();
 }
 
 TEST(done_before_anybody_looks)
 {
 	struct world w;
-	fake_sync_init();
-	int fence = fake_fence();
-	fake_fence_settle(fence, 1, 1);
-	world_init(&w, fake_sync_file(&fence, 1));
+	world_init(&w, 1);
 	ck_assert_int_eq(w.done, 1);
 	ck_assert_int_eq(w.error, 0);
 	world_finish(&w);
-	fake_sync_finish();
 }
 
 /* Black is what pixman makes of nothing. */
@@ -147,36 +159,26 @@ static void check_drawn_again(struct world *w)
 TEST(work_that_is_lost_is_drawn_again)
 {
 	struct world w;
-	fake_sync_init();
-	int fence = fake_fence();
-	world_init(&w, fake_sync_file(&fence, 1));
+	int fence = world_init(&w, 0);
 	fake_fence_settle(fence, -EIO, 1);
 	check_drawn_again(&w);
-	fake_sync_finish();
 }
 
 TEST(work_that_was_lost_before_anybody_looks)
 {
 	struct world w;
-	fake_sync_init();
-	int fence = fake_fence();
-	fake_fence_settle(fence, -EIO, 1);
-	world_init(&w, fake_sync_file(&fence, 1));
+	world_init(&w, -EIO);
 	check_drawn_again(&w);
-	fake_sync_finish();
 }
 
-/* An fd that is no sync_file stands for one that cannot be watched: the worker waits. */
 TEST(a_fence_that_cannot_be_watched)
 {
 	struct world w;
-	fake_sync_init();
-	world_init(&w, eventfd(1, EFD_CLOEXEC));
+	world_init_unwatched(&w, eventfd(1, EFD_CLOEXEC));
 	wait_until_done(&w);
 	ck_assert_int_eq(w.error, 0);
 	ck_assert_uint_eq(w.pixels[0], UINT32_MAX);
 	world_finish(&w);
-	fake_sync_finish();
 }
 
 /* ---- late ------------------------------------------------------------------------------------ */
@@ -208,12 +210,9 @@ static void check_late(struct world *w)
 TEST(a_gpu_that_never_ends)
 {
 	struct world w;
-	fake_sync_init();
-	int fence = fake_fence();
-	world_init(&w, fake_sync_file(&fence, 1));
+	world_init(&w, 0);
 	check_late(&w);
 	world_finish(&w);
-	fake_sync_finish();
 }
 
 /* Or that he signals after a while. It is waited for on the worker first. */
@@ -221,8 +220,7 @@ TEST(a_gpu_that_comes_back)
 {
 	struct world w;
 	int fence_fd = eventfd(0, EFD_CLOEXEC);
-	fake_sync_init();
-	world_init(&w, dup(fence_fd));
+	world_init_unwatched(&w, dup(fence_fd));
 	check_late(&w);
 	ck_assert_int_eq(eventfd_write(fence_fd, 1), 0);
 	ck_assert_int_eq(waybuf_loop_dispatch(w.gpu.loop, 5000), 1);
@@ -230,15 +228,12 @@ TEST(a_gpu_that_comes_back)
 	ck_assert_uint_eq(draw_next(&w), 0xffffff);
 	close(fence_fd);
 	world_finish(&w);
-	fake_sync_finish();
 }
 
 TEST(a_gpu_that_is_late_and_then_fails)
 {
 	struct world w;
-	fake_sync_init();
-	int fence = fake_fence();
-	world_init(&w, fake_sync_file(&fence, 1));
+	int fence = world_init(&w, 0);
 	check_late(&w);
 	fake_fence_settle(fence, -EIO, 1);
 	ck_assert_int_eq(waybuf_loop_dispatch(w.gpu.loop, 5000), 1);
@@ -246,7 +241,6 @@ TEST(a_gpu_that_is_late_and_then_fails)
 	ck_assert(render_lost(&w.gpu));
 	ck_assert_uint_eq(draw_next(&w), 0);
 	world_finish(&w);
-	fake_sync_finish();
 }
 
 /* ---- images of displays ---------------------------------------------------------------------- */
@@ -290,9 +284,7 @@ TEST(another_image_takes_its_place)
 {
 	static const pixman_region32_t nothing;
 	struct world w;
-	fake_sync_init();
-	int fence = fake_fence();
-	world_init(&w, fake_sync_file(&fence, 1));
+	int fence = world_init(&w, 0);
 	make_slots(&w);
 	w.job.replace = replace;
 	w.job.region = &nothing;
@@ -309,15 +301,12 @@ TEST(another_image_takes_its_place)
 	ck_assert_int_eq(waybuf_loop_dispatch(w.gpu.loop, 5000), 1);
 	world_finish(&w);
 	slots_finish(&w.output);
-	fake_sync_finish();
 }
 
 TEST(no_memory_for_another_image)
 {
 	struct world w;
-	fake_sync_init();
-	int fence = fake_fence();
-	world_init(&w, fake_sync_file(&fence, 1));
+	world_init(&w, 0);
 	make_slots(&w);
 	w.job.replace = replace;
 	w.no_memory = true;
@@ -326,21 +315,17 @@ TEST(no_memory_for_another_image)
 	ck_assert_ptr_null(w.output.slots[1].pixels);
 	world_finish(&w);
 	slots_finish(&w.output);
-	fake_sync_finish();
 }
 
 /* A client's, say. */
 TEST(there_is_no_other_image)
 {
 	struct world w;
-	fake_sync_init();
-	int fence = fake_fence();
-	world_init(&w, fake_sync_file(&fence, 1));
+	world_init(&w, 0);
 	w.job.target.layout = &layout;
 	wait_until_done(&w);
 	ck_assert_int_eq(w.error, -ETIMEDOUT);
 	world_finish(&w);
-	fake_sync_finish();
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -349,27 +334,22 @@ TEST(there_is_no_other_image)
 TEST(the_end_waits)
 {
 	struct world w;
-	fake_sync_init();
-	int fence = fake_fence();
-	world_init(&w, fake_sync_file(&fence, 1));
+	int fence = world_init(&w, 0);
 	ck_assert_int_eq(w.done, 0);
 	fake_fence_settle(fence, 1, 1);
 	world_finish(&w);
 	ck_assert_int_eq(w.error, 0);
-	fake_sync_finish();
 }
 
 /* It never is, nobody can watch that, and the worker waits as the loop ends: no longer than ever. */
 TEST(the_end_does_not_wait_for_ever)
 {
 	struct world w;
-	fake_sync_init();
-	world_init(&w, eventfd(0, EFD_CLOEXEC));
+	world_init_unwatched(&w, eventfd(0, EFD_CLOEXEC));
 	ck_assert_int_eq(w.done, 0);
 	world_finish(&w);
 	ck_assert_int_eq(w.error, -EIO);
 	ck_assert(waybuf_list_empty(&w.gpu.late));
-	fake_sync_finish();
 }
 
 TEST_TIMEOUT(30)
