@@ -136,7 +136,6 @@ bool yuv_describe(uint32_t format, const struct yuv_color *color, struct yuv_sam
 		return false;
 	*matrix = make_matrix(color, known->bits);
 	*samples = (struct yuv_samples){
-		.pairs = known->order >= PAIRS_UV,
 		.swapped = known->order == PLANES_VU || known->order == PAIRS_VU,
 		.hsub = info->hsub,
 		.vsub = info->vsub,

@@ -38,7 +38,6 @@ struct yuv_matrix {
 
 /* Where the codes are, for others who convert. Each is that word >> shift & mask. */
 struct yuv_samples {
-	bool pairs; /* chroma is in one plane, not two */
 	bool swapped; /* V comes before U */
 	int32_t hsub, vsub;
 	int32_t most; /* of a word: it has 8 or 16 bits */
