@@ -53,14 +53,7 @@ void capture_target_unref(struct capture_target *target)
 
 static int get_shm(const struct output *output, struct shm_buffer *shm, struct capture_target **out)
 {
-	const struct render_image image = {
-		.pixels = shm->mapping->data + shm->offset,
-		.width = shm->width,
-		.height = shm->height,
-		.stride = shm->stride,
-		.format = shm->format,
-		.shm = shm,
-	};
+	const struct render_image image = render_image_of_shm(shm);
 	if (!image_fits(output, &image) || !shm->mapping->writable || shm->offset % 4 ||
 		shm_buffer_is_pixel(shm))
 		return -EINVAL;

@@ -5,7 +5,6 @@
 
 #include <drm_fourcc.h>
 
-#include "geometry.h"
 #include "gles_priv.h"
 #include "gpu/extension.h"
 #include "util/fd.h"
@@ -202,26 +201,11 @@ static bool find_sampling(const struct gles *gles, const struct scene_layer *lay
 		pixman_region32_extents((pixman_region32_t *)region), layer);
 }
 
-/* An image as it is, with its top left corner at @x, @y of the target. */
-static struct scene_layer make_plain(int32_t x, int32_t y, uint32_t width, uint32_t height)
-{
-	return (struct scene_layer){
-		.x = x,
-		.y = y,
-		.width = width,
-		.height = height,
-		.source = {.width = (int64_t)width * GEOMETRY_ONE,
-			.height = (int64_t)height * GEOMETRY_ONE},
-		.alpha = UINT16_MAX,
-		.opaque = true,
-	};
-}
-
 static bool copy(struct render_pass *pass, const pixman_region32_t *region)
 {
 	struct gles *gles = from_base(pass->renderer);
 	const struct render_image *image = &pass->job->source;
-	const struct scene_layer layer = make_plain(0, 0, gles->width, gles->height);
+	const struct scene_layer layer = renderer_plain_layer(0, 0, gles->width, gles->height);
 	struct render_import *import = image->layout ? *image->import : NULL;
 	struct gles_source source;
 	struct sampling sampling;
@@ -241,13 +225,7 @@ static bool upload_shm(struct gles *gles, struct render_job *job, uint32_t index
 {
 	const struct scene_layer *layer = &job->scene->layers[index];
 	struct shm_buffer *shm = layer->frame->shm;
-	const struct render_image image = {
-		.pixels = shm->mapping->data + shm->offset,
-		.width = shm->width,
-		.height = shm->height,
-		.stride = shm->stride,
-		.format = shm->format,
-	};
+	const struct render_image image = render_image_of_shm(shm);
 	struct sigbus_guard guard;
 	access_guard(&guard, shm);
 	bool done = gles_upload(gles, &image, layer, region, source);
@@ -296,7 +274,7 @@ static bool upload_image(struct gles *gles, const struct scene_layer *from,
 		.stride = (uint32_t)pixman_image_get_stride(image),
 		.format = DRM_FORMAT_ARGB8888,
 	};
-	struct scene_layer layer = make_plain(from->x + sampling->drawn.x1,
+	struct scene_layer layer = renderer_plain_layer(from->x + sampling->drawn.x1,
 		from->y + sampling->drawn.y1, pixels.width, pixels.height);
 	struct gles_source source;
 	struct sampling plain;

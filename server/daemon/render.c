@@ -170,6 +170,32 @@ bool render_readable(uint32_t format)
 	return pixels_readable(format) || yuv_readable(format);
 }
 
+struct render_image render_image_of_shm(struct shm_buffer *shm)
+{
+	return (struct render_image){
+		.pixels = shm->mapping->data + shm->offset,
+		.width = shm->width,
+		.height = shm->height,
+		.stride = shm->stride,
+		.format = shm->format,
+		.shm = shm,
+	};
+}
+
+struct scene_layer renderer_plain_layer(int32_t x, int32_t y, uint32_t width, uint32_t height)
+{
+	return (struct scene_layer){
+		.x = x,
+		.y = y,
+		.width = width,
+		.height = height,
+		.source = {.width = (int64_t)width * GEOMETRY_ONE,
+			.height = (int64_t)height * GEOMETRY_ONE},
+		.alpha = UINT16_MAX,
+		.opaque = true,
+	};
+}
+
 /* ---- jobs ---------------------------------------------------------------------------------- */
 
 static void end(struct render_job *job, int error)

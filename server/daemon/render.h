@@ -39,6 +39,9 @@ struct render_image {
 	struct render_import **import; /* the owner's, and the worker's during a job */
 };
 
+/* A client's memory, to be guarded (access.h) by whoever gets at it. */
+struct render_image render_image_of_shm(struct shm_buffer *shm);
+
 /* What the GPU may still write when it was given up, and who frees it. */
 struct render_left {
 	void (*release)(void *data); /* NULL: nothing */

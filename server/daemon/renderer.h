@@ -78,6 +78,9 @@ struct render_import {
 	atomic_bool late;
 };
 
+/* An image as it is, with its top left corner at @x, @y of the target. */
+struct scene_layer renderer_plain_layer(int32_t x, int32_t y, uint32_t width, uint32_t height);
+
 /* No fence is on it that @events (POLLIN: to read, POLLOUT: to write) would wait for. */
 bool render_is_idle(const struct waybuf_layout *layout, short events);
 

@@ -4,7 +4,6 @@
 #include <drm_fourcc.h>
 
 #include "draw.h"
-#include "geometry.h"
 #include "pixels.h"
 #include "renderer.h"
 
@@ -14,13 +13,7 @@ static bool draw_shm(struct render_job *job, pixman_image_t *target, const pixma
 	const struct scene_layer *layer, uint32_t index)
 {
 	struct shm_buffer *shm = layer->frame->shm;
-	struct render_image source = {
-		.pixels = shm->mapping->data + shm->offset,
-		.width = shm->width,
-		.height = shm->height,
-		.stride = shm->stride,
-		.format = shm->format,
-	};
+	const struct render_image source = render_image_of_shm(shm);
 	struct sigbus_guard guard;
 	access_guard(&guard, shm);
 	bool drawn = draw_pixels(target, box, layer, &source);
@@ -122,14 +115,7 @@ static bool clear(struct render_pass *pass, const pixman_region32_t *region)
 static bool copy(struct render_pass *pass, const pixman_region32_t *region)
 {
 	const struct render_image *target = &pass->job->target;
-	const struct scene_layer layer = {
-		.width = target->width,
-		.height = target->height,
-		.source = {.width = (int64_t)target->width * GEOMETRY_ONE,
-			.height = (int64_t)target->height * GEOMETRY_ONE},
-		.alpha = UINT16_MAX,
-		.opaque = true,
-	};
+	const struct scene_layer layer = renderer_plain_layer(0, 0, target->width, target->height);
 	const pixman_box32_t *box = pixman_region32_extents((pixman_region32_t *)region);
 	return restrict_to(pass, region) &&
 		draw_pixels(pass->target, box, &layer, &pass->job->source);
