@@ -212,7 +212,7 @@ static bool copy(struct render_pass *pass, const pixman_region32_t *region)
 	if (!find_sampling(gles, &layer, region, &sampling))
 		return true;
 	if ((!import || !gles_import_source(import, image->layout, &source)) &&
-		!gles_upload(gles, image, &layer, region, &source))
+		!gles_upload(gles, image, &layer, &sampling, region, &source))
 		return false;
 	return gles_draw(gles, &layer, &sampling, region, &source);
 }
@@ -221,25 +221,27 @@ static bool copy(struct render_pass *pass, const pixman_region32_t *region)
 
 /* Of memory of wl_shm, if it is such that GL takes it. */
 static bool upload_shm(struct gles *gles, struct render_job *job, uint32_t index,
-	const pixman_region32_t *region, struct gles_source *source)
+	const struct sampling *sampling, const pixman_region32_t *region,
+	struct gles_source *source)
 {
 	const struct scene_layer *layer = &job->scene->layers[index];
 	struct shm_buffer *shm = layer->frame->shm;
 	const struct render_image image = render_image_of_shm(shm);
 	struct sigbus_guard guard;
 	access_guard(&guard, shm);
-	bool done = gles_upload(gles, &image, layer, region, source);
+	bool done = gles_upload(gles, &image, layer, sampling, region, source);
 	if (access_unguard(&guard, shm))
 		job->cut |= UINT64_C(1) << index;
 	return done;
 }
 
 static bool find_source(struct gles *gles, struct render_job *job, uint32_t index,
-	const pixman_region32_t *region, struct gles_source *source)
+	const struct sampling *sampling, const pixman_region32_t *region,
+	struct gles_source *source)
 {
 	const struct frame *frame = job->scene->layers[index].frame;
 	if (frame->shm)
-		return upload_shm(gles, job, index, region, source);
+		return upload_shm(gles, job, index, sampling, region, source);
 	return frame->backing->import &&
 		gles_import_source(frame->backing->import, frame->grant.layout, source);
 }
@@ -280,7 +282,7 @@ static bool upload_image(struct gles *gles, const struct scene_layer *from,
 	struct sampling plain;
 	layer.opaque = from->opaque;
 	if (!find_sampling(gles, &layer, region, &plain) ||
-		!gles_upload(gles, &pixels, &layer, region, &source))
+		!gles_upload(gles, &pixels, &layer, &plain, region, &source))
 		return false;
 	return gles_draw(gles, &layer, &plain, region, &source);
 }
@@ -317,7 +319,7 @@ static bool draw(struct render_pass *pass, const pixman_region32_t *region, uint
 	 */
 	if (!layer->frame->shm && !render_is_idle(layer->frame->grant.layout, POLLIN))
 		return false;
-	if (find_source(gles, pass->job, index, region, &source) &&
+	if (find_source(gles, pass->job, index, &sampling, region, &source) &&
 		gles_draw(gles, layer, &sampling, region, &source))
 		return true;
 	return draw_by_cpu(gles, pass->job, index, region, &sampling);

@@ -130,15 +130,10 @@ static GLenum texture_target(const struct gles_import *import)
 	return import->source.kind == GLES_EXTERNAL ? GL_TEXTURE_EXTERNAL_OES : GL_TEXTURE_2D;
 }
 
-/* Texels are fetched one by one; but what has no mipmaps is complete only if nobody asks for them. */
 static GLuint make_texture(const struct gles_import *import, EGLImageKHR image)
 {
 	const GLenum target = texture_target(import);
-	GLuint texture;
-	glGenTextures(1, &texture);
-	glBindTexture(target, texture);
-	glTexParameteri(target, GL_TEXTURE_MIN_FILTER, GL_NEAREST);
-	glTexParameteri(target, GL_TEXTURE_MAG_FILTER, GL_NEAREST);
+	GLuint texture = gles_make_texture(target);
 	import->gles->gpu->egl.image_target_texture(target, image);
 	if (glGetError() == GL_NO_ERROR)
 		return texture;

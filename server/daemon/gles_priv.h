@@ -74,10 +74,15 @@ bool gles_draw(struct gles *gles, const struct scene_layer *layer, const struct 
 /* gles_upload.c */
 bool gles_upload_init(struct gles *gles);
 void gles_upload_finish(struct gles *gles);
-/* What of @image is needed for @region. False: GL does not take it, or has no memory. */
+/* Bound, and without anything in it. 0: the context is lost. */
+GLuint gles_make_texture(GLenum target);
+/*
+ * What of @image is needed for @region, all of which @sampling is of. False: GL does not take it, or
+ * has no memory.
+ */
 bool gles_upload(struct gles *gles, const struct render_image *image,
-	const struct scene_layer *layer, const pixman_region32_t *region,
-	struct gles_source *source);
+	const struct scene_layer *layer, const struct sampling *sampling,
+	const pixman_region32_t *region, struct gles_source *source);
 
 /* gles_import.c */
 struct render_import *gles_import_create(struct gles *gles); /* the loop's; NULL: no memory */
