@@ -5,6 +5,7 @@
 
 #include <drm_fourcc.h>
 
+#include "core/cpu_access.h"
 #include "gles_priv.h"
 #include "gpu/extension.h"
 #include "util/fd.h"
@@ -116,12 +117,10 @@ static int read_back(const struct gles *gles, struct render_job *job)
 }
 
 /* As for the CPU's access: what a client has put onto its buffer meanwhile is waited for, too. */
-#define MOST_MS 250
-
 static bool is_over(int fence_fd)
 {
 	struct pollfd poll_fd = {.fd = fence_fd, .events = POLLIN};
-	return poll(&poll_fd, 1, MOST_MS) == 1;
+	return poll(&poll_fd, 1, CPU_SYNC_MS) == 1;
 }
 
 /* glReadPixels() waits without a limit, on everybody's worker, unless the GPU is done before. */
