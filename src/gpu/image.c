@@ -2,6 +2,7 @@
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/format.h"
 #include "gpu/egl.h"
@@ -83,17 +84,27 @@ int waybuf_gpu_import_test(const struct waybuf_gpu *gpu, const struct waybuf_lay
 /* ---- what there is to choose from ------------------------------------------------------------ */
 
 /* What the driver calls external can be sampled only. */
+struct modifiers {
+	EGLuint64KHR modifier[MAX_MODIFIERS];
+	EGLBoolean external[MAX_MODIFIERS];
+	EGLint n;
+};
+
+static void query(const struct waybuf_gpu *gpu, uint32_t format, struct modifiers *out)
+{
+	/* Mesa's llvmpipe fills external's first only, of formats that are not external */
+	memset(out, 0, sizeof(*out));
+	if (!gpu->egl.query_modifiers(gpu->display, (EGLint)format, MAX_MODIFIERS, out->modifier,
+		    out->external, &out->n))
+		out->n = 0;
+}
+
 static int add_modifiers(struct waybuf_gpu *gpu, uint32_t format, size_t *max)
 {
-	EGLuint64KHR modifiers[MAX_MODIFIERS];
-	/* Mesa's llvmpipe fills the first only, of formats that are not external */
-	EGLBoolean external[MAX_MODIFIERS] = {0};
-	EGLint n = 0;
-	if (!gpu->egl.query_modifiers(
-		    gpu->display, (EGLint)format, MAX_MODIFIERS, modifiers, external, &n))
-		return 0;
-	for (EGLint i = 0; i < n; i++) {
-		if (external[i])
+	struct modifiers known;
+	query(gpu, format, &known);
+	for (EGLint i = 0; i < known.n; i++) {
+		if (known.external[i])
 			continue;
 		if (gpu->n_pairs == *max) {
 			size_t grown = *max ? 2 * *max : 64;
@@ -103,22 +114,18 @@ static int add_modifiers(struct waybuf_gpu *gpu, uint32_t format, size_t *max)
 			gpu->pairs = pairs;
 			*max = grown;
 		}
-		gpu->pairs[gpu->n_pairs++] =
-			(struct waybuf_format_modifier){.format = format, .modifier = modifiers[i]};
+		gpu->pairs[gpu->n_pairs++] = (struct waybuf_format_modifier){
+			.format = format, .modifier = known.modifier[i]};
 	}
 	return 0;
 }
 
 bool gpu_is_external(const struct waybuf_gpu *gpu, uint32_t format, uint64_t modifier)
 {
-	EGLuint64KHR modifiers[MAX_MODIFIERS];
-	EGLBoolean external[MAX_MODIFIERS] = {0};
-	EGLint n = 0;
-	if (!gpu->egl.query_modifiers(
-		    gpu->display, (EGLint)format, MAX_MODIFIERS, modifiers, external, &n))
-		return false;
-	for (EGLint i = 0; i < n; i++)
-		if (external[i] && modifiers[i] == modifier)
+	struct modifiers known;
+	query(gpu, format, &known);
+	for (EGLint i = 0; i < known.n; i++)
+		if (known.external[i] && known.modifier[i] == modifier)
 			return true;
 	return false;
 }
