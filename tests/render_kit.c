@@ -295,6 +295,17 @@ static void handle_done(struct render_job *job, int error)
 	kit->error = error;
 }
 
+struct render_image kit_image(void *pixels, uint32_t format)
+{
+	return (struct render_image){
+		.pixels = pixels,
+		.width = KIT_WIDTH,
+		.height = KIT_HEIGHT,
+		.stride = 4 * KIT_WIDTH,
+		.format = format,
+	};
+}
+
 int kit_draw(struct kit *kit, struct renderer *renderer, const struct render_image *target,
 	const pixman_region32_t *region)
 {
@@ -314,7 +325,8 @@ int kit_draw(struct kit *kit, struct renderer *renderer, const struct render_ima
 	return kit->error;
 }
 
-int kit_difference(uint32_t a, uint32_t b, int channels)
+/* In the channel that differs most. */
+static int difference(uint32_t a, uint32_t b, int channels)
 {
 	int most = 0;
 	for (int c = 0; c < channels; c++) {
@@ -324,22 +336,25 @@ int kit_difference(uint32_t a, uint32_t b, int channels)
 	return most;
 }
 
+void kit_check(const struct kit *kit, const uint32_t by_cpu[], const uint32_t by_gpu[],
+	int channels, int most)
+{
+	for (uint32_t i = 0; i < KIT_WIDTH * KIT_HEIGHT; i++)
+		if (difference(by_cpu[i], by_gpu[i], channels) > most)
+			ck_abort_msg("at %u,%u: pixman %08x, gles %08x, of\n%s", i % KIT_WIDTH,
+				i / KIT_WIDTH, by_cpu[i], by_gpu[i], kit->story);
+}
+
 void kit_compare(struct kit *kit, uint32_t format, const pixman_region32_t *region)
 {
 	static uint32_t by_cpu[KIT_WIDTH * KIT_HEIGHT], by_gpu[KIT_WIDTH * KIT_HEIGHT];
-	struct render_image target = {
-		.width = KIT_WIDTH,
-		.height = KIT_HEIGHT,
-		.stride = 4 * KIT_WIDTH,
-		.format = format,
-	};
+	struct render_image target = kit_image(by_cpu, format);
 	const int most = kit->scaled ? 3
 		: kit->deep          ? 2
 				     : 1,
 		  channels = format == DRM_FORMAT_ARGB8888 ? 4 : 3;
 	memset(by_cpu, 0x55, sizeof(by_cpu));
 	memset(by_gpu, 0x55, sizeof(by_gpu));
-	target.pixels = by_cpu;
 	ck_assert_int_eq(kit_draw(kit, NULL, &target, region), 0);
 	ck_assert_uint_eq(kit->job.failed, 0);
 	const uint64_t drawn = kit->job.drawn;
@@ -347,8 +362,5 @@ void kit_compare(struct kit *kit, uint32_t format, const pixman_region32_t *regi
 	ck_assert_int_eq(kit_draw(kit, kit->gles, &target, region), 0);
 	ck_assert_uint_eq(kit->job.failed, 0);
 	ck_assert_uint_eq(kit->job.drawn, drawn);
-	for (uint32_t i = 0; i < KIT_WIDTH * KIT_HEIGHT; i++)
-		if (kit_difference(by_cpu[i], by_gpu[i], channels) > most)
-			ck_abort_msg("at %u,%u: pixman %08x, gles %08x, of\n%s", i % KIT_WIDTH,
-				i / KIT_WIDTH, by_cpu[i], by_gpu[i], kit->story);
+	kit_check(kit, by_cpu, by_gpu, channels, most);
 }

@@ -58,8 +58,11 @@ void kit_add_dmabuf(struct kit *kit, uint32_t format);
 void kit_show_plainly(struct kit *kit, uint32_t index);
 void kit_clear(struct kit *kit);
 
-/* In the channel that differs most. */
-int kit_difference(uint32_t a, uint32_t b, int channels);
+/* Of KIT_WIDTH * KIT_HEIGHT, to be drawn into. */
+struct render_image kit_image(void *pixels, uint32_t format);
+/* Fails the test where a pixel differs by more than @most, in 3 channels, or 4 with alpha. */
+void kit_check(const struct kit *kit, const uint32_t by_cpu[], const uint32_t by_gpu[],
+	int channels, int most);
 /* Draws the scene into an image, and waits. @renderer NULL: pixman. The job's error. */
 int kit_draw(struct kit *kit, struct renderer *renderer, const struct render_image *target,
 	const pixman_region32_t *region);

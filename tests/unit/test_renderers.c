@@ -220,13 +220,7 @@ TEST(what_the_gpu_refuses)
 TEST(a_tiling_that_nobody_reads)
 {
 	static uint32_t pixels[KIT_HEIGHT][KIT_WIDTH];
-	const struct render_image target = {
-		.pixels = pixels,
-		.width = KIT_WIDTH,
-		.height = KIT_HEIGHT,
-		.stride = sizeof(pixels[0]),
-		.format = DRM_FORMAT_XRGB8888,
-	};
+	const struct render_image target = kit_image(pixels, DRM_FORMAT_XRGB8888);
 	struct kit kit;
 	kit_init(&kit);
 	kit_add_dmabuf(&kit, DRM_FORMAT_XRGB8888);
@@ -243,27 +237,18 @@ TEST(a_tiling_that_nobody_reads)
 TEST(over_a_picture_that_is_there)
 {
 	static uint32_t below[KIT_WIDTH * KIT_HEIGHT], above[2][KIT_WIDTH * KIT_HEIGHT];
-	struct render_image target = {
-		.width = KIT_WIDTH,
-		.height = KIT_HEIGHT,
-		.stride = 4 * KIT_WIDTH,
-		.format = DRM_FORMAT_XRGB8888,
-	};
 	struct kit kit;
 	kit_init(&kit);
 	kit_add_shm(&kit, DRM_FORMAT_ARGB8888);
 	kit_show_plainly(&kit, 0);
 	for (uint32_t i = 0; i < KIT_WIDTH * KIT_HEIGHT; i++)
 		below[i] = kit_roll(&kit, 1 << 24) | 0xff000000;
+	kit.below = kit_image(below, DRM_FORMAT_XRGB8888);
 	for (int side = 0; side < 2; side++) {
-		target.pixels = above[side];
-		kit.below = target;
-		kit.below.pixels = below;
+		const struct render_image target = kit_image(above[side], DRM_FORMAT_XRGB8888);
 		ck_assert_int_eq(kit_draw(&kit, side ? kit.gles : NULL, &target, NULL), 0);
 	}
-	for (uint32_t i = 0; i < KIT_WIDTH * KIT_HEIGHT; i++)
-		if (kit_difference(above[0][i], above[1][i], 3) > 1)
-			ck_abort_msg("pixel %u is %08x, not %08x", i, above[1][i], above[0][i]);
+	kit_check(&kit, above[0], above[1], 3, 1);
 	kit_finish(&kit);
 }
 
@@ -294,13 +279,7 @@ static void draw_into_dmabuf(struct kit *kit, int fd, const void *pixels)
 		.planes = {{.stride = 4 * KIT_WIDTH, .rows = KIT_HEIGHT}},
 		.memory = {{fd, WAYBUF_MEMORY_DMABUF, sizeof(by_cpu)}},
 	};
-	struct render_image target = {
-		.pixels = by_cpu,
-		.width = KIT_WIDTH,
-		.height = KIT_HEIGHT,
-		.stride = 4 * KIT_WIDTH,
-		.format = DRM_FORMAT_XRGB8888,
-	};
+	struct render_image target = kit_image(by_cpu, DRM_FORMAT_XRGB8888);
 	draw_patiently(kit, &target);
 	target.pixels = NULL;
 	target.layout = &layout;
@@ -309,10 +288,7 @@ static void draw_into_dmabuf(struct kit *kit, int fd, const void *pixels)
 	ck_assert_uint_eq(kit->job.failed, 0);
 	ck_assert_ptr_null(render_import_refusal(import));
 	render_import_destroy(import);
-	for (uint32_t i = 0; i < KIT_WIDTH * KIT_HEIGHT; i++)
-		if (kit_difference(by_cpu[i], ((const uint32_t *)pixels)[i], 3) > 1)
-			ck_abort_msg("pixel %u is %08x, not %08x, of\n%s", i,
-				((const uint32_t *)pixels)[i], by_cpu[i], kit->story);
+	kit_check(kit, by_cpu, pixels, 3, 1);
 }
 
 /*
@@ -322,13 +298,7 @@ static void draw_into_dmabuf(struct kit *kit, int fd, const void *pixels)
 static void check_busy(struct kit *kit)
 {
 	static uint32_t pixels[KIT_WIDTH * KIT_HEIGHT];
-	const struct render_image target = {
-		.pixels = pixels,
-		.width = KIT_WIDTH,
-		.height = KIT_HEIGHT,
-		.stride = 4 * KIT_WIDTH,
-		.format = DRM_FORMAT_XRGB8888,
-	};
+	const struct render_image target = kit_image(pixels, DRM_FORMAT_XRGB8888);
 	int timeline = sw_sync_open();
 	struct dma_buf_import_sync_file busy = {DMA_BUF_SYNC_WRITE, sw_sync_fence(timeline, 1)};
 	ck_assert_int_ge(busy.fd, 0);
