@@ -102,14 +102,10 @@ static bool copy_layer(struct scene *scene, const struct scene_layer *from)
  */
 static struct scene *copy_scene(const struct output *output)
 {
-	struct scene *scene = calloc(1, sizeof(*scene));
+	const struct scene *last = output->pending ? output->pending : output->shown;
+	struct scene *scene = scene_create_empty(output);
 	if (!scene)
 		return NULL;
-	const struct scene *last = output->pending ? output->pending : output->shown;
-	scene->server = output->daemon->server;
-	scene->width = output->width;
-	scene->height = output->height;
-	wl_list_init(&scene->callbacks);
 	for (uint32_t i = 0; last && i < last->n_layers; i++) {
 		if (last->layers[i].plane && !copy_layer(scene, &last->layers[i])) {
 			scene_destroy(scene);

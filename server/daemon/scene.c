@@ -222,7 +222,7 @@ static void settle_hidden(struct output *output, struct surface *const before[],
 	}
 }
 
-struct scene *scene_create(struct output *output)
+struct scene *scene_create_empty(const struct output *output)
 {
 	struct scene *scene = malloc(sizeof(*scene));
 	if (!scene)
@@ -234,6 +234,14 @@ struct scene *scene_create(struct output *output)
 	scene->width = output->width;
 	scene->height = output->height;
 	wl_list_init(&scene->callbacks);
+	return scene;
+}
+
+struct scene *scene_create(struct output *output)
+{
+	struct scene *scene = scene_create_empty(output);
+	if (!scene)
+		return NULL;
 	struct surface *before[SCENE_MAX_LAYERS];
 	uint32_t n_before = output->n_visible;
 	for (uint32_t i = 0; i < n_before; i++) {

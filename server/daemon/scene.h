@@ -56,6 +56,8 @@ struct scene {
 
 /* What the output has to show now, with the callbacks of its surfaces. NULL: no memory. */
 struct scene *scene_create(struct output *output);
+/* One without layers, for whoever has some to add. NULL: no memory. */
+struct scene *scene_create_empty(const struct output *output);
 /* Lets the frames go; discards feedbacks, destroys callbacks. NULL is a no-op. */
 void scene_destroy(struct scene *scene);
 /* The same, and what ends now has ended at @ns. */
