@@ -46,10 +46,10 @@ static void prepare(struct renderer *base, struct render_job *job)
 
 /* ---- the target ---------------------------------------------------------------------------- */
 
-/* One of our own, to be read back. */
+/* One of our own, to be read back: a larger one will do, where displays have several sizes. */
 static bool make_own(struct gles *gles, const struct render_image *target)
 {
-	if (gles->own_width == target->width && gles->own_height == target->height)
+	if (gles->own_width >= target->width && gles->own_height >= target->height)
 		return true;
 	if (target->width > (uint32_t)gles->most_pixels ||
 		target->height > (uint32_t)gles->most_pixels)

@@ -45,7 +45,7 @@ struct gles {
 	GLint most_pixels; /* of a texture's side */
 	PFNGLGETGRAPHICSRESETSTATUSEXTPROC reset_status; /* NULL: GL cannot tell */
 
-	/* what is uploaded, anew for each layer; and an image to be read back, of that size */
+	/* what is uploaded, anew for each layer; and an image to be read back, of at most that size */
 	GLuint upload;
 	GLuint own_texture, own_framebuffer;
 	uint32_t own_width, own_height;

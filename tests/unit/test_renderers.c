@@ -252,6 +252,29 @@ TEST(over_a_picture_that_is_there)
 	kit_finish(&kit);
 }
 
+/* Of several displays: what is read back is large enough for all of them. */
+TEST(pictures_of_several_sizes)
+{
+	static const uint32_t widths[] = {KIT_WIDTH, KIT_WIDTH / 3, KIT_WIDTH / 2, KIT_WIDTH};
+	static const uint32_t heights[] = {KIT_HEIGHT / 2, KIT_HEIGHT / 3, KIT_HEIGHT, KIT_HEIGHT};
+	static uint32_t pixels[2][KIT_WIDTH * KIT_HEIGHT];
+	struct kit kit;
+	kit_init(&kit);
+	kit_add_shm(&kit, DRM_FORMAT_ARGB8888);
+	kit_show_plainly(&kit, 0);
+	memset(pixels, 0x55, sizeof(pixels));
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+		for (int side = 0; side < 2; side++) {
+			struct render_image target = kit_image(pixels[side], DRM_FORMAT_XRGB8888);
+			target.width = widths[i];
+			target.height = heights[i];
+			ck_assert_int_eq(kit_draw(&kit, side ? kit.gles : NULL, &target, NULL), 0);
+		}
+		kit_check(&kit, pixels[0], pixels[1], 3, 1);
+	}
+	kit_finish(&kit);
+}
+
 /* ---- dma-bufs -------------------------------------------------------------------------------- */
 
 /* By the CPU, which waits no more than a moment for its access: too short on a busy machine. */
