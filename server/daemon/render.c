@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "fence/sync_file.h"
 #include "geometry.h"
 #include "pixels.h"
 #include "renderer.h"
@@ -228,12 +229,6 @@ static void draw_again(struct render_job *job)
 		end(job, -EIO);
 }
 
-static void draw_after_failure(struct render_job *job)
-{
-	job->renderer->lost = true;
-	draw_again(job);
-}
-
 /* The GPU may be at it for as long as it likes. */
 static void give_up(struct render_job *job)
 {
@@ -282,14 +277,22 @@ static void handle_impatience(void *data)
 	arm_patience(renderer);
 }
 
+/* What it has come to. */
+static void settle(struct render_job *job, int status)
+{
+	if (status >= 0) {
+		end(job, job->error);
+		return;
+	}
+	job->renderer->lost = true;
+	draw_again(job);
+}
+
 static void handle_settled(struct waybuf_fence_wait *wait, int status)
 {
 	struct render_job *job = waybuf_container_of(wait, struct render_job, wait);
 	waybuf_list_remove(&job->waiting);
-	if (status < 0)
-		draw_after_failure(job);
-	else
-		end(job, job->error);
+	settle(job, status);
 }
 
 static bool is_over(const struct render_job *job)
@@ -314,22 +317,6 @@ static void handle_waited(struct waybuf_job *base)
 		end(job, job->error);
 }
 
-/* 1: it is over, 0: handle_settled() will be called, -EIO: it has failed; or it cannot be watched. */
-static int watch(struct render_job *job)
-{
-	struct waybuf_fence *fence;
-	int fd = fd_dup(job->fence_fd);
-	int ret = fd < 0 ? fd : waybuf_fence_from_sync_file(fd, &fence);
-	if (ret < 0)
-		return ret;
-	waybuf_fence_wait_init(&job->wait);
-	ret = waybuf_fence_wait_add(&job->wait, fence, job->renderer->loop, handle_settled);
-	if (ret == 1 && waybuf_fence_status(fence) < 0)
-		ret = -EIO;
-	waybuf_fence_unref(fence);
-	return ret;
-}
-
 static int wait_on_worker(struct render_job *job)
 {
 	job->base.run = run_wait;
@@ -344,15 +331,16 @@ static void wait_for_gpu(struct render_job *job)
 		end(job, is_over(job) ? job->error : -EIO);
 		return;
 	}
-	int ret = watch(job);
+	int status;
+	waybuf_fence_wait_init(&job->wait);
+	int ret = waybuf_fence_wait_add_sync_file(
+		&job->wait, job->fence_fd, job->renderer->loop, handle_settled, &status);
 	if (ret == 0) {
 		job->given_up_ns = clock_now_ns() + PATIENCE_MS * UINT64_C(1000000);
 		waybuf_list_append(&job->renderer->waiting, &job->waiting);
 		arm_patience(job->renderer);
 	} else if (ret == 1) {
-		end(job, job->error);
-	} else if (ret == -EIO) {
-		draw_after_failure(job);
+		settle(job, status);
 	} else if (wait_on_worker(job) < 0) {
 		give_up(job);
 	}

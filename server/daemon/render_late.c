@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "fence/impl.h"
 #include "renderer.h"
 #include "util/fd.h"
 #include "util/log.h"
@@ -72,13 +73,9 @@ static void release(struct render_late *late)
 
 static bool has_failed(int fence_fd)
 {
-	struct waybuf_fence *fence;
-	int fd = fd_dup(fence_fd);
-	if (fd < 0 || waybuf_fence_from_sync_file(fd, &fence) < 0)
-		return false;
-	bool failed = waybuf_fence_status(fence) < 0;
-	waybuf_fence_unref(fence);
-	return failed;
+	int status;
+	uint64_t ns;
+	return waybuf_sync_file_info(fence_fd, &status, &ns) == 0 && status < 0;
 }
 
 static void handle_settled(int fd, uint32_t mask, void *data)

@@ -262,3 +262,18 @@ int waybuf_fence_from_sync_file(int fd, struct waybuf_fence **out)
 	(*out)->settled_ns = ns;
 	return 0;
 }
+
+int waybuf_fence_wait_add_sync_file(struct waybuf_fence_wait *wait, int fd,
+	struct waybuf_loop *loop, waybuf_fence_func_t func, int *status)
+{
+	struct waybuf_fence *fence;
+	int own = fd_dup(fd);
+	int ret = own < 0 ? own : waybuf_fence_from_sync_file(own, &fence);
+	if (ret < 0)
+		return ret;
+	ret = waybuf_fence_wait_add(wait, fence, loop, func);
+	if (ret == 1)
+		*status = waybuf_fence_status(fence);
+	waybuf_fence_unref(fence);
+	return ret;
+}

@@ -2,7 +2,7 @@
 #ifndef FENCE_SYNC_FILE_H
 #define FENCE_SYNC_FILE_H
 
-#include <waybuf/fence.h>
+#include "fence/wait.h"
 
 /*
  * sync_files that the kernel has just made for us. What a peer sends is asked what it is, and what
@@ -28,5 +28,12 @@ void waybuf_fence_from_kernel_signalled(struct waybuf_fence *fence, uint64_t ns)
  * waybuf_fence_to_sync_file().
  */
 int waybuf_fence_lend_sync_file(struct waybuf_fence *fence, int *fd, int *own);
+
+/*
+ * As waybuf_fence_wait_add(), for a sync_file of a driver, borrowed. If that is 1 then *status is 1 or
+ * the error in which it has ended.
+ */
+int waybuf_fence_wait_add_sync_file(struct waybuf_fence_wait *wait, int fd,
+	struct waybuf_loop *loop, waybuf_fence_func_t func, int *status);
 
 #endif

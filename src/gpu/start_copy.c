@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fence/wait.h"
+#include "fence/sync_file.h"
 #include "gpu/egl.h"
 #include "gpu/software.h"
-#include "util/fd.h"
 
 /*
  * A copy has three ends: the worker's, when the commands are with the GPU; the GPU's, which a
@@ -82,17 +81,11 @@ static void run_copy(struct waybuf_job *job)
 /* 1: over already, 0: watched, or a negative errno. */
 static int watch(struct gpu_copy *copy)
 {
-	struct waybuf_fence *fence;
-	int fd = fd_dup(copy->fence_fd);
-	if (fd < 0)
-		return fd;
-	int ret = waybuf_fence_from_sync_file(fd, &fence);
-	if (ret < 0)
-		return ret;
-	ret = waybuf_fence_wait_add(&copy->wait, fence, copy->manager->loop, handle_drawn);
-	if (ret == 1 && waybuf_fence_status(fence) < 0)
-		copy->error = waybuf_fence_status(fence);
-	waybuf_fence_unref(fence);
+	int status;
+	int ret = waybuf_fence_wait_add_sync_file(
+		&copy->wait, copy->fence_fd, copy->manager->loop, handle_drawn, &status);
+	if (ret == 1 && status < 0)
+		copy->error = status;
 	return ret;
 }
 

@@ -169,6 +169,35 @@ TEST(asking_does_not_call_and_the_loop_still_does)
 	fake_sync_finish();
 }
 
+static int watch_file(struct watcher *watcher, int fd, struct waybuf_loop *loop)
+{
+	waybuf_fence_wait_init(&watcher->wait);
+	return waybuf_fence_wait_add_sync_file(&watcher->wait, fd, loop, called, &watcher->status);
+}
+
+/* The file stays its owner's. */
+TEST(waiting_for_a_borrowed_sync_file)
+{
+	fake_sync_init();
+	struct waybuf_loop *loop = loop_create();
+	struct watcher watcher = {.calls = 0};
+	int id = fake_fence(), fd = fake_sync_file(&id, 1), other = eventfd(0, EFD_CLOEXEC);
+	ck_assert_int_eq(watch_file(&watcher, fd, loop), 0);
+	fake_fence_settle(id, -EIO, 1);
+	ck_assert_int_eq(waybuf_loop_dispatch(loop, 1000), 1);
+	ck_assert_int_eq(watcher.calls, 1);
+	ck_assert_int_eq(watcher.status, -EIO);
+	watcher.status = 0;
+	ck_assert_int_eq(watch_file(&watcher, fd, loop), 1);
+	ck_assert_int_eq(watcher.status, -EIO);
+	ck_assert_int_eq(watch_file(&watcher, other, loop), -EINVAL);
+	ck_assert_int_eq(watcher.calls, 1);
+	ck_assert_int_eq(close(fd), 0);
+	ck_assert_int_eq(close(other), 0);
+	waybuf_loop_destroy(loop);
+	fake_sync_finish();
+}
+
 TEST(cancel_removes_the_source)
 {
 	fake_sync_init();
