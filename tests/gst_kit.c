@@ -27,6 +27,8 @@ void gst_kit_begin(struct gst_kit *kit, const char *const options[], const char 
 	setenv("XDG_RUNTIME_DIR", kit->daemon.folder, 1);
 	setenv("WAYLAND_DISPLAY", "test", 1);
 	setenv("GST_REGISTRY_DISABLE", "yes", 1);
+	/* Of a lock that was never taken, and the like: nothing else tells. */
+	g_log_set_always_fatal(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
 	gst_init(NULL, NULL);
 	load(GST_PLUGIN_FOLDER, "libgstcoreelements.so");
 	load(GST_PLUGIN_FOLDER, "libgstapp.so");

@@ -12,10 +12,23 @@ static GQuark slot_quark(void)
 	return g_quark_from_static_string("waybuf-slot");
 }
 
+/* Of a view of ours (below): the slot's memory, which it refers to. */
+static GQuark whole_quark(void)
+{
+	return g_quark_from_static_string("waybuf-whole");
+}
+
+/* The slot's memory that @memory is all or a part of. */
+static GstMemory *whole_of(GstMemory *memory)
+{
+	GstMemory *own = memory->parent ? memory->parent : memory;
+	GstMemory *whole = gst_mini_object_get_qdata(GST_MINI_OBJECT_CAST(own), whole_quark());
+	return whole ? whole : own;
+}
+
 static struct slot *slot_of_memory(GstMemory *memory)
 {
-	GstMemory *whole = memory->parent ? memory->parent : memory;
-	return gst_mini_object_get_qdata(GST_MINI_OBJECT_CAST(whole), slot_quark());
+	return gst_mini_object_get_qdata(GST_MINI_OBJECT_CAST(whole_of(memory)), slot_quark());
 }
 
 /* ---- CPU access, from any thread ----------------------------------------------------------- */
@@ -57,7 +70,7 @@ static gpointer handle_map(GstMemory *memory, GstMapInfo *info, gsize maxsize)
 	struct slot *slot = slot_of_memory(memory);
 	struct connection *connection = slot->set->connection;
 	connection_enter(connection);
-	void *address = map(slot, memory->parent ? memory->parent : memory, info->flags);
+	void *address = map(slot, whole_of(memory), info->flags);
 	connection_leave(connection);
 	if (address && info->flags & GST_MAP_WRITE)
 		g_atomic_int_inc(&slot->writers);
@@ -70,6 +83,28 @@ static void handle_unmap(GstMemory *memory, GstMapInfo *info)
 		g_atomic_int_add(&slot_of_memory(memory)->writers, -1);
 }
 
+static void unref_whole(gpointer memory)
+{
+	gst_memory_unref(memory);
+}
+
+/*
+ * Read-only. Not gst_memory_share(): that locks its parent, which fails while somebody has it mapped for
+ * writing, and unlocks it in the end all the same, with a critical warning.
+ */
+static GstMemory *make_view(GstMemory *whole)
+{
+	GstMemory *view = gst_fd_allocator_alloc(whole->allocator, gst_fd_memory_get_fd(whole),
+		whole->maxsize, GST_FD_MEMORY_FLAG_DONT_CLOSE);
+	if (!view)
+		return NULL;
+	gst_memory_resize(view, (gssize)whole->offset, whole->size);
+	GST_MINI_OBJECT_FLAG_SET(view, GST_MEMORY_FLAG_READONLY);
+	gst_mini_object_set_qdata(
+		GST_MINI_OBJECT_CAST(view), whole_quark(), gst_memory_ref(whole), unref_whole);
+	return view;
+}
+
 /*
  * A decoder of libav keeps its frames mapped for writing as long as it refers to them, and pushes them
  * all the same. GStreamer lets only one buffer have memory that is mapped like that, so it would copy
@@ -78,10 +113,10 @@ static void handle_unmap(GstMemory *memory, GstMapInfo *info)
  */
 static GstMemory *handle_copy(GstMemory *memory, gssize offset, gssize size)
 {
-	bool whole = offset == 0 && (size == -1 || (gsize)size == memory->size);
+	bool all = offset == 0 && (size == -1 || (gsize)size == memory->size);
 	struct slot *slot = slot_of_memory(memory);
-	if (!memory->parent && whole && g_atomic_int_get(&slot->writers) > 0)
-		return memory->allocator->mem_share(memory, 0, -1);
+	if (all && whole_of(memory) == memory && g_atomic_int_get(&slot->writers) > 0)
+		return make_view(memory);
 	return copy_bytes(memory, offset, size);
 }
 
@@ -200,7 +235,7 @@ struct slot *slot_of(GstBuffer *buffer)
 		return NULL;
 	for (guint i = 0; i < n; i++) {
 		GstMemory *memory = gst_buffer_peek_memory(buffer, i);
-		GstMemory *whole = memory->parent ? memory->parent : memory;
+		GstMemory *whole = whole_of(memory);
 		/* Planes are where the meta says, and that counts from the first byte. */
 		if (whole != slot->memories[i] || memory->offset != 0 ||
 			memory->size != whole->size)
