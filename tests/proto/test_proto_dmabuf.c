@@ -1,69 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-#include <dirent.h>
-#include <drm_fourcc.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <waybuf/interfaces/exporter.h>
 #include <waybuf/log.h>
 
-#include "dmabuf_kit.h"
 #include "dmabuf_params.h"
+#include "dmabuf_world.h"
 
 /*
  * linux-dmabuf without a dma-buf: mistakes in the numbers are found before the files are looked at,
  * and files that are no dma-bufs are refused. What needs real ones is in guest/test_dmabuf.c.
  */
-
-#define LINEAR DRM_FORMAT_MOD_LINEAR
-#define XR24 DRM_FORMAT_XRGB8888
-
-struct world {
-	struct fixture_server server;
-	struct fixture_client client;
-	struct raw_params params;
-	int fd;
-};
-
-static void world_init_with(
-	struct world *w, uint32_t version, const struct fixture_server_options *options)
-{
-	fixture_server_init(&w->server, options);
-	client_init_version(&w->client, &w->server, version);
-	raw_params_create(&w->client, &w->params);
-	w->fd = memfd_create("no dma-buf", MFD_CLOEXEC);
-	ck_assert_int_eq(ftruncate(w->fd, 1 << 20), 0);
-}
-
-static void world_init_version(struct world *w, uint32_t version)
-{
-	world_init_with(w, version, NULL);
-}
-
-static void world_init(struct world *w)
-{
-	world_init_version(w, 0);
-}
-
-static void world_finish(struct world *w)
-{
-	close(w->fd);
-	raw_params_destroy(&w->params);
-	client_finish(&w->client);
-	fixture_server_finish(&w->server);
-}
-
-static void add(struct world *w, uint32_t plane, uint32_t offset, uint32_t stride)
-{
-	raw_params_add(&w->params, w->fd, plane, offset, stride, LINEAR);
-}
-
-static void create(struct world *w, int32_t width, int32_t height, uint32_t format)
-{
-	zwp_linux_buffer_params_v1_create(w->params.proxy, width, height, format, 0);
-}
 
 static void expect_error(struct world *w, uint32_t code)
 {
@@ -106,9 +55,9 @@ TEST(already_used_by_create)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, XR24);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, XR24);
+	world_create(&w, 64, 64, XR24);
 	expect_error(&w, DMABUF_ALREADY_USED);
 }
 
@@ -116,9 +65,9 @@ TEST(already_used_by_add)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, XR24);
-	add(&w, 1, 0, 256);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, XR24);
+	world_add(&w, 1, 0, 256);
 	expect_error(&w, DMABUF_ALREADY_USED);
 }
 
@@ -126,8 +75,8 @@ TEST(already_used_by_create_immed)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, XR24);
 	w.params.buffer.proxy =
 		zwp_linux_buffer_params_v1_create_immed(w.params.proxy, 64, 64, XR24, 0);
 	expect_error(&w, DMABUF_ALREADY_USED);
@@ -138,8 +87,8 @@ TEST(already_used_by_set_sampling_device)
 	struct world w;
 	const dev_t device = 0xe280;
 	world_init(&w);
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, XR24);
 	raw_params_set_device(&w.params, &device, sizeof(device));
 	expect_error(&w, DMABUF_ALREADY_USED);
 }
@@ -160,7 +109,7 @@ TEST(plane_idx)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 4, 0, 256);
+	world_add(&w, 4, 0, 256);
 	expect_error(&w, DMABUF_PLANE_IDX);
 }
 
@@ -168,8 +117,8 @@ TEST(plane_set)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 3, 0, 256);
-	add(&w, 3, 0, 256);
+	world_add(&w, 3, 0, 256);
+	world_add(&w, 3, 0, 256);
 	expect_error(&w, DMABUF_PLANE_SET);
 }
 
@@ -177,7 +126,7 @@ TEST(incomplete_without_planes)
 {
 	struct world w;
 	world_init(&w);
-	create(&w, 64, 64, XR24);
+	world_create(&w, 64, 64, XR24);
 	expect_error(&w, DMABUF_INCOMPLETE);
 }
 
@@ -185,8 +134,8 @@ TEST(incomplete_with_a_hole)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 1, 0, 256);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 1, 0, 256);
+	world_create(&w, 64, 64, XR24);
 	expect_error(&w, DMABUF_INCOMPLETE);
 }
 
@@ -194,8 +143,8 @@ TEST(incomplete_with_too_few_planes)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 64);
-	create(&w, 64, 64, DRM_FORMAT_NV12);
+	world_add(&w, 0, 0, 64);
+	world_create(&w, 64, 64, DRM_FORMAT_NV12);
 	expect_error(&w, DMABUF_INCOMPLETE);
 }
 
@@ -203,9 +152,9 @@ TEST(incomplete_with_too_many_planes)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 256);
-	add(&w, 1, 65536, 256);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 0, 0, 256);
+	world_add(&w, 1, 65536, 256);
+	world_create(&w, 64, 64, XR24);
 	expect_error(&w, DMABUF_INCOMPLETE);
 }
 
@@ -213,8 +162,8 @@ TEST(invalid_format_that_nobody_offered)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, DRM_FORMAT_RGBA8888);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, DRM_FORMAT_RGBA8888);
 	expect_error(&w, DMABUF_INVALID_FORMAT);
 }
 
@@ -222,8 +171,8 @@ TEST(invalid_format_that_does_not_exist)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, 0xdeadbeef);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, 0xdeadbeef);
 	expect_error(&w, DMABUF_INVALID_FORMAT);
 }
 
@@ -232,7 +181,7 @@ TEST(invalid_format_by_modifier)
 	struct world w;
 	world_init(&w);
 	raw_params_add(&w.params, w.fd, 0, 0, 256, DRM_FORMAT_MOD_INVALID);
-	create(&w, 64, 64, XR24);
+	world_create(&w, 64, 64, XR24);
 	expect_error(&w, DMABUF_INVALID_FORMAT);
 }
 
@@ -240,7 +189,7 @@ TEST(invalid_format_by_modifiers_that_differ)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 256);
+	world_add(&w, 0, 0, 256);
 	raw_params_add(&w.params, w.fd, 1, 0, 256, FIXTURE_TILED_MODIFIER);
 	expect_error(&w, DMABUF_INVALID_FORMAT);
 }
@@ -251,8 +200,8 @@ TEST(invalid_dimensions)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct world w;
 		world_init(&w);
-		add(&w, 0, 0, 256);
-		create(&w, sizes[i][0], sizes[i][1], XR24);
+		world_add(&w, 0, 0, 256);
+		world_create(&w, sizes[i][0], sizes[i][1], XR24);
 		expect_error(&w, DMABUF_INVALID_DIMENSIONS);
 	}
 }
@@ -262,8 +211,8 @@ TEST(out_of_bounds_by_overflow)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 1024);
-	create(&w, 0x40000001, 1, XR24);
+	world_add(&w, 0, 0, 1024);
+	world_create(&w, 0x40000001, 1, XR24);
 	expect_error(&w, DMABUF_OUT_OF_BOUNDS);
 }
 
@@ -271,8 +220,8 @@ TEST(out_of_bounds_by_stride)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 255);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 0, 0, 255);
+	world_create(&w, 64, 64, XR24);
 	expect_error(&w, DMABUF_OUT_OF_BOUNDS);
 }
 
@@ -281,9 +230,9 @@ TEST(out_of_bounds_by_chroma_stride)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 64);
-	add(&w, 1, 4096, 32);
-	create(&w, 64, 64, DRM_FORMAT_NV12);
+	world_add(&w, 0, 0, 64);
+	world_add(&w, 1, 4096, 32);
+	world_create(&w, 64, 64, DRM_FORMAT_NV12);
 	expect_error(&w, DMABUF_OUT_OF_BOUNDS);
 }
 
@@ -291,7 +240,7 @@ TEST(invalid_wl_buffer)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 256);
+	world_add(&w, 0, 0, 256);
 	w.params.buffer.proxy =
 		zwp_linux_buffer_params_v1_create_immed(w.params.proxy, 64, 64, XR24, 0);
 	expect_error(&w, DMABUF_INVALID_WL_BUFFER);
@@ -303,8 +252,8 @@ TEST(a_file_that_is_no_dmabuf_fails)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, XR24);
 	ck_assert(client_sync(&w.client));
 	ck_assert_uint_eq(w.params.failed, 1);
 	ck_assert_uint_eq(w.params.created, 0);
@@ -322,8 +271,8 @@ TEST(strange_files_fail)
 		close(w.fd);
 		w.fd = open(paths[i], O_RDONLY | O_CLOEXEC);
 		ck_assert_int_ge(w.fd, 0);
-		add(&w, 0, 0, 256);
-		create(&w, 64, 64, XR24);
+		world_add(&w, 0, 0, 256);
+		world_create(&w, 64, 64, XR24);
 		ck_assert(client_sync(&w.client));
 		ck_assert_uint_eq(w.params.failed, 1);
 		world_finish(&w);
@@ -338,7 +287,7 @@ TEST(unknown_pair_fails_in_version_3)
 	ck_assert_uint_eq(w.client.modifiers, 5);
 	raw_params_add(&w.params, w.fd, 0, 0, 256, DRM_FORMAT_MOD_INVALID);
 	raw_params_add(&w.params, w.fd, 1, 0, 256, LINEAR);
-	create(&w, 64, 64, DRM_FORMAT_RGB565);
+	world_create(&w, 64, 64, DRM_FORMAT_RGB565);
 	ck_assert(client_sync(&w.client));
 	ck_assert_uint_eq(w.params.failed, 1);
 	world_finish(&w);
@@ -349,7 +298,7 @@ TEST(unknown_pair_fails_immediately_in_version_3)
 {
 	struct world w;
 	world_init_version(&w, 3);
-	add(&w, 0, 0, 128);
+	world_add(&w, 0, 0, 128);
 	w.params.buffer.proxy = zwp_linux_buffer_params_v1_create_immed(
 		w.params.proxy, 64, 64, DRM_FORMAT_RGB565, 0);
 	ck_assert(client_sync(&w.client));
@@ -364,8 +313,8 @@ TEST(formats_of_version_2)
 	world_init_version(&w, 2);
 	/* all our pairs have modifiers, of which such a client knows nothing */
 	ck_assert_uint_eq(w.client.modifiers + w.client.formats, 0);
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, XR24);
 	ck_assert(client_sync(&w.client));
 	ck_assert_uint_eq(w.params.failed, 1);
 	world_finish(&w);
@@ -431,7 +380,7 @@ static void create_tiled(struct world *w, uint32_t n_planes)
 	world_init_with(w, 0, &options);
 	for (uint32_t i = 0; i < n_planes; i++)
 		raw_params_add(&w->params, w->fd, i, i * 65536, 256, FIXTURE_TILED_MODIFIER);
-	create(w, 64, 64, XR24);
+	world_create(w, 64, 64, XR24);
 	ck_assert(client_sync(&w->client));
 	ck_assert_uint_eq(w->params.failed, 1);
 }
@@ -452,20 +401,9 @@ TEST(params_that_are_never_used)
 {
 	struct world w;
 	world_init(&w);
-	add(&w, 0, 0, 256);
-	add(&w, 2, 0, 256);
+	world_add(&w, 0, 0, 256);
+	world_add(&w, 2, 0, 256);
 	world_finish(&w);
-}
-
-static int count_fds(void)
-{
-	int n = -3;
-	DIR *dir = opendir("/proc/self/fd");
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
 }
 
 /* Planes are fds of ours, and nothing else limits how many are added. */
@@ -474,23 +412,23 @@ TEST(params_without_end)
 	static struct raw_params hoard[200];
 	struct world w;
 	world_init(&w);
-	int before = count_fds();
+	int before = harness_count_fds();
 	for (uint32_t i = 0; i < 200; i++) {
 		raw_params_create(&w.client, &hoard[i]);
 		raw_params_add(&hoard[i], w.fd, 0, 0, 256, LINEAR);
 		raw_params_add(&hoard[i], w.fd, 1, 0, 256, LINEAR);
 		ck_assert(client_sync(&w.client));
 	}
-	ck_assert_int_lt(count_fds() - before, 200);
+	ck_assert_int_lt(harness_count_fds() - before, 200);
 	/* one too many has failed, and is no mistake */
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, XR24);
 	ck_assert(client_sync(&w.client));
 	ck_assert_uint_eq(w.params.failed, 1);
 	for (uint32_t i = 0; i < 200; i++)
 		raw_params_destroy(&hoard[i]);
 	ck_assert(client_sync(&w.client));
-	ck_assert_int_le(count_fds() - before, 0);
+	ck_assert_int_le(harness_count_fds() - before, 0);
 	world_finish(&w);
 }
 
@@ -504,8 +442,8 @@ TEST(the_factory_goes_first)
 	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
 	zwp_linux_dmabuf_v1_destroy(w.client.dmabuf);
 	w.client.dmabuf = NULL;
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, XR24);
 	ck_assert(client_sync(&w.client));
 	other.n_tranches = 1;
 	other.main_device = 0xe201;
@@ -526,260 +464,10 @@ TEST(the_global_goes_first)
 	ck_assert(client_sync(&w.client));
 	waybuf_server_dmabuf_destroy(w.server.dmabuf);
 	w.server.dmabuf = NULL;
-	add(&w, 0, 0, 256);
-	create(&w, 64, 64, XR24);
+	world_add(&w, 0, 0, 256);
+	world_create(&w, 64, 64, XR24);
 	ck_assert(client_sync(&w.client));
 	ck_assert_uint_eq(w.params.failed, 1);
-	raw_feedback_finish(&feedback);
-	world_finish(&w);
-}
-
-/* ---- feedback ------------------------------------------------------------------------------ */
-
-static void listen(struct world *w, struct raw_feedback *feedback)
-{
-	raw_feedback_listen(feedback, zwp_linux_dmabuf_v1_get_default_feedback(w->client.dmabuf));
-	ck_assert(client_sync(&w->client));
-}
-
-static void set_feedback(struct world *w, const struct waybuf_feedback *feedback)
-{
-	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w->server.dmabuf, feedback), 0);
-	ck_assert(client_sync(&w->client));
-}
-
-static void expect_default_feedback(struct world *w, struct raw_feedback *feedback)
-{
-	ck_assert_uint_eq(w->client.modifiers + w->client.formats, 0);
-	listen(w, feedback);
-	ck_assert_uint_eq(feedback->done, 1);
-	ck_assert_uint_eq(feedback->tables, 1);
-	ck_assert_uint_eq(feedback->n_pairs, 5); /* XR24 LINEAR is in both tranches */
-	ck_assert_uint_eq(feedback->tranches, 2);
-	ck_assert_uint_eq(feedback->target[0], 0xe201);
-	ck_assert_uint_eq(feedback->flags[0], WAYBUF_TRANCHE_SCANOUT);
-	ck_assert_uint_eq(feedback->n_formats[0], 1);
-	ck_assert_uint_eq(feedback->format[0], XR24);
-	ck_assert_uint_eq(feedback->modifier[0], LINEAR);
-	ck_assert_uint_eq(feedback->target[1], 0xe280);
-	ck_assert_uint_eq(feedback->n_formats[1], 5);
-}
-
-TEST(default_feedback)
-{
-	struct world w;
-	struct raw_feedback feedback;
-	world_init_version(&w, 5);
-	expect_default_feedback(&w, &feedback);
-	ck_assert_uint_eq(feedback.main_devices, 1);
-	ck_assert_uint_eq(feedback.main_device, 0xe280);
-	ck_assert_uint_eq(feedback.flags[1], 0);
-	raw_feedback_finish(&feedback);
-	world_finish(&w);
-}
-
-static void world_init_6(struct world *w)
-{
-	world_init(w);
-	if (w->client.dmabuf_version < 6)
-		SKIP("the protocol files have linux-dmabuf version 5");
-}
-
-/* No main device any more, and some tranche is for sampling. */
-TEST(default_feedback_of_version_6)
-{
-	struct world w;
-	struct raw_feedback feedback;
-	world_init_6(&w);
-	expect_default_feedback(&w, &feedback);
-	ck_assert_uint_eq(feedback.main_devices, 0);
-	ck_assert_uint_eq(feedback.flags[1], WAYBUF_TRANCHE_SAMPLING);
-	raw_feedback_finish(&feedback);
-	world_finish(&w);
-}
-
-/* Whatever the host says: of a display alone, of another device too, or without any flag. */
-TEST(version_6_always_samples)
-{
-	static const struct waybuf_dmabuf_pair pair = {XR24, LINEAR};
-	const struct waybuf_tranche tranches[] = {
-		{.target = 2, .flags = WAYBUF_TRANCHE_SCANOUT, .pairs = &pair, .n_pairs = 1},
-		{.target = 1, .flags = WAYBUF_TRANCHE_SCANOUT, .pairs = &pair, .n_pairs = 1},
-		{.target = 3, .flags = 0x80, .pairs = &pair, .n_pairs = 1},
-	};
-	struct world w;
-	struct raw_feedback feedback;
-	world_init_6(&w);
-	listen(&w, &feedback);
-	set_feedback(&w, &(struct waybuf_feedback){1, tranches + 1, 1});
-	ck_assert_uint_eq(feedback.tranches, 1);
-	ck_assert_uint_eq(feedback.flags[0], WAYBUF_TRANCHE_SCANOUT | WAYBUF_TRANCHE_SAMPLING);
-	set_feedback(&w, &(struct waybuf_feedback){1, tranches, 2});
-	ck_assert_uint_eq(feedback.tranches, 2);
-	ck_assert_uint_eq(feedback.flags[0], WAYBUF_TRANCHE_SCANOUT);
-	ck_assert_uint_eq(feedback.flags[1], WAYBUF_TRANCHE_SCANOUT | WAYBUF_TRANCHE_SAMPLING);
-	set_feedback(&w, &(struct waybuf_feedback){1, tranches, 3});
-	ck_assert_uint_eq(feedback.tranches, 3);
-	ck_assert_uint_eq(feedback.flags[1], WAYBUF_TRANCHE_SCANOUT);
-	ck_assert_uint_eq(feedback.flags[2], WAYBUF_TRANCHE_SAMPLING);
-	/* of which such clients hear nothing, also when it is another one */
-	set_feedback(&w, &(struct waybuf_feedback){2, tranches, 3});
-	ck_assert_uint_eq(feedback.done, 4);
-	/* the main device has no tranche */
-	const struct waybuf_feedback wrong = {4, tranches, 3};
-	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &wrong), -EINVAL);
-	raw_feedback_finish(&feedback);
-	world_finish(&w);
-}
-
-/* "Must not send duplicate pairs": which they are depends on what the client can tell apart. */
-static void check_repeats(uint32_t version, unsigned tranches, unsigned second, unsigned third)
-{
-	static const struct waybuf_dmabuf_pair pairs[] = {
-		{XR24, LINEAR}, {XR24, LINEAR}, {DRM_FORMAT_ARGB8888, LINEAR}};
-	const struct waybuf_tranche three[] = {
-		{1, WAYBUF_TRANCHE_SCANOUT, pairs, 2},
-		{1, WAYBUF_TRANCHE_SCANOUT | WAYBUF_TRANCHE_SAMPLING, pairs + 1, 2},
-		{1, WAYBUF_TRANCHE_SCANOUT, pairs, 3},
-	};
-	struct world w;
-	struct raw_feedback feedback;
-	world_init_version(&w, version);
-	if (w.client.dmabuf_version < version)
-		SKIP("the protocol files have linux-dmabuf version 5");
-	listen(&w, &feedback);
-	set_feedback(&w, &(struct waybuf_feedback){1, three, 3});
-	ck_assert_uint_eq(feedback.n_pairs, 2);
-	ck_assert_uint_eq(feedback.tranches, tranches);
-	ck_assert_uint_eq(feedback.n_formats[0], 1);
-	ck_assert_uint_eq(feedback.n_formats[1], second);
-	ck_assert_uint_eq(feedback.n_formats[2], third);
-	raw_feedback_finish(&feedback);
-	world_finish(&w);
-}
-
-TEST(no_pair_twice)
-{
-	check_repeats(5, 2, 1, 0);
-}
-
-TEST(no_pair_twice_in_version_6)
-{
-	check_repeats(6, 3, 2, 1);
-}
-
-/* Sent again when it is another one, and the table only when that is. */
-TEST(feedback_changes)
-{
-	struct world w;
-	struct raw_feedback feedback;
-	struct waybuf_feedback one = fixture_feedback, other = fixture_feedback, none = {0};
-	world_init_version(&w, 5);
-	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
-	ck_assert(client_sync(&w.client));
-	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &one), 0);
-	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &none), -EINVAL);
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(feedback.done, 1);
-	other.main_device = 0xe201;
-	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &other), 0);
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(feedback.done, 2);
-	ck_assert_uint_eq(feedback.tables, 1);
-	ck_assert_uint_eq(feedback.main_device, 0xe201);
-	other.n_tranches = 1;
-	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &other), 0);
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(feedback.done, 3);
-	ck_assert_uint_eq(feedback.tables, 2);
-	ck_assert_uint_eq(feedback.n_pairs, 1);
-	/* a pair that was withdrawn is no mistake of those who chose it before */
-	raw_params_add(&w.params, w.fd, 0, 0, 64, LINEAR);
-	raw_params_add(&w.params, w.fd, 1, 4096, 64, LINEAR);
-	create(&w, 64, 64, DRM_FORMAT_NV12);
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(w.params.failed, 1);
-	raw_feedback_finish(&feedback);
-	world_finish(&w);
-}
-
-TEST(feedback_that_is_destroyed)
-{
-	struct world w;
-	struct raw_feedback feedback, other;
-	struct waybuf_feedback next = fixture_feedback;
-	world_init(&w);
-	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
-	raw_feedback_listen(&other, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
-	raw_feedback_finish(&feedback);
-	ck_assert(client_sync(&w.client));
-	next.main_device = 0xe201;
-	next.n_tranches = 1;
-	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &next), 0);
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(other.done, 2);
-	raw_feedback_finish(&other);
-	world_finish(&w);
-}
-
-TEST(surface_feedback)
-{
-	struct world w;
-	struct raw_feedback feedback, late;
-	struct waybuf_feedback own = fixture_feedback;
-	world_init(&w);
-	struct wl_surface *surface = wl_compositor_create_surface(w.client.compositor);
-	raw_feedback_listen(
-		&feedback, zwp_linux_dmabuf_v1_get_surface_feedback(w.client.dmabuf, surface));
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(feedback.tranches, 2);
-	own.tranches = fixture_feedback.tranches + 1;
-	own.n_tranches = 1;
-	ck_assert_int_eq(
-		waybuf_server_dmabuf_set_surface_feedback(w.server.dmabuf, w.server.surface, &own),
-		0);
-	raw_feedback_listen(
-		&late, zwp_linux_dmabuf_v1_get_surface_feedback(w.client.dmabuf, surface));
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(feedback.done, 2);
-	ck_assert_uint_eq(feedback.tranches, 1);
-	ck_assert_uint_eq(feedback.tables, 1); /* the same pairs */
-	ck_assert_uint_eq(late.tranches, 1);
-	ck_assert_int_eq(
-		waybuf_server_dmabuf_set_surface_feedback(w.server.dmabuf, w.server.surface, NULL),
-		0);
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(feedback.tranches, 2);
-	/* without its surface the object is inert */
-	wl_surface_destroy(surface);
-	ck_assert(client_sync(&w.client));
-	own.n_tranches = 1;
-	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &own), 0);
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(feedback.done, 3);
-	raw_feedback_finish(&feedback);
-	raw_feedback_finish(&late);
-	world_finish(&w);
-}
-
-/* More pairs than indices fit into one event. */
-TEST(large_feedback)
-{
-	static struct waybuf_dmabuf_pair pairs[5000];
-	for (uint32_t i = 0; i < 5000; i++)
-		pairs[i] = (struct waybuf_dmabuf_pair){
-			.format = XR24, .modifier = 0x0100000000000000ull + i / 2};
-	const struct waybuf_tranche tranche = {.target = 1, .pairs = pairs, .n_pairs = 5000};
-	const struct waybuf_feedback large = {
-		.main_device = 1, .tranches = &tranche, .n_tranches = 1};
-	struct world w;
-	struct raw_feedback feedback;
-	world_init(&w);
-	ck_assert_int_eq(waybuf_server_dmabuf_set_feedback(w.server.dmabuf, &large), 0);
-	raw_feedback_listen(&feedback, zwp_linux_dmabuf_v1_get_default_feedback(w.client.dmabuf));
-	ck_assert(client_sync(&w.client));
-	ck_assert_uint_eq(feedback.n_pairs, 2500);
-	ck_assert_uint_eq(feedback.n_formats[0], 2500);
 	raw_feedback_finish(&feedback);
 	world_finish(&w);
 }
