@@ -2,14 +2,12 @@
 #include <drm_fourcc.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include "core_fixture.h"
+#include "pool_one.h"
 #include "util/loop.h"
 
-/* Pools and their memory: when it comes, whose it is, and what happens when it does not come. */
+/* Pools: what they cost, who pays, and who outlives whom. */
 
 TEST(declared_costs_nothing_and_mapped_exactly_the_image)
 {
@@ -193,172 +191,41 @@ TEST(explain_tells_of_choice_and_losers)
 	fixture_finish(&f);
 }
 
-/* ---- memory that does not come ------------------------------------------------------------- */
-
-struct one {
-	struct fixture f;
-	struct waybuf_pool *pool;
+TEST(participants_and_maps_respect_the_quota)
+{
+	static const struct waybuf_attachment_listener listener;
+	struct one o;
 	struct party party;
 	struct seat seat;
-};
-
-static void one_init(struct one *o, struct waybuf_account *account)
-{
-	struct waybuf_export_info info = {.width = 64, .height = 64, .count = 1, .name = "test"};
-	ck_assert_int_eq(
-		waybuf_pool_create(o->f.manager, account ? account : o->f.account, &info, &o->pool),
-		0);
-	party_attach(&o->party, o->pool, o->f.account, "a");
-	party_commit(&o->party, cpu_constraints(DRM_FORMAT_XRGB8888, 0));
-	seat_open(&o->seat, &o->party, 0);
-}
-
-static void one_finish(struct one *o)
-{
-	seat_close(&o->seat);
-	party_detach(&o->party);
-	waybuf_pool_unref(o->pool);
-	fixture_finish(&o->f);
-}
-
-TEST(a_failing_exporter_is_not_the_end)
-{
-	struct one o;
+	struct waybuf_limits limits = {.max = {1, 1, 1, 1, 1, 0, 1}};
+	struct waybuf_attachment *second;
 	fixture_init(&o.f);
-	ck_assert_int_eq(unsetenv("WAYBUF_EXPORTERS"), 0);
-	struct fake_exporter *second = fake_exporter_add(&o.f, "second", 5, false, false);
-	struct fake_exporter *third = fake_exporter_add(&o.f, "third", 7, false, false);
-	/* the cheapest is memfd, so give the pool something that only the fakes have */
-	second->base.caps.contiguous = third->base.caps.contiguous = true;
-	second->fail = -ENOMEM;
 	one_init(&o, NULL);
-	party_commit(&o.party, reader_constraints(DRM_FORMAT_XRGB8888, 0, true));
-	seat_grant(&o.f, &o.seat, WAYBUF_READ);
-	ck_assert_str_eq(o.seat.layout.exporter, "third");
-	ck_assert_uint_eq(third->allocated, 1);
-	seat_unmap(&o.seat, NULL);
-	one_finish(&o);
-}
-
-TEST(failure_is_an_error_of_the_map_and_can_be_cured)
-{
-	struct one o;
-	fixture_init(&o.f);
-	struct fake_exporter *only = fake_exporter_add(&o.f, "only", 5, false, true);
-	only->fail = -ENOMEM;
-	one_init(&o, NULL);
-	party_commit(&o.party, reader_constraints(DRM_FORMAT_XRGB8888, 0, true));
-	seat_map(&o.seat, WAYBUF_READ);
-	fixture_wait(&o.f, &o.seat.answered);
-	ck_assert_uint_eq(o.seat.failed, 1);
-	ck_assert_int_eq(o.seat.error, -ENOMEM);
-	ck_assert_uint_eq(waybuf_account_bytes(o.f.account), 0);
-	seat_unmap(&o.seat, NULL);
-	only->fail = 0;
-	seat_grant(&o.f, &o.seat, WAYBUF_READ);
-	seat_unmap(&o.seat, NULL);
-	one_finish(&o);
-}
-
-static void remap(struct seat *seat)
-{
-	if (seat->failed > 3)
-		return;
-	seat_unmap(seat, NULL);
-	ck_assert_int_eq(waybuf_view_map(seat->view, WAYBUF_READ), 0);
-}
-
-TEST(listener_may_map_again_after_a_failure)
-{
-	struct one o;
-	fixture_init(&o.f);
-	struct fake_exporter *only = fake_exporter_add(&o.f, "only", 5, false, true);
-	only->fail = -ENOMEM;
-	one_init(&o, NULL);
-	o.seat.on_failed = remap;
-	party_commit(&o.party, reader_constraints(DRM_FORMAT_XRGB8888, 0, true));
-	seat_map(&o.seat, WAYBUF_READ);
-	while (o.seat.failed < 4)
-		ck_assert_int_ge(waybuf_manager_dispatch(o.f.manager, 1000), 0);
-	seat_unmap(&o.seat, NULL);
-	one_finish(&o);
-}
-
-TEST(no_fds_is_final)
-{
-	struct one o;
-	fixture_init(&o.f);
-	struct fake_exporter *first = fake_exporter_add(&o.f, "first", 5, false, true);
-	struct fake_exporter *second = fake_exporter_add(&o.f, "second", 6, false, true);
-	first->fail = -EMFILE;
-	one_init(&o, NULL);
-	party_commit(&o.party, reader_constraints(DRM_FORMAT_XRGB8888, 0, true));
-	seat_map(&o.seat, WAYBUF_READ);
-	fixture_wait(&o.f, &o.seat.answered);
-	ck_assert_int_eq(o.seat.error, -EMFILE);
-	ck_assert_uint_eq(second->allocated, 0);
-	seat_unmap(&o.seat, NULL);
-	one_finish(&o);
-}
-
-TEST(quota_refuses_and_frees)
-{
-	struct one o;
-	struct waybuf_limits limits = {.max = {16, 4, 8, 2, 2, 2, 2}};
-	fixture_init(&o.f);
 	struct waybuf_account *poor = waybuf_account_create(o.f.manager, "poor", &limits);
-	one_init(&o, poor);
-	seat_grant(&o.f, &o.seat, WAYBUF_READ); /* 16 KiB exactly */
-	ck_assert_uint_eq(waybuf_account_used(poor, WAYBUF_RESOURCE_KIB), 16);
-	seat_unmap(&o.seat, NULL);
-	/* another one of any size is too much, and so is a third pool */
-	struct one p = {.f = o.f};
-	one_init(&p, poor);
-	seat_map(&p.seat, WAYBUF_READ);
-	fixture_wait(&o.f, &p.seat.answered);
-	ck_assert_int_eq(p.seat.error, -EDQUOT);
-	ck_assert_uint_eq(waybuf_account_used(poor, WAYBUF_RESOURCE_KIB), 16);
-	struct waybuf_export_info info = {.width = 1, .height = 1, .count = 1};
-	struct waybuf_pool *pool;
-	ck_assert_int_eq(waybuf_pool_create(o.f.manager, poor, &info, &pool), -EDQUOT);
-	seat_unmap(&p.seat, NULL);
-	seat_close(&p.seat);
-	party_detach(&p.party);
-	waybuf_pool_unref(p.pool);
-	info.count = 4;
-	ck_assert_int_eq(waybuf_pool_create(o.f.manager, poor, &info, &pool), -EDQUOT);
-	one_finish(&o);
+	party_attach(&party, o.pool, poor, "first");
+	ck_assert_int_eq(
+		waybuf_pool_attach(o.pool, poor, "second", &listener, NULL, &second), -EDQUOT);
+	party_commit(&party, cpu_constraints(DRM_FORMAT_XRGB8888, 0));
+	seat_open(&seat, &party, 0);
+	ck_assert_int_eq(waybuf_view_map(seat.view, WAYBUF_READ), -EDQUOT);
+	ck_assert(!seat.answered);
+	seat_close(&seat);
+	party_detach(&party);
 	waybuf_account_unref(poor);
-}
-
-/* A set that comes while the worker is at it is met all the same. */
-static void commit_inside(struct fake_exporter *exporter)
-{
-	usleep(20000);
-}
-
-TEST(stricter_set_while_memory_is_made)
-{
-	struct one o;
-	struct party late;
-	fixture_init(&o.f);
-	struct fake_exporter *slow = fake_exporter_add(&o.f, "slow", 5, false, true);
-	slow->hook = commit_inside;
-	one_init(&o, NULL);
-	party_commit(&o.party, reader_constraints(DRM_FORMAT_XRGB8888, 0, true));
-	party_attach(&late, o.pool, o.f.account, "late");
-	seat_map(&o.seat, WAYBUF_READ);
-	party_commit(&late, reader_constraints(DRM_FORMAT_XRGB8888, 1024, false));
-	ck_assert_uint_eq(late.accepted, 1);
-	ck_assert_int_eq(late.outcome, WAYBUF_DECLARED);
-	fixture_wait(&o.f, &o.seat.answered);
-	ck_assert_uint_eq(o.seat.layout.planes[0].stride % 1024, 0);
-	ck_assert_uint_eq(o.seat.layout.generation, 1);
-	ck_assert_uint_eq(slow->allocated, 2);
-	ck_assert_uint_eq(slow->released, 1);
-	seat_unmap(&o.seat, NULL);
-	party_detach(&late);
 	one_finish(&o);
+}
+
+/* Who drives the loop is the host. */
+TEST(loop_of_the_host)
+{
+	struct waybuf_loop *loop;
+	struct waybuf_manager *manager;
+	ck_assert_int_eq(waybuf_loop_create_epoll(&loop), 0);
+	ck_assert_int_eq(waybuf_manager_create(loop, &manager), 0);
+	ck_assert_int_eq(waybuf_manager_get_fd(manager), -EINVAL);
+	ck_assert_int_eq(waybuf_manager_dispatch(manager, 0), -EINVAL);
+	waybuf_manager_destroy(manager);
+	waybuf_loop_destroy(loop);
 }
 
 /* ---- references ---------------------------------------------------------------------------- */
@@ -525,326 +392,6 @@ TEST(fd_flags_are_the_callers)
 	close(closed);
 	seat_unmap(&o.seat, NULL);
 	one_finish(&o);
-}
-
-/* ---- imports ------------------------------------------------------------------------------- */
-
-static int make_memfd(off_t size, int seals)
-{
-	int fd = memfd_create("peer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ftruncate(fd, size), 0);
-	if (seals)
-		ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
-	return fd;
-}
-
-static struct waybuf_layout foreign_layout(int fd)
-{
-	return (struct waybuf_layout){
-		.width = 64,
-		.height = 64,
-		.format = DRM_FORMAT_XRGB8888,
-		.modifier = DRM_FORMAT_MOD_LINEAR,
-		.n_planes = 1,
-		.n_memory = 1,
-		.planes = {{.stride = 256, .rows = 64}},
-		.memory = {{.fd = fd}},
-	};
-}
-
-TEST(foreign_memory_is_wrapped)
-{
-	struct fixture f;
-	struct waybuf_buffer *buffer, *again;
-	fixture_init(&f);
-	int fd = make_memfd(16384, F_SEAL_SHRINK);
-	struct waybuf_layout layout = foreign_layout(fd);
-	ck_assert_int_eq(waybuf_buffer_import(f.manager, f.account, &layout, &buffer), 0);
-	close(fd);
-	ck_assert_uint_eq(waybuf_account_bytes(f.account), 0);
-	ck_assert_uint_eq(waybuf_account_used(f.account, WAYBUF_RESOURCE_FDS), 1);
-	ck_assert_uint_eq(waybuf_account_used(f.account, WAYBUF_RESOURCE_BUFFERS), 1);
-	ck_assert_uint_eq(waybuf_buffer_size(buffer), 16384);
-	const struct waybuf_layout *ours = waybuf_buffer_layout(buffer);
-	ck_assert_uint_eq(ours->generation, 1);
-	ck_assert_int_eq(ours->memory[0].kind, WAYBUF_MEMORY_MEMFD);
-	/* the same memory once more is the same buffer */
-	layout.memory[0].fd = ours->memory[0].fd;
-	ck_assert_int_eq(waybuf_buffer_import(f.manager, f.account, &layout, &again), 0);
-	ck_assert_ptr_eq(again, buffer);
-	waybuf_buffer_unref(again);
-	/* but not in another layout */
-	layout.planes[0].offset = 256;
-	layout.height = layout.planes[0].rows = 32;
-	ck_assert_int_eq(waybuf_buffer_import(f.manager, f.account, &layout, &again), 0);
-	ck_assert_ptr_ne(again, buffer);
-	waybuf_buffer_unref(again);
-	/* and it can be mapped like any other */
-	struct party party;
-	struct seat seat;
-	party_attach(&party, waybuf_buffer_pool(buffer), f.account, "reader");
-	party_commit(&party, reader_constraints(DRM_FORMAT_XRGB8888, 0, false));
-	ck_assert_int_eq(party.outcome, WAYBUF_FITS);
-	seat_open(&seat, &party, 0);
-	seat_grant(&f, &seat, WAYBUF_READ);
-	ck_assert_uint_eq(seat.flags, 0);
-	seat_unmap(&seat, NULL);
-	seat_close(&seat);
-	/* only moving it is out of the question */
-	party_commit(&party, reader_constraints(DRM_FORMAT_XRGB8888, 1024, false));
-	ck_assert_int_eq(party.error, -EADDRNOTAVAIL);
-	ck_assert_ptr_nonnull(strstr(party.conflicts, "imported memory"));
-	ck_assert_ptr_nonnull(strstr(party.conflicts, "stride"));
-	party_detach(&party);
-	waybuf_buffer_unref(buffer);
-	fixture_finish(&f);
-}
-
-TEST(own_export_comes_back)
-{
-	struct one o;
-	struct waybuf_buffer *buffer;
-	fixture_init(&o.f);
-	one_init(&o, NULL);
-	seat_grant(&o.f, &o.seat, WAYBUF_WRITE);
-	int fd = waybuf_buffer_fd(waybuf_view_buffer(o.seat.view), 0, O_CLOEXEC);
-	struct waybuf_layout layout = o.seat.layout;
-	layout.memory[0].fd = fd;
-	ck_assert_int_eq(waybuf_buffer_import(o.f.manager, o.f.account, &layout, &buffer), 0);
-	ck_assert_ptr_eq(buffer, waybuf_view_buffer(o.seat.view));
-	ck_assert_uint_eq(waybuf_account_used(o.f.account, WAYBUF_RESOURCE_FDS), 1);
-	waybuf_buffer_unref(buffer);
-	close(fd);
-	seat_unmap(&o.seat, NULL);
-	one_finish(&o);
-}
-
-struct bad_import {
-	const char *what;
-	void (*spoil)(struct waybuf_layout *layout);
-	int error;
-};
-
-static void no_planes(struct waybuf_layout *layout)
-{
-	layout->n_planes = 0;
-}
-
-static void five_planes(struct waybuf_layout *layout)
-{
-	layout->n_planes = 5;
-}
-
-static void bad_slot(struct waybuf_layout *layout)
-{
-	layout->planes[0].slot = 1;
-}
-
-static void too_high(struct waybuf_layout *layout)
-{
-	layout->height = 65;
-}
-
-static void too_wide(struct waybuf_layout *layout)
-{
-	layout->width = 65;
-}
-
-static void no_width(struct waybuf_layout *layout)
-{
-	layout->width = 0;
-}
-
-static void offset_behind(struct waybuf_layout *layout)
-{
-	layout->planes[0].offset = 16384;
-}
-
-static void offset_wraps(struct waybuf_layout *layout)
-{
-	layout->planes[0].offset = UINT32_MAX;
-	layout->planes[0].stride = UINT32_MAX;
-}
-
-static void zero_stride(struct waybuf_layout *layout)
-{
-	layout->planes[0].stride = 0;
-}
-
-static void unknown_format(struct waybuf_layout *layout)
-{
-	layout->format = 0x12345678;
-}
-
-static void too_few_planes(struct waybuf_layout *layout)
-{
-	layout->format = DRM_FORMAT_NV12;
-}
-
-static void too_many_planes(struct waybuf_layout *layout)
-{
-	layout->n_planes = 2;
-	layout->planes[1] = layout->planes[0];
-}
-
-static void closed_fd(struct waybuf_layout *layout)
-{
-	layout->memory[0].fd = 1000;
-}
-
-static void no_fd(struct waybuf_layout *layout)
-{
-	layout->memory[0].fd = -1;
-}
-
-static void a_pipe(struct waybuf_layout *layout)
-{
-	static int fds[2];
-	if (fds[0] == 0)
-		ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
-	layout->memory[0].fd = fds[0];
-}
-
-static void close_pipe(void)
-{
-	struct waybuf_layout layout;
-	a_pipe(&layout);
-	close(layout.memory[0].fd + 1);
-	close(layout.memory[0].fd);
-}
-
-static void a_file(struct waybuf_layout *layout)
-{
-	layout->memory[0].fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-}
-
-static const struct bad_import bad_imports[] = {
-	{"no planes", no_planes, -EINVAL},
-	{"five planes", five_planes, -EINVAL},
-	{"a slot that is not there", bad_slot, -EINVAL},
-	{"one row too many", too_high, -EINVAL},
-	{"one pixel too wide", too_wide, -EINVAL},
-	{"no width", no_width, -EINVAL},
-	{"an offset behind the end", offset_behind, -EINVAL},
-	{"an offset that wraps", offset_wraps, -EINVAL},
-	{"no stride", zero_stride, -EINVAL},
-	{"an unknown format", unknown_format, -EINVAL},
-	{"NV12 in one plane", too_few_planes, -EINVAL},
-	{"XRGB in two planes", too_many_planes, -EINVAL},
-	{"a closed fd", closed_fd, -EBADF},
-	{"no fd", no_fd, -EBADF},
-	{"a pipe", a_pipe, -EINVAL},
-	{"a device", a_file, -EINVAL},
-};
-
-TEST(bad_imports_are_refused_and_leave_nothing)
-{
-	struct fixture f;
-	struct waybuf_buffer *buffer;
-	fixture_init(&f);
-	int fd = make_memfd(16384, F_SEAL_SHRINK);
-	for (size_t i = 0; i < sizeof(bad_imports) / sizeof(bad_imports[0]); i++) {
-		struct waybuf_layout layout = foreign_layout(fd);
-		bad_imports[i].spoil(&layout);
-		int error = waybuf_buffer_import(f.manager, f.account, &layout, &buffer);
-		ck_assert_msg(error == bad_imports[i].error, "%s: %d", bad_imports[i].what, error);
-		if (bad_imports[i].spoil == a_file)
-			close(layout.memory[0].fd);
-	}
-	close_pipe();
-	close(fd);
-	fd = make_memfd(16384, 0);
-	struct waybuf_layout layout = foreign_layout(fd);
-	ck_assert_int_eq(waybuf_buffer_import(f.manager, f.account, &layout, &buffer), -EINVAL);
-	close(fd);
-	fixture_finish(&f);
-}
-
-TEST(import_respects_the_quota)
-{
-	struct fixture f;
-	struct waybuf_buffer *buffer;
-	struct waybuf_limits limits = {.max = {1, 1, 0, 1, 1, 1, 1}};
-	fixture_init(&f);
-	struct waybuf_account *poor = waybuf_account_create(f.manager, "poor", &limits);
-	int fd = make_memfd(16384, F_SEAL_SHRINK);
-	struct waybuf_layout layout = foreign_layout(fd);
-	ck_assert_int_eq(waybuf_buffer_import(f.manager, poor, &layout, &buffer), -EDQUOT);
-	ck_assert_uint_eq(waybuf_account_used(poor, WAYBUF_RESOURCE_BUFFERS), 0);
-	close(fd);
-	waybuf_account_unref(poor);
-	fixture_finish(&f);
-}
-
-TEST(imports_keep_their_size)
-{
-	struct fixture f;
-	struct waybuf_buffer *buffer;
-	fixture_init(&f);
-	int fd = make_memfd(16384, F_SEAL_SHRINK);
-	struct waybuf_layout layout = foreign_layout(fd);
-	ck_assert_int_eq(waybuf_buffer_import(f.manager, f.account, &layout, &buffer), 0);
-	ck_assert_int_eq(waybuf_pool_reconfigure(waybuf_buffer_pool(buffer), 8, 8), -EINVAL);
-	waybuf_buffer_unref(buffer);
-	close(fd);
-	fixture_finish(&f);
-}
-
-TEST(participants_and_maps_respect_the_quota)
-{
-	static const struct waybuf_attachment_listener listener;
-	struct one o;
-	struct party party;
-	struct seat seat;
-	struct waybuf_limits limits = {.max = {1, 1, 1, 1, 1, 0, 1}};
-	struct waybuf_attachment *second;
-	fixture_init(&o.f);
-	one_init(&o, NULL);
-	struct waybuf_account *poor = waybuf_account_create(o.f.manager, "poor", &limits);
-	party_attach(&party, o.pool, poor, "first");
-	ck_assert_int_eq(
-		waybuf_pool_attach(o.pool, poor, "second", &listener, NULL, &second), -EDQUOT);
-	party_commit(&party, cpu_constraints(DRM_FORMAT_XRGB8888, 0));
-	seat_open(&seat, &party, 0);
-	ck_assert_int_eq(waybuf_view_map(seat.view, WAYBUF_READ), -EDQUOT);
-	ck_assert(!seat.answered);
-	seat_close(&seat);
-	party_detach(&party);
-	waybuf_account_unref(poor);
-	one_finish(&o);
-}
-
-/* Who drives the loop is the host. */
-TEST(loop_of_the_host)
-{
-	struct waybuf_loop *loop;
-	struct waybuf_manager *manager;
-	ck_assert_int_eq(waybuf_loop_create_epoll(&loop), 0);
-	ck_assert_int_eq(waybuf_manager_create(loop, &manager), 0);
-	ck_assert_int_eq(waybuf_manager_get_fd(manager), -EINVAL);
-	ck_assert_int_eq(waybuf_manager_dispatch(manager, 0), -EINVAL);
-	waybuf_manager_destroy(manager);
-	waybuf_loop_destroy(loop);
-}
-
-TEST(import_without_free_fds)
-{
-	struct fixture f;
-	struct waybuf_buffer *buffer;
-	fixture_init(&f);
-	int fd = make_memfd(16384, F_SEAL_SHRINK);
-	struct waybuf_layout layout = foreign_layout(fd);
-	struct rlimit limit, none;
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	none = limit;
-	none.rlim_cur = 3;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-	int error = waybuf_buffer_import(f.manager, f.account, &layout, &buffer);
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	ck_assert_int_eq(error, -EMFILE);
-	close(fd);
-	fixture_finish(&f);
 }
 
 TEST_MAIN("pool")
