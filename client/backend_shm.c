@@ -22,11 +22,10 @@ static void handle_format(void *data, struct wl_shm *shm, uint32_t format)
 {
 	struct waybuf_client *client = data;
 	const struct waybuf_format *known = waybuf_format_get(shm_format_to_drm(format));
-	if (!known || known->n_planes != 1 || client->n_shm_formats >= CLIENT_MAX_SHM_FORMATS)
+	if (!known || known->n_planes != 1 || client->n_shm_pairs >= CLIENT_MAX_SHM_FORMATS)
 		return;
-	client->shm_pairs[client->n_shm_formats] = (struct waybuf_client_format){
+	client->shm_pairs[client->n_shm_pairs++] = (struct waybuf_client_format){
 		.format = known->format, .modifier = DRM_FORMAT_MOD_LINEAR};
-	client->shm_formats[client->n_shm_formats++] = known->format;
 }
 
 const struct wl_shm_listener client_shm_listener = {.format = handle_format};
@@ -35,8 +34,8 @@ bool client_shm_takes(const struct waybuf_client *client, const struct waybuf_la
 {
 	if (!client->shm || layout->n_memory != 1 || layout->memory[0].size > INT32_MAX)
 		return false;
-	for (uint32_t i = 0; i < client->n_shm_formats; i++)
-		if (client->shm_formats[i] == layout->format)
+	for (uint32_t i = 0; i < client->n_shm_pairs; i++)
+		if (client->shm_pairs[i].format == layout->format)
 			return true;
 	return false;
 }
@@ -46,14 +45,16 @@ bool client_shm_takes(const struct waybuf_client *client, const struct waybuf_la
 static int make_constraints(struct waybuf_client *client, struct waybuf_constraints **out)
 {
 	const uint64_t modifier = DRM_FORMAT_MOD_LINEAR;
-	if (client->n_shm_formats == 0)
+	uint32_t formats[CLIENT_MAX_SHM_FORMATS];
+	if (client->n_shm_pairs == 0)
 		return client_fail(client, -EOPNOTSUPP, "the compositor has no wl_shm");
+	for (uint32_t i = 0; i < client->n_shm_pairs; i++)
+		formats[i] = client->shm_pairs[i].format;
 	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
 	if (!builder)
 		return -ENOMEM;
 	waybuf_constraints_builder_access(builder, WAYBUF_ACCESS_CPU_READ);
-	waybuf_constraints_builder_set(
-		builder, client->shm_formats, client->n_shm_formats, &modifier, 1);
+	waybuf_constraints_builder_set(builder, formats, client->n_shm_pairs, &modifier, 1);
 	int ret = waybuf_constraints_builder_finish(builder, out);
 	waybuf_constraints_builder_destroy(builder);
 	return ret;

@@ -82,12 +82,10 @@ struct waybuf_client {
 	struct zwp_linux_dmabuf_v1 *dmabuf;
 	struct waybuf_client_format *pairs;
 	size_t n_pairs;
-	/* NULL unless the server is not integrated, or the compositor has none; formats of DRM */
+	/* NULL unless the server is not integrated, or the compositor has none */
 	struct wl_shm *shm;
-	uint32_t shm_formats[CLIENT_MAX_SHM_FORMATS];
-	/* the same as pairs, for who asks */
 	struct waybuf_client_format shm_pairs[CLIENT_MAX_SHM_FORMATS];
-	uint32_t n_shm_formats;
+	uint32_t n_shm_pairs;
 	/* NULL: not opened yet, or not there */
 	struct waybuf_exporter *udmabuf;
 

@@ -163,7 +163,7 @@ int waybuf_client_flush(struct waybuf_client *client)
 /* Without an allocator there must be another way to show something. */
 static int check_fallbacks(struct waybuf_client *client)
 {
-	if (client->n_pairs > 0 || client->n_shm_formats > 0)
+	if (client->n_pairs > 0 || client->n_shm_pairs > 0)
 		return 0;
 	return client_fail(client, -EOPNOTSUPP,
 		"the Wayland server offers no waybuf_allocator_v1, no linux-dmabuf and no wl_shm: "
@@ -249,7 +249,7 @@ static void stop(struct waybuf_client *client)
 	client->service = NULL;
 	client->pairs = NULL;
 	client->n_pairs = 0;
-	client->n_shm_formats = 0;
+	client->n_shm_pairs = 0;
 	if (client->udmabuf)
 		client->udmabuf->ops->destroy(client->udmabuf);
 	client->udmabuf = NULL;

@@ -54,7 +54,7 @@ size_t waybuf_client_get_formats(
 {
 	bool integrated = client->capabilities & WAYBUF_CLIENT_INTEGRATED;
 	*out = client->n_pairs ? client->pairs : client->shm_pairs;
-	return client->n_pairs || integrated ? client->n_pairs : client->n_shm_formats;
+	return client->n_pairs || integrated ? client->n_pairs : client->n_shm_pairs;
 }
 
 /* The modifiers of a format as a sorted list. */
