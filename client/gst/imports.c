@@ -8,22 +8,12 @@
 #include <gst/allocators/gstdmabuf.h>
 
 #include "connection.h"
+#include "needs.h"
 
 /* More than decoders have; those beyond, unused for longest, are forgotten. */
 #define MOST_IMPORTS 48
 
 /* ---- the image in a buffer ----------------------------------------------------------------- */
-
-/* Compressed images have planes that their fourcc does not tell of, and rows that nobody counts. */
-static uint32_t rows_of(const GstVideoInfo *info, uint32_t p, uint32_t height)
-{
-	gint components[GST_VIDEO_MAX_COMPONENTS];
-	if (p >= GST_VIDEO_INFO_N_PLANES(info))
-		return 0;
-	gst_video_format_info_component(info->finfo, p, components);
-	return (uint32_t)GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT(
-		info->finfo, components[0], (gint)height);
-}
 
 /* Offsets of GStreamer count from the first byte of the first memory. */
 static bool add_plane(GstBuffer *buffer, const GstVideoInfo *info, const GstVideoMeta *meta,
@@ -36,11 +26,13 @@ static bool add_plane(GstBuffer *buffer, const GstVideoInfo *info, const GstVide
 	if (stride <= 0 || !gst_buffer_find_memory(buffer, offset, 1, &slot, &length, &skip))
 		return false;
 	skip += gst_buffer_peek_memory(buffer, slot)->offset;
+	/* Compressed images have planes that their fourcc does not tell of, and rows that nobody counts. */
+	bool counted = p < GST_VIDEO_INFO_N_PLANES(info);
 	layout->planes[p] = (struct waybuf_plane){
 		.slot = slot,
 		.offset = (uint32_t)skip,
 		.stride = (uint32_t)stride,
-		.rows = rows_of(info, p, layout->height),
+		.rows = counted ? needs_rows(info, p, layout->height) : 0,
 	};
 	return skip <= UINT32_MAX;
 }

@@ -74,7 +74,7 @@ const char *needs_init(struct needs *needs, const GstVideoInfo *info, GstStructu
 
 /* ---- constraints --------------------------------------------------------------------------- */
 
-static uint32_t rows_of(const GstVideoInfo *info, uint32_t plane, uint32_t height)
+uint32_t needs_rows(const GstVideoInfo *info, uint32_t plane, uint32_t height)
 {
 	gint components[GST_VIDEO_MAX_COMPONENTS];
 	gst_video_format_info_component(info->finfo, plane, components);
@@ -85,7 +85,7 @@ static uint32_t rows_of(const GstVideoInfo *info, uint32_t plane, uint32_t heigh
 static uint32_t padded_rows(const struct needs *needs, uint32_t plane)
 {
 	const GstVideoInfo *info = &needs->info;
-	return rows_of(info, plane, (uint32_t)info->height + needs->padding_rows);
+	return needs_rows(info, plane, (uint32_t)info->height + needs->padding_rows);
 }
 
 static void add_plane(
@@ -93,7 +93,7 @@ static void add_plane(
 {
 	const GstVideoInfo *info = &needs->info;
 	uint64_t stride = (uint64_t)info->stride[p];
-	uint64_t extra = padded_rows(needs, p) - rows_of(info, p, (uint32_t)info->height);
+	uint64_t extra = padded_rows(needs, p) - needs_rows(info, p, (uint32_t)info->height);
 	waybuf_constraints_builder_stride(builder, (uint8_t)p, needs->exact ? 1 : needs->align,
 		stride, needs->exact ? stride : WAYBUF_NO_LIMIT);
 	waybuf_constraints_builder_offset(builder, (uint8_t)p, needs->exact ? 1 : needs->align);

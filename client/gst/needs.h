@@ -23,6 +23,8 @@ struct needs {
 
 /* The DRM_FORMAT_* of frames that a surface shows as they are; 0: there is none. */
 uint32_t needs_drm_format(GstVideoFormat format);
+/* Of a plane of the format of @info, in an image of that height. */
+uint32_t needs_rows(const GstVideoInfo *info, uint32_t plane, uint32_t height);
 
 /*
  * Those that @config says, of which the caps are @info. NULL, or why no buffer is like that; static

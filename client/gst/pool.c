@@ -126,16 +126,13 @@ static void handle_flush_start(GstBufferPool *base)
 
 /* ---- buffers ------------------------------------------------------------------------------- */
 
-/* Plane offsets of GStreamer count from the first byte of the first memory. */
 static void add_meta(GstBuffer *buffer, const struct slot *slot, const struct waybuf_layout *layout)
 {
 	const GstVideoInfo *info = &slot->set->needs.info;
 	gsize offsets[GST_VIDEO_MAX_PLANES] = {0};
 	gint strides[GST_VIDEO_MAX_PLANES] = {0};
 	for (uint32_t p = 0; p < layout->n_planes; p++) {
-		offsets[p] = layout->planes[p].offset;
-		for (uint32_t m = 0; m < layout->planes[p].slot; m++)
-			offsets[p] += layout->memory[m].size;
+		offsets[p] = set_plane_offset(layout, p);
 		strides[p] = (gint)layout->planes[p].stride;
 	}
 	gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE,

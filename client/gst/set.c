@@ -224,6 +224,14 @@ static int wrap_all(struct slot *slot, const struct waybuf_layout *layout)
 	return 0;
 }
 
+gsize set_plane_offset(const struct waybuf_layout *layout, uint32_t p)
+{
+	gsize offset = layout->planes[p].offset;
+	for (uint32_t m = 0; m < layout->planes[p].slot; m++)
+		offset += (gsize)layout->memory[m].size;
+	return offset;
+}
+
 struct slot *slot_of(GstBuffer *buffer)
 {
 	guint n = gst_buffer_n_memory(buffer);

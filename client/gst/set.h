@@ -70,6 +70,8 @@ int set_take(struct set *set, struct slot **out);
 /* Gives back what came loose, and destroys sets that are over. Whether there was anything. */
 bool sets_tidy(struct connection *connection);
 
+/* Plane @p as GStreamer has it: its offsets count from the first byte of the first memory. */
+gsize set_plane_offset(const struct waybuf_layout *layout, uint32_t p);
 /* The slot that @buffer is all of, in whatever pool; NULL: it is other memory. From anywhere. */
 struct slot *slot_of(GstBuffer *buffer);
 

@@ -91,13 +91,10 @@ static bool is_in_place(const struct slot *slot, GstBuffer *buffer)
 	const GstVideoMeta *meta = gst_buffer_get_video_meta(buffer);
 	if (!layout || !meta || meta->n_planes != layout->n_planes)
 		return false;
-	for (uint32_t p = 0; p < layout->n_planes; p++) {
-		gsize offset = layout->planes[p].offset;
-		for (uint32_t m = 0; m < layout->planes[p].slot; m++)
-			offset += layout->memory[m].size;
-		if (meta->offset[p] != offset || meta->stride[p] != (gint)layout->planes[p].stride)
+	for (uint32_t p = 0; p < layout->n_planes; p++)
+		if (meta->offset[p] != set_plane_offset(layout, p) ||
+			meta->stride[p] != (gint)layout->planes[p].stride)
 			return false;
-	}
 	return true;
 }
 
