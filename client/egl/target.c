@@ -19,7 +19,6 @@ static bool is_external(struct waybuf_egl *egl, const struct waybuf_layout *layo
 	return false;
 }
 
-/* Memory that others chose, without this renderer: it would write beyond it, or not at all. */
 static int check(struct waybuf_egl *egl, const struct waybuf_layout *layout, uint64_t access,
 	GLenum *texture_target)
 {
@@ -34,6 +33,7 @@ static int check(struct waybuf_egl *egl, const struct waybuf_layout *layout, uin
 		return egl_fail(egl, -EOPNOTSUPP,
 			"target: %.4s can only be sampled by this display",
 			(const char *)&layout->format);
+	/* Memory that others chose, without this renderer: it would write beyond it, or not at all. */
 	if (egl->software && access & WAYBUF_ACCESS_RENDER && !gpu_software_takes_target(layout))
 		return egl_fail(egl, -EOPNOTSUPP,
 			"target: the software renderer wants strides and offsets of %d bytes, and"

@@ -65,7 +65,6 @@ static void drop(void *object)
 }
 
 /* The application may end the sink when it is told, so nothing of it is used after. */
-
 void connection_leave(struct connection *connection)
 {
 	turn(connection);

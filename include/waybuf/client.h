@@ -110,8 +110,8 @@ WAYBUF_EXPORT int waybuf_client_connect_to_display(
 	struct wl_display *display, struct waybuf_client **out);
 
 /**
- * Destroys the client with the pools and imports it still has. A connection of its own is closed, so what the
- * caller made on it (surfaces) must be gone. NULL is a no-op.
+ * Destroys the client with the pools and imports it still has. A connection of its own is closed, so
+ * what the caller made on it (surfaces) must be gone. NULL is a no-op.
  */
 WAYBUF_EXPORT void waybuf_client_destroy(struct waybuf_client *client);
 
