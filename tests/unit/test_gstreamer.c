@@ -234,8 +234,7 @@ static GstPadProbeReturn tile(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 	return GST_PAD_PROBE_OK;
 }
 
-/* Nothing linear is made of what is not: the film ends with the reason. */
-TEST(tiles_are_not_copied)
+static void launch_tiles(void)
 {
 	begin();
 	gst_kit_launch(&kit,
@@ -248,10 +247,33 @@ TEST(tiles_are_not_copied)
 			GST_PAD_PROBE_TYPE_PUSH,
 		tile, NULL, NULL);
 	gst_object_unref(pad);
+}
+
+/* The source tells of it when the sink is back in READY. */
+static void fail_to_preroll(void)
+{
 	gst_element_set_state(kit.pipeline, GST_STATE_PLAYING);
 	gst_kit_expect_error(&kit, "cannot be shown", "memory of another element");
-	ck_assert_uint_eq(gst_kit_count(&kit, "copied"), 0);
+	GstMessage *message = gst_kit_expect(&kit, GST_MESSAGE_ERROR);
+	ck_assert_ptr_ne(GST_MESSAGE_SRC(message), kit.sink);
+	gst_message_unref(message);
+}
+
+/* GstBaseSink lets go of its caps on the way from PAUSED only, so it is led there again. */
+static void end_after_preroll_failed(void)
+{
+	ck_assert_int_ne(
+		gst_element_set_state(kit.sink, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
 	gst_kit_end(&kit);
+}
+
+/* Nothing linear is made of what is not: the film ends with the reason. */
+TEST(tiles_are_not_copied)
+{
+	launch_tiles();
+	fail_to_preroll();
+	ck_assert_uint_eq(gst_kit_count(&kit, "copied"), 0);
+	end_after_preroll_failed();
 }
 
 /* An element that crops by the meta alone: the memory stays as large as it was. */
