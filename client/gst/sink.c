@@ -152,24 +152,25 @@ static void close_connection(WaybufSink *sink)
 	connection_close(connection);
 }
 
+/*
+ * In READY the window goes, and the connection with what it knows stays. A first frame that fails brings
+ * the sink there without a change, so the window of that one goes when the next film begins.
+ */
 static GstStateChangeReturn handle_change_state(GstElement *element, GstStateChange change)
 {
 	WaybufSink *sink = (WaybufSink *)element;
 	if (change == GST_STATE_CHANGE_NULL_TO_READY && !open_connection(sink))
 		return GST_STATE_CHANGE_FAILURE;
+	if (change == GST_STATE_CHANGE_READY_TO_PAUSED)
+		close_window(sink);
 	GstStateChangeReturn ret =
 		GST_ELEMENT_CLASS(waybuf_sink_parent_class)->change_state(element, change);
+	if (change == GST_STATE_CHANGE_PAUSED_TO_READY)
+		close_window(sink);
 	if (change == GST_STATE_CHANGE_READY_TO_NULL ||
 		(change == GST_STATE_CHANGE_NULL_TO_READY && ret == GST_STATE_CHANGE_FAILURE))
 		close_connection(sink);
 	return ret;
-}
-
-/* To READY: the window goes, and the connection with what it knows stays. */
-static gboolean handle_stop(GstBaseSink *base)
-{
-	close_window((WaybufSink *)base);
-	return TRUE;
 }
 
 /* ---- caps and memory ----------------------------------------------------------------------- */
@@ -572,7 +573,6 @@ static void waybuf_sink_class_init(WaybufSinkClass *class)
 	base->unlock = handle_unlock;
 	base->unlock_stop = handle_unlock_stop;
 	base->event = handle_event;
-	base->stop = handle_stop;
 	class->show_frame = handle_show_frame;
 	class->set_info = handle_set_info;
 }

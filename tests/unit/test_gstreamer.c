@@ -276,6 +276,16 @@ TEST(tiles_are_not_copied)
 	end_after_preroll_failed();
 }
 
+/* And the next film, too. */
+TEST(each_film_has_its_error)
+{
+	launch_tiles();
+	fail_to_preroll();
+	gst_kit_go(&kit, GST_STATE_READY);
+	fail_to_preroll();
+	end_after_preroll_failed();
+}
+
 /* An element that crops by the meta alone: the memory stays as large as it was. */
 TEST(cropped)
 {
@@ -343,7 +353,11 @@ TEST(there_and_back)
 		gst_kit_go(&kit, GST_STATE_PLAYING);
 		gst_kit_wait_count(&kit, "presented", 6);
 		expect_no_copy();
-		gst_kit_go(&kit, i % 2 ? GST_STATE_READY : GST_STATE_NULL);
+		gst_kit_go(&kit, GST_STATE_READY);
+		/* of a window that has gone */
+		ck_assert_uint_eq(gst_kit_count(&kit, "presented"), 0);
+		if (i % 2 == 0)
+			gst_kit_go(&kit, GST_STATE_NULL);
 	}
 	gst_kit_end(&kit);
 }
