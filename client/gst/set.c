@@ -207,10 +207,21 @@ static GstMemory *wrap(struct slot *slot, const struct waybuf_memory *memory)
 	return made;
 }
 
+/* Elements make a buffer smaller by making its memory smaller. */
+static void make_whole(struct slot *slot)
+{
+	for (uint32_t i = 0; i < slot->n_memories; i++) {
+		GstMemory *memory = slot->memories[i];
+		gst_memory_resize(memory, -(gssize)memory->offset, memory->maxsize);
+	}
+}
+
 static int wrap_all(struct slot *slot, const struct waybuf_layout *layout)
 {
-	if (slot->n_memories && slot->generation == layout->generation)
+	if (slot->n_memories && slot->generation == layout->generation) {
+		make_whole(slot);
 		return 0;
+	}
 	drop_memories(slot);
 	slot->generation = layout->generation;
 	for (uint32_t i = 0; i < layout->n_memory; i++) {

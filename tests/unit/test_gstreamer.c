@@ -588,6 +588,31 @@ TEST(pushed_while_it_is_mapped)
 	end_with(pool);
 }
 
+/* What an element has cut off is there again for the next one. */
+TEST(made_smaller)
+{
+	GstCaps *caps = NULL;
+	guint size = 0;
+	begin();
+	GstBufferPool *pool = offered_pool(BGRX(64, 48));
+	GstStructure *config = gst_buffer_pool_get_config(pool);
+	ck_assert(gst_buffer_pool_config_get_params(config, &caps, &size, NULL, NULL));
+	gst_buffer_pool_config_set_params(config, caps, size, 0, 1);
+	ck_assert(gst_buffer_pool_set_config(pool, config));
+	ck_assert(gst_buffer_pool_set_active(pool, TRUE));
+	GstBuffer *buffer = take(pool);
+	const GstMemory *memory = gst_buffer_peek_memory(buffer, 0);
+	gst_buffer_resize(buffer, 256, 1024);
+	ck_assert_uint_eq(memory->size, 1024);
+	gst_buffer_unref(buffer);
+	buffer = take(pool);
+	ck_assert_ptr_eq(gst_buffer_peek_memory(buffer, 0), memory);
+	ck_assert_uint_eq(memory->offset, 0);
+	ck_assert_uint_ge(memory->size, 64 * 48 * 4);
+	gst_buffer_unref(buffer);
+	end_with(pool);
+}
+
 /* Whoever wants more than there are gets plain memory after a while, unless it has set a limit. */
 TEST(more_than_there_are)
 {
