@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "daemon_fixture.h"
+#include "doings.h"
 #include "ext-image-capture-source-v1-client-protocol.h"
 #include "ext-image-copy-capture-v1-client-protocol.h"
 #include "linux-dmabuf-v1-client-protocol.h"
@@ -134,6 +135,17 @@ void *client_bind(struct client *client, const struct wl_interface *interface, u
 	ck_assert(client_sync(client));
 	wl_registry_destroy(registry);
 	return search.proxy;
+}
+
+void client_listen(struct client *client, struct doings *doings)
+{
+	if (!client->seat) {
+		*doings = (struct doings){0};
+		return;
+	}
+	struct wl_seat *seat = client_bind(client, &wl_seat_interface, 4);
+	doings_init(doings, seat, client->capabilities);
+	wl_seat_destroy(seat);
 }
 
 void client_connect(struct client *client, const struct daemon *daemon)

@@ -7,6 +7,8 @@
 
 #include "harness.h"
 
+struct doings;
+
 /*
  * waybufd as a program, on vkms, and clients of it as others write them: plain libwayland, nothing
  * of ours. The program is the one that the environment variable WAYBUFD names.
@@ -65,6 +67,8 @@ void client_connect_to(struct client *client, int socket);
 void client_disconnect(struct client *client);
 /* A global that not every client needs; NULL if it is not offered. The caller's to destroy. */
 void *client_bind(struct client *client, const struct wl_interface *interface, uint32_t version);
+/* Notes what the user does to it; before it shows something. Without a seat nothing is done. */
+void client_listen(struct client *client, struct doings *doings);
 /* A round trip. False if the connection is broken. */
 bool client_sync(struct client *client);
 /* Dispatches until *@flag is at least @count, @ms milliseconds at most. Whether it got there. */

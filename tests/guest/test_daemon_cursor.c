@@ -39,7 +39,7 @@ static void desk_init(struct desk *desk)
 	client_connect(client, &desk->daemon);
 	if (!client->seat)
 		SKIP("waybufd is built without input");
-	doings_init(&desk->doings, client);
+	client_listen(client, &desk->doings);
 	desk->shapes = client_bind(client, &wp_cursor_shape_manager_v1_interface, 1);
 	desk->shape = wp_cursor_shape_manager_v1_get_pointer(desk->shapes, desk->doings.pointer);
 	window_init(&desk->window, client);

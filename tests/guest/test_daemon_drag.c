@@ -180,7 +180,7 @@ static void user_init(
 	client_connect(client, daemon);
 	if (!client->data_devices)
 		SKIP("waybufd is built without input");
-	doings_init(&user->doings, client);
+	client_listen(client, &user->doings);
 	user->device = wl_data_device_manager_get_data_device(client->data_devices, client->seat);
 	wl_data_device_add_listener(user->device, &device_listener, user);
 	window_init(&user->window, client);

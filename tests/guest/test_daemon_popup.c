@@ -156,7 +156,7 @@ static void scenery_init(struct scenery *scenery)
 {
 	daemon_start(&scenery->daemon, NULL);
 	client_connect(&scenery->client, &scenery->daemon);
-	doings_init(&scenery->doings, &scenery->client);
+	client_listen(&scenery->client, &scenery->doings);
 	window_init(&scenery->window, &scenery->client);
 	picture_init(&scenery->client, &scenery->picture, PICTURE_SHM, WINDOW, WINDOW,
 		DRM_FORMAT_XRGB8888);
@@ -631,7 +631,7 @@ TEST(popups_without_end)
 	client_disconnect(&scenery.client);
 	/* others go on */
 	client_connect(&scenery.client, &scenery.daemon);
-	doings_init(&scenery.doings, &scenery.client);
+	client_listen(&scenery.client, &scenery.doings);
 	window_init(&scenery.window, &scenery.client);
 	menu_init(&menu, &scenery.client, scenery.window.xdg_surface, 1, 1);
 	ck_assert(client_sync(&scenery.client));

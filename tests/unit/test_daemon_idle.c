@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <linux/input-event-codes.h>
-#include <unistd.h>
 
 #include "daemon_world.h"
+#include "doings.h"
 #include "ext-idle-notify-v1-client-protocol.h"
 #include "fake/libdrm.h"
 #include "fake/machine.h"
@@ -21,14 +21,10 @@ static struct {
 	struct seat *seat;
 	struct wl_registry *registry;
 	struct wl_seat *wl_seat;
-	struct wl_keyboard *keyboard;
-	struct wl_pointer *pointer;
-	struct wl_touch *touch;
 	struct ext_idle_notifier_v1 *notifier;
 	struct zwp_idle_inhibit_manager_v1 *inhibitors;
 	struct wl_subcompositor *subcompositor;
-	/* events */
-	int keys, buttons, scrolls, downs, ups, motions;
+	struct doings heard;
 } run;
 
 /* ---- the client ------------------------------------------------------------------------------ */
@@ -41,7 +37,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		void *slot;
 		uint32_t version;
 	} wanted[] = {
-		{&wl_seat_interface, &run.wl_seat, 5},
+		{&wl_seat_interface, &run.wl_seat, 4},
 		{&ext_idle_notifier_v1_interface, &run.notifier, 2},
 		{&zwp_idle_inhibit_manager_v1_interface, &run.inhibitors, 1},
 		{&wl_subcompositor_interface, &run.subcompositor, 1},
@@ -57,123 +53,6 @@ static void handle_global_remove(void *data, struct wl_registry *registry, uint3
 static const struct wl_registry_listener registry_listener = {
 	.global = handle_global,
 	.global_remove = handle_global_remove,
-};
-
-/* By their number of arguments they are all the same. */
-static void handle_keymap(
-	void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size)
-{
-	close(fd);
-}
-
-static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-	struct wl_surface *surface, struct wl_array *keys)
-{
-}
-
-static void handle_leave(
-	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
-{
-}
-
-static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t ms,
-	uint32_t key, uint32_t state)
-{
-	run.keys++;
-}
-
-static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-	uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group)
-{
-}
-
-static void handle_repeat(void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay) {}
-
-static const struct wl_keyboard_listener keyboard_listener = {
-	.keymap = handle_keymap,
-	.enter = handle_enter,
-	.leave = handle_leave,
-	.key = handle_key,
-	.modifiers = handle_modifiers,
-	.repeat_info = handle_repeat,
-};
-
-static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
-	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y)
-{
-	run.motions++;
-}
-
-static void pointer_leave(
-	void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface)
-{
-}
-
-static void pointer_motion(
-	void *data, struct wl_pointer *pointer, uint32_t ms, wl_fixed_t x, wl_fixed_t y)
-{
-	run.motions++;
-}
-
-static void pointer_button(void *data, struct wl_pointer *pointer, uint32_t serial, uint32_t ms,
-	uint32_t button, uint32_t state)
-{
-	run.buttons++;
-}
-
-static void pointer_axis(
-	void *data, struct wl_pointer *pointer, uint32_t ms, uint32_t axis, wl_fixed_t value)
-{
-	run.scrolls++;
-}
-
-static void pointer_frame(void *data, struct wl_pointer *pointer) {}
-
-static void pointer_source(void *data, struct wl_pointer *pointer, uint32_t source) {}
-
-static void pointer_stop(void *data, struct wl_pointer *pointer, uint32_t ms, uint32_t axis) {}
-
-static void pointer_discrete(void *data, struct wl_pointer *pointer, uint32_t axis, int32_t n) {}
-
-static const struct wl_pointer_listener pointer_listener = {
-	.enter = pointer_enter,
-	.leave = pointer_leave,
-	.motion = pointer_motion,
-	.button = pointer_button,
-	.axis = pointer_axis,
-	.frame = pointer_frame,
-	.axis_source = pointer_source,
-	.axis_stop = pointer_stop,
-	.axis_discrete = pointer_discrete,
-};
-
-static void touch_down(void *data, struct wl_touch *touch, uint32_t serial, uint32_t ms,
-	struct wl_surface *surface, int32_t id, wl_fixed_t x, wl_fixed_t y)
-{
-	run.downs++;
-}
-
-static void touch_up(void *data, struct wl_touch *touch, uint32_t serial, uint32_t ms, int32_t id)
-{
-	run.ups++;
-}
-
-static void touch_motion(
-	void *data, struct wl_touch *touch, uint32_t ms, int32_t id, wl_fixed_t x, wl_fixed_t y)
-{
-	run.motions++;
-}
-
-static void touch_frame(void *data, struct wl_touch *touch) {}
-
-static void touch_cancel(void *data, struct wl_touch *touch) {}
-
-static const struct wl_touch_listener touch_listener = {
-	.down = touch_down,
-	.up = touch_up,
-	.motion = touch_motion,
-	.frame = touch_frame,
-	.cancel = touch_cancel,
 };
 
 /* ---- both ------------------------------------------------------------------------------------ */
@@ -226,20 +105,15 @@ static void begin(uint32_t idle_off_s)
 	wl_registry_add_listener(run.registry, &registry_listener, NULL);
 	settle();
 	ck_assert(run.wl_seat && run.notifier && run.inhibitors && run.subcompositor);
-	run.keyboard = wl_seat_get_keyboard(run.wl_seat);
-	wl_keyboard_add_listener(run.keyboard, &keyboard_listener, NULL);
-	run.pointer = wl_seat_get_pointer(run.wl_seat);
-	wl_pointer_add_listener(run.pointer, &pointer_listener, NULL);
-	run.touch = wl_seat_get_touch(run.wl_seat);
-	wl_touch_add_listener(run.touch, &touch_listener, NULL);
+	doings_init(&run.heard, run.wl_seat,
+		WL_SEAT_CAPABILITY_POINTER | WL_SEAT_CAPABILITY_KEYBOARD |
+			WL_SEAT_CAPABILITY_TOUCH);
 	show(2);
 }
 
 static void leave(void)
 {
-	wl_touch_destroy(run.touch);
-	wl_pointer_destroy(run.pointer);
-	wl_keyboard_destroy(run.keyboard);
+	doings_finish(&run.heard);
 	wl_seat_destroy(run.wl_seat);
 	ext_idle_notifier_v1_destroy(run.notifier);
 	zwp_idle_inhibit_manager_v1_destroy(run.inhibitors);
@@ -289,7 +163,7 @@ TEST(input_keeps_them_on)
 		wait_for(4900);
 		ck_assert(is_on());
 	}
-	ck_assert_int_eq(run.keys, 5);
+	ck_assert_int_eq(run.heard.keys, 5);
 	wait_for(200);
 	ck_assert(!is_on());
 	wait_for(100000);
@@ -306,17 +180,17 @@ TEST(a_key_wakes)
 	ck_assert(is_on());
 	press(KEY_B, true);
 	press(KEY_A, false);
-	ck_assert_int_eq(run.keys, 1);
+	ck_assert_int_eq(run.heard.keys, 1);
 	press(KEY_B, false);
 	press(KEY_A, true);
 	press(KEY_A, false);
-	ck_assert_int_eq(run.keys, 4);
+	ck_assert_int_eq(run.heard.keys, 4);
 	/* one that was down before: its client has to know */
 	press(KEY_A, true);
 	fall_asleep();
 	press(KEY_A, false);
 	ck_assert(is_on());
-	ck_assert_int_eq(run.keys, 6);
+	ck_assert_int_eq(run.heard.keys, 6);
 	end();
 }
 
@@ -329,13 +203,13 @@ TEST(a_key_that_wakes_nothing)
 	flip();
 	press(KEY_A, true);
 	press(KEY_A, false);
-	ck_assert_int_eq(run.keys, 2);
+	ck_assert_int_eq(run.heard.keys, 2);
 	fall_asleep();
 	ck_assert_int_eq(power_command(&run.world.daemon, NULL, false), 0);
 	press(KEY_A, true);
 	press(KEY_A, false);
 	ck_assert(!is_on());
-	ck_assert_int_eq(run.keys, 4);
+	ck_assert_int_eq(run.heard.keys, 4);
 	/* and it goes on counting */
 	ck_assert_int_eq(power_command(&run.world.daemon, NULL, true), 0);
 	flip();
@@ -350,30 +224,30 @@ TEST(a_button_wakes)
 	begin(5);
 	seat_move_to(run.seat, 1, 0.5, 0.5);
 	flip();
-	const int motions = run.motions;
+	const int moved = run.heard.moved;
 	fall_asleep();
 	seat_button(run.seat, 2, BTN_LEFT, true);
 	flip();
 	ck_assert(is_on());
 	seat_button(run.seat, 3, BTN_LEFT, false);
 	flip();
-	ck_assert_int_eq(run.buttons, 0);
+	ck_assert_int_eq(run.heard.buttons, 0);
 	seat_button(run.seat, 4, BTN_LEFT, true);
 	seat_button(run.seat, 5, BTN_LEFT, false);
 	flip();
-	ck_assert_int_eq(run.buttons, 2);
+	ck_assert_int_eq(run.heard.buttons, 2);
 	fall_asleep();
 	seat_scroll(run.seat, 6, &wheel);
 	seat_scroll(run.seat, 7, &wheel);
 	flip();
 	ck_assert(is_on());
-	ck_assert_int_eq(run.scrolls, 1);
+	ck_assert_int_eq(run.heard.scrolls, 1);
 	/* what moves is told */
 	fall_asleep();
 	seat_move(run.seat, 8, 2, 2);
 	flip();
 	ck_assert(is_on());
-	ck_assert_int_gt(run.motions, motions);
+	ck_assert_int_gt(run.heard.moved, moved);
 	end();
 }
 
@@ -381,19 +255,22 @@ TEST(a_finger_wakes)
 {
 	begin(5);
 	fall_asleep();
-	run.motions = 0;
+	const int moved = run.heard.moved;
+	const uint32_t entered = run.heard.entered;
 	seat_touch_down(run.seat, 1, 0, 0.5, 0.5);
 	seat_touch_move(run.seat, 2, 0, 0.5, 0.5);
 	seat_touch_up(run.seat, 3, 0);
 	seat_touch_frame(run.seat);
 	flip();
 	ck_assert(is_on());
-	ck_assert_int_eq(run.downs + run.motions + run.ups, 0);
+	ck_assert_int_eq(run.heard.downs + run.heard.slides + run.heard.ups, 0);
+	ck_assert_int_eq(run.heard.moved, moved);
+	ck_assert_uint_eq(run.heard.entered, entered);
 	seat_touch_down(run.seat, 4, 0, 0.5, 0.5);
 	seat_touch_up(run.seat, 5, 0);
 	flip();
-	ck_assert_int_eq(run.downs, 1);
-	ck_assert_int_eq(run.ups, 1);
+	ck_assert_int_eq(run.heard.downs, 1);
+	ck_assert_int_eq(run.heard.ups, 1);
 	end();
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <unistd.h>
-
 #include "doings.h"
+
+#include <unistd.h>
 
 static void note(struct doings *doings, uint32_t serial)
 {
@@ -38,12 +38,16 @@ static void handle_motion(
 static void handle_button(void *data, struct wl_pointer *pointer, uint32_t serial, uint32_t ms,
 	uint32_t button, uint32_t state)
 {
-	note(data, serial);
+	struct doings *doings = data;
+	doings->buttons++;
+	note(doings, serial);
 }
 
 static void handle_axis(
 	void *data, struct wl_pointer *pointer, uint32_t ms, uint32_t axis, wl_fixed_t value)
 {
+	struct doings *doings = data;
+	doings->scrolls++;
 }
 
 static void handle_frame(void *data, struct wl_pointer *pointer) {}
@@ -76,7 +80,9 @@ static void handle_keyboard_leave(
 static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t ms,
 	uint32_t key, uint32_t state)
 {
-	note(data, serial);
+	struct doings *doings = data;
+	doings->keys++;
+	note(doings, serial);
 }
 
 static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
@@ -98,17 +104,23 @@ static const struct wl_keyboard_listener keyboard_listener = {
 static void handle_down(void *data, struct wl_touch *touch, uint32_t serial, uint32_t ms,
 	struct wl_surface *surface, int32_t id, wl_fixed_t x, wl_fixed_t y)
 {
-	note(data, serial);
+	struct doings *doings = data;
+	doings->downs++;
+	note(doings, serial);
 }
 
 static void handle_up(void *data, struct wl_touch *touch, uint32_t serial, uint32_t ms, int32_t id)
 {
-	note(data, serial);
+	struct doings *doings = data;
+	doings->ups++;
+	note(doings, serial);
 }
 
 static void handle_touch_motion(
 	void *data, struct wl_touch *touch, uint32_t ms, int32_t id, wl_fixed_t x, wl_fixed_t y)
 {
+	struct doings *doings = data;
+	doings->slides++;
 }
 
 static void handle_touch_frame(void *data, struct wl_touch *touch) {}
@@ -123,26 +135,21 @@ static const struct wl_touch_listener touch_listener = {
 	.cancel = handle_cancel,
 };
 
-/* Of version 4, which tells nothing else of any of them. */
-void doings_init(struct doings *doings, struct client *client)
+void doings_init(struct doings *doings, struct wl_seat *seat, uint32_t capabilities)
 {
 	*doings = (struct doings){0};
-	struct wl_seat *seat = client->seat ? client_bind(client, &wl_seat_interface, 4) : NULL;
-	if (!seat)
-		return;
-	if (client->capabilities & WL_SEAT_CAPABILITY_POINTER) {
+	if (capabilities & WL_SEAT_CAPABILITY_POINTER) {
 		doings->pointer = wl_seat_get_pointer(seat);
 		wl_pointer_add_listener(doings->pointer, &pointer_listener, doings);
 	}
-	if (client->capabilities & WL_SEAT_CAPABILITY_KEYBOARD) {
+	if (capabilities & WL_SEAT_CAPABILITY_KEYBOARD) {
 		doings->keyboard = wl_seat_get_keyboard(seat);
 		wl_keyboard_add_listener(doings->keyboard, &keyboard_listener, doings);
 	}
-	if (client->capabilities & WL_SEAT_CAPABILITY_TOUCH) {
+	if (capabilities & WL_SEAT_CAPABILITY_TOUCH) {
 		doings->touch = wl_seat_get_touch(seat);
 		wl_touch_add_listener(doings->touch, &touch_listener, doings);
 	}
-	wl_seat_destroy(seat);
 }
 
 void doings_finish(struct doings *doings)
