@@ -7,10 +7,10 @@
 #include "kms/dumb.h"
 
 /*
- * Cursors on the display's cursor plane. Nearly all of them are in wl_shm, and not of a
- * size that such planes take, so each is copied into the display's memory, by the worker, and as composition would draw it. Until
- * the copy is there, or where it cannot be, the cursor is composed. As long as it is the same cursor
- * it moves without anything being drawn.
+ * Cursors on the display's cursor plane. Nearly all of them are in wl_shm, and not of a size that such
+ * planes take, so each is copied into the display's memory, by the worker, and as composition would
+ * draw it. Until the copy is there, or where it cannot be, the cursor is composed. As long as it is
+ * the same cursor it moves without anything being drawn.
  */
 
 struct output;

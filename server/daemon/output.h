@@ -222,7 +222,8 @@ int output_choose(struct output *output, struct waybuf_kms_connector *connector,
 	struct waybuf_kms_why *why);
 /*
  * Takes the displays of the @n outputs, on the CRTCs that they have, and makes them black, or puts
- * those to sleep that are to be off; others stay as they are. 0, or a negative errno with @why, and then images that were made are there.
+ * those to sleep that are to be off; others stay as they are. 0, or a negative errno with @why, and
+ * then images that were made are there.
  */
 int output_light_up(struct output *const outputs[], size_t n, struct waybuf_kms_why *why);
 

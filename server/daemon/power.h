@@ -41,9 +41,9 @@ void power_off_idle(struct daemon *daemon);
 bool power_on_idle(struct daemon *daemon);
 
 /*
- * What waybuf_monitor_v1.set_power asks for; @name NULL: of all. 0, also for one by its
- * name that has disconnected when it was off, and will be on; -ENOENT: there is no such output; -ENODEV: its device is gone, or
- * that of all.
+ * What waybuf_monitor_v1.set_power asks for; @name NULL: of all. 0, also for one by its name that has
+ * disconnected when it was off, and will be on; -ENOENT: there is no such output; -ENODEV: its device
+ * is gone, or that of all.
  */
 int power_command(void *data, const char *name, bool on);
 

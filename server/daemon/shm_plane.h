@@ -48,7 +48,7 @@ struct shm_showing {
 void shm_plane_begin(struct frame *frame, struct surface *surface);
 /* Makes ready what has been on a plane before. What is to be waited for, borrowed; NULL: nothing. */
 struct waybuf_fence *shm_plane_latch(struct frame *frame);
-/* NULL with *fb (borrowed from the frame, for its life), or why no plane can show the frame, and *why. Static. */
+/* NULL with *fb (the frame's, for its life), or why no plane can show it (static), and *why. */
 const char *shm_plane_refusal(struct frame *frame, const struct output *output,
 	struct waybuf_kms_fb **fb, struct waybuf_kms_why *why);
 void shm_plane_finish(struct frame *frame);

@@ -69,6 +69,12 @@ struct waybuf_exporter *shm_wrap_exporter(const struct daemon *daemon)
 	return NULL;
 }
 
+static void discharge(struct waybuf_account *account, uint64_t size)
+{
+	waybuf_account_discharge_bytes(account, size);
+	waybuf_account_discharge(account, WAYBUF_RESOURCE_FDS, 1);
+}
+
 /*
  * The pages are pinned for the client, who pays for them. Half of what it may have is left to it:
  * where its memory cannot be had without a charge, that is worth more than a copy that is saved.
@@ -80,26 +86,24 @@ static int charge(struct waybuf_account *account, uint64_t size)
 	if (error < 0)
 		return error;
 	error = waybuf_account_charge_bytes(account, size);
-	if (error < 0)
-		goto err_fd;
+	if (error < 0) {
+		waybuf_account_discharge(account, WAYBUF_RESOURCE_FDS, 1);
+		return error;
+	}
 	for (size_t i = 0; i < 2; i++)
 		if (waybuf_account_left(account, scarce[i]) <
 			waybuf_account_limit(account, scarce[i]) / 2)
 			error = -EDQUOT;
-	if (error == 0)
-		return 0;
-	waybuf_account_discharge_bytes(account, size);
-err_fd:
-	waybuf_account_discharge(account, WAYBUF_RESOURCE_FDS, 1);
+	if (error < 0)
+		discharge(account, size);
 	return error;
 }
 
-static void discharge(struct shm_wrap *wrap)
+static void leave_account(struct shm_wrap *wrap)
 {
 	if (!wrap->account)
 		return;
-	waybuf_account_discharge_bytes(wrap->account, wrap->size);
-	waybuf_account_discharge(wrap->account, WAYBUF_RESOURCE_FDS, 1);
+	discharge(wrap->account, wrap->size);
 	waybuf_account_unref(wrap->account);
 	wrap->account = NULL;
 }
@@ -114,7 +118,7 @@ void shm_wrap_unref(struct shm_wrap *wrap)
 {
 	if (!wrap || --wrap->refs > 0)
 		return;
-	discharge(wrap);
+	leave_account(wrap);
 	waybuf_timeline_destroy(wrap->flushed);
 	fd_close(&wrap->fd);
 	shm_file_unref(wrap->file);
@@ -155,7 +159,7 @@ static void finish(struct waybuf_job *job)
 		wrap->error = -EMFILE;
 	}
 	if (wrap->error < 0)
-		discharge(wrap);
+		leave_account(wrap);
 	shm_wrap_unref(wrap);
 }
 
@@ -192,8 +196,7 @@ int shm_wrap_create(struct daemon *daemon, struct shm_file *file, struct waybuf_
 		return error;
 	struct shm_wrap *wrap = wrap_create(daemon, exporter, file, account, size);
 	if (!wrap) {
-		waybuf_account_discharge_bytes(account, size);
-		waybuf_account_discharge(account, WAYBUF_RESOURCE_FDS, 1);
+		discharge(account, size);
 		return -ENOMEM;
 	}
 	/* where exporters are called */

@@ -46,8 +46,7 @@ struct shm_wrap {
 	struct daemon *daemon;
 	struct waybuf_exporter *exporter;
 	struct shm_file *file;
-	struct waybuf_account
-		*account; /* charged for an fd and the size; NULL: it is not any more */
+	struct waybuf_account *account; /* charged for an fd and the size; NULL: no more */
 	uint64_t size; /* whole pages */
 	int fd; /* the dma-buf; -1: there is none */
 	int error; /* 0: it is there; -EINPROGRESS; or why it never will be */

@@ -58,7 +58,7 @@ static void handle_frame(void *data, struct wl_callback *callback, uint32_t ms)
 static const struct wl_callback_listener frame_listener = {.done = handle_frame};
 
 /* Of the window that has no points, so that wl_buffer.release tells; the first of all is over it. */
-enum { WINDOW = 2 };
+enum { WINDOW = WORLD_IMPLICIT };
 
 static struct world_buffer *buffer(int k)
 {
