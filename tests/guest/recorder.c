@@ -188,21 +188,3 @@ void recorder_refused(struct recorder *recorder, struct wl_buffer *buffer, uint3
 	ck_assert_uint_eq(recorder->reason, reason);
 	ck_assert_int_eq(recorder->ready, 0);
 }
-
-unsigned long daemon_number(const struct daemon *daemon, const char *key)
-{
-	char line[256], text[32768], name[64];
-	const char *program = getenv("WAYBUFCTL");
-	if (!program)
-		SKIP("waybufctl is not built");
-	snprintf(line, sizeof(line), "XDG_RUNTIME_DIR=%s %s --display test info --json",
-		daemon->folder, program);
-	FILE *pipe = popen(line, "re");
-	ck_assert_ptr_nonnull(pipe);
-	text[fread(text, 1, sizeof(text) - 1, pipe)] = 0;
-	ck_assert_int_eq(pclose(pipe), 0);
-	snprintf(name, sizeof(name), "\"%s\":", key);
-	const char *found = strstr(text, name);
-	ck_assert_msg(found, "%s", text);
-	return strtoul(found + strlen(name), NULL, 10);
-}

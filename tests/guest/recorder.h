@@ -49,10 +49,4 @@ void recorder_end_session(struct recorder *recorder);
 /* Destroys the frame. */
 void recorder_drop(struct recorder *recorder);
 
-/*
- * What `waybufctl info` has for @key among the numbers of the output. Skips if WAYBUFCTL does not name
- * that program.
- */
-unsigned long daemon_number(const struct daemon *daemon, const char *key);
-
 #endif

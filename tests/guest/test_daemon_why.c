@@ -10,22 +10,16 @@
 #include <json-c/json.h>
 
 #include "content-type-v1-client-protocol.h"
+#include "daemon_ctl.h"
 #include "daemon_points.h"
 #include "sw_sync.h"
 
 /* What waybufctl says of commits that wait: why they do, and later that they did. */
 
-/* Starts waybufctl on the daemon; the program is the one that the environment names. */
 static FILE *start_ctl(const struct scenario *s, const char *arguments)
 {
-	char line[256];
-	const char *program = getenv("WAYBUFCTL");
-	ck_assert_msg(program, "WAYBUFCTL is not set");
-	snprintf(line, sizeof(line), "XDG_RUNTIME_DIR=%s %s --display test %s", s->daemon.folder,
-		program, arguments);
-	FILE *pipe = popen(line, "re");
-	ck_assert_ptr_nonnull(pipe);
-	return pipe;
+	ck_assert_msg(getenv("WAYBUFCTL"), "WAYBUFCTL is not set");
+	return daemon_ctl_start(&s->daemon, arguments);
 }
 
 /* Its output, which must be JSON and nothing else. */

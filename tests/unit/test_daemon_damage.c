@@ -2,6 +2,7 @@
 #include <drm_fourcc.h>
 #include <signal.h>
 
+#include "guest/daemon_ctl.h"
 #include "guest/daemon_fixture.h"
 #include "guest/recorder.h"
 

@@ -2,6 +2,7 @@
 #include <drm_fourcc.h>
 #include <signal.h>
 
+#include "guest/daemon_ctl.h"
 #include "guest/daemon_fixture.h"
 #include "guest/reference.h"
 #include "xdg-output-unstable-v1-client-protocol.h"
@@ -66,17 +67,10 @@ static void expect_picture(struct scenario *s, const struct picture *wanted)
 /* As waybufctl has it, where that is built. */
 static void expect_renderer(const struct daemon *daemon, const char *name)
 {
-	char command[512], text[8192] = "", wanted[64];
-	const char *program = getenv("WAYBUFCTL");
-	if (!program)
+	char text[8192], wanted[64];
+	if (!getenv("WAYBUFCTL"))
 		return;
-	snprintf(command, sizeof(command), "XDG_RUNTIME_DIR=%s %s -d test info", daemon->folder,
-		program);
-	FILE *pipe = popen(command, "re");
-	ck_assert_ptr_nonnull(pipe);
-	size_t length = fread(text, 1, sizeof(text) - 1, pipe);
-	ck_assert_int_eq(pclose(pipe), 0);
-	ck_assert_uint_gt(length, 0);
+	ck_assert_int_eq(daemon_ctl(daemon, "info", text, sizeof(text)), 0);
 	snprintf(wanted, sizeof(wanted), "renderer\n  name         %s\n", name);
 	ck_assert_msg(strstr(text, wanted), "%s", text);
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ext-image-copy-capture-v1-client-protocol.h"
+#include "guest/daemon_ctl.h"
 #include "guest/outputs.h"
 #include "guest/recorder.h"
 #include "xdg-shell-client-protocol.h"
@@ -46,26 +44,16 @@ static void end(struct scenario *s)
 	ck_assert_int_eq(daemon_stop(&s->daemon, SIGTERM), 0);
 }
 
-/* waybufctl with these arguments: its status, and in @text what it writes, errors among it. */
-static int ctl(const struct scenario *s, const char *arguments, char text[16384])
+enum { TEXT = 16384 };
+
+static int ctl(const struct scenario *s, const char *arguments, char text[TEXT])
 {
-	char line[512];
-	const char *program = getenv("WAYBUFCTL");
-	if (!program)
-		SKIP("waybufctl is not built");
-	snprintf(line, sizeof(line), "XDG_RUNTIME_DIR=%s %s --display test %s 2>&1",
-		s->daemon.folder, program, arguments);
-	FILE *pipe = popen(line, "re");
-	ck_assert_ptr_nonnull(pipe);
-	text[fread(text, 1, 16383, pipe)] = '\0';
-	int status = pclose(pipe);
-	ck_assert(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return daemon_ctl(&s->daemon, arguments, text, TEXT);
 }
 
 static void power(const struct scenario *s, const char *arguments)
 {
-	char text[16384], line[64];
+	char text[TEXT], line[64];
 	snprintf(line, sizeof(line), "power %s", arguments);
 	ck_assert_int_eq(ctl(s, line, text), 0);
 	ck_assert_str_eq(text, "");
@@ -80,7 +68,7 @@ static void ask(struct placed *placed)
 TEST(one_of_two)
 {
 	struct scenario s;
-	char text[16384];
+	char text[TEXT];
 	begin_two(&s);
 	power(&s, "HEADLESS-2 off");
 	ck_assert_int_eq(ctl(&s, "info --json", text), 0);
@@ -105,7 +93,7 @@ TEST(one_of_two)
 TEST(why_nothing_moves)
 {
 	struct scenario s;
-	char text[16384], line[64];
+	char text[TEXT], line[64];
 	begin_two(&s);
 	power(&s, "all off");
 	ask(&s.right);
@@ -206,7 +194,7 @@ TEST(windows_are_suspended)
 TEST(a_screenshot_of_nothing)
 {
 	struct scenario s;
-	char text[16384];
+	char text[TEXT];
 	begin_two(&s);
 	power(&s, "HEADLESS-1 off");
 	ck_assert_int_eq(ctl(&s, "screenshot -", text), 1);
@@ -257,7 +245,7 @@ TEST(commands_that_are_wrong)
 		{"power HDMI-A-1 off", 1, "no such output"},
 	};
 	struct scenario s;
-	char text[16384];
+	char text[TEXT];
 	begin_two(&s);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		ck_assert_int_eq(ctl(&s, wrong[i].arguments, text), wrong[i].status);
@@ -270,7 +258,7 @@ TEST(commands_that_are_wrong)
 TEST(off_without_input)
 {
 	struct scenario s;
-	char text[16384] = "";
+	char text[TEXT] = "";
 	if (daemon_run(OPTIONS("--headless", "--idle-off", "60", "--", "true"), NULL, text) == 1) {
 		ck_assert_ptr_nonnull(strstr(text, "built without"));
 		SKIP("waybufd is built without input");
