@@ -11,20 +11,10 @@
 #   6. lines have at most 80 columns and no tabs.
 # Output is TAP.
 
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tests/tap.sh"
 scanner=$1
 xml=$2
-number=0
-
-# report NAME COMPLAINTS: one line of TAP; no complaints means ok
-report() {
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		echo "$2" | sed 's/^/# /'
-	fi
-}
 
 # One element per line: <name attributes, without its text; comments are gone before.
 elements() {
@@ -89,9 +79,9 @@ lines() {
 }
 
 echo "1..6"
-report "wayland-scanner --strict" "$(strict)"
-report "everything is documented" "$(undocumented)"
-report "64-bit values are hi, lo" "$(halves)"
-report "shape of messages" "$(shape)"
-report "enum references" "$(references)"
-report "line length" "$(lines)"
+verdict "wayland-scanner --strict" "$(strict)"
+verdict "everything is documented" "$(undocumented)"
+verdict "64-bit values are hi, lo" "$(halves)"
+verdict "shape of messages" "$(shape)"
+verdict "enum references" "$(references)"
+verdict "line length" "$(lines)"

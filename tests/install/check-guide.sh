@@ -4,11 +4,11 @@
 # check-guide.sh GUIDE BUILD: follows docs/first-buffer.md to the letter, with what BUILD installs: saves
 # its program, runs its commands in one shell, one block after the other, and looks in what they say
 # for each line that the guide shows.
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 guide=$1
 build=$2
 work=$(mktemp -d)
-n=0
-failed=0
 trap 'jobs -p | xargs -r kill 2>/dev/null; rm -rf "$work"' EXIT
 
 # check WHAT CMD...
@@ -16,13 +16,10 @@ check()
 {
 	local what=$1
 	shift
-	n=$((n + 1))
 	if "$@"; then
-		echo "ok $n - $what"
+		ok "$what"
 	else
-		echo "not ok $n - $what"
-		sed 's/^/# /' "$work/said"
-		failed=1
+		not_ok "$what" "$(cat "$work/said")"
 	fi
 }
 
@@ -76,5 +73,5 @@ check 'what cannot be' follow 4
 check 'it says what the guide says' shows 3
 check 'the server ends' follow 5
 check 'there is nothing more' test -z "$(fenced sh 6)$(fenced text 4)$(fenced c 2)"
-echo "1..$n"
+echo "1..$number"
 exit $failed

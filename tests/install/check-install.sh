@@ -3,25 +3,22 @@
 #
 # check-install.sh TOP BUILD CC: what is installed can be used by pkg-config, and TOP as a subproject
 # of somebody else's build, with tests and a default test setup of its own.
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 top=$1
 build=$2
 shift 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-n=0
-failed=0
 
 # check WHAT CMD...
 check() {
 	what=$1
 	shift
-	n=$((n + 1))
 	if "$@" >"$work/log" 2>&1; then
-		echo "ok $n - $what"
+		ok "$what"
 	else
-		echo "not ok $n - $what"
-		sed 's/^/# /' "$work/log"
-		failed=1
+		not_ok "$what" "$(cat "$work/log")"
 	fi
 }
 
@@ -80,12 +77,12 @@ superproject() {
 
 check 'it installs' env DESTDIR="$work/root" meson install -C "$build" --no-rebuild --quiet
 case $(find "$work/root" -name 'libwaybuf-client.so') in
-'') echo "not ok $((n += 1)) - there is a library" && failed=1 ;;
+'') not_ok 'there is a library' ;;
 esac
 case $(find "$work/root" -path '*/systemd/user/waybufd.*' | wc -l) in
 0) ;; # without the daemon
 2) check 'the service starts what is installed' starts_installed ;;
-*) echo "not ok $((n += 1)) - there are two units" && failed=1 ;;
+*) not_ok 'there are two units' ;;
 esac
 check 'the client library' with_library waybuf-client client.h \
 	'(waybuf_client_destroy(0), 0)' "$@"
@@ -100,5 +97,5 @@ check 'the server library' with_library waybuf-server-0.1 server.h \
 	'(waybuf_server_destroy(0), 0)' "$@"
 check 'the protocol is found' has_protocol waybuf-server-0.1
 check 'as a subproject' superproject
-echo "1..$n"
+echo "1..$number"
 exit $failed

@@ -5,26 +5,13 @@
 # struct, enum or member. Doxygen is the judge, and is judged by a header that has
 # each of these mistakes. And the guides know no function that is gone.
 set -u
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 doxygen=$1
 doxyfile=$2
 source=$3
-number=0
-failed=0
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$folder"' EXIT
-
-# verdict NAME WRONG: what is wrong is a line each
-verdict()
-{
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		echo "$2" | sed 's/^/# /'
-		failed=1
-	fi
-}
 
 # make OUTPUT SETTING...: the reference in OUTPUT, what it lacks on stdout
 make()

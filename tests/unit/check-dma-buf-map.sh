@@ -5,24 +5,11 @@
 # cases, C functions and types, messages of the protocol, calls of the kernel; and
 # each row has a proof, or the reason why there is none.
 set -u
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 cd "$1" || exit 1
 doc=docs/dma-buf-map.md
 xml=protocol/waybuf-allocator-v1.xml
-number=0
-failed=0
-
-# verdict NAME MISSING: what is missing is a line each
-verdict()
-{
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		echo "$2" | sed 's/^/# /'
-		failed=1
-	fi
-}
 
 # names PATTERN: what stands between backquotes and matches
 names()

@@ -4,25 +4,12 @@
 # check-errors.sh SOURCE: docs/errors.md has every function that a library exports,
 # and for each error that the function's comment names a row with tests that exist.
 set -u
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 cd "$1" || exit 1
 doc=docs/errors.md
-number=0
-failed=0
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$folder"' EXIT
-
-# verdict NAME WRONG: what is wrong is a line each
-verdict()
-{
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		echo "$2" | sed 's/^/# /'
-		failed=1
-	fi
-}
 
 # What the comments say, as "FUNCTION ERROR". One that says "Errors as above" has those of the plain
 # comment above it.

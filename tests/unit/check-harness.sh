@@ -3,21 +3,18 @@
 #
 # check-harness.sh VICTIM SANITIZED: runs tests that misbehave, and wants each to be caught. A
 # harness that lets a leak pass would make every other test worth less.
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 victim=$1
 sanitized=$2
-n=0
-failed=0
 
 expect() {
-	n=$((n + 1))
 	WAYBUF_TEST_ONLY=$2 "$victim" >"$out" 2>/dev/null
 	status=$?
 	if [ $status -eq "$1" ] && grep -q "^$3" "$out"; then
-		echo "ok $n - $2"
+		ok "$2"
 	else
-		echo "not ok $n - $2: exit status $status instead of $1, or no line '$3'"
-		sed 's/^/# /' "$out"
-		failed=1
+		not_ok "$2: exit status $status instead of $1, or no line '$3'" "$(cat "$out")"
 	fi
 }
 
@@ -29,15 +26,13 @@ if [ "$sanitized" = yes ]; then
 	expect 1 leaks_memory 'not ok 1'
 	WAYBUF_TEST_LEAKS=may-be expect 0 leaks_memory 'ok 1'
 else
-	n=$((n + 1))
-	echo "ok $n - leaks_memory # SKIP needs -Db_sanitize=address"
-	n=$((n + 1))
-	echo "ok $n - leaks_memory that may be # SKIP needs -Db_sanitize=address"
+	ok 'leaks_memory # SKIP needs -Db_sanitize=address'
+	ok 'leaks_memory that may be # SKIP needs -Db_sanitize=address'
 fi
 expect 1 crashes 'not ok 1'
 expect 1 hangs 'not ok 1'
 expect 1 exits_early 'not ok 1'
 expect 0 skips 'ok 1 - skips # SKIP no device'
 expect 1 no_such_test '1..0'
-echo "1..$n"
+echo "1..$number"
 exit $failed

@@ -3,23 +3,20 @@
 #
 # check-layers.sh TOP: the rule of dependency, include <- src <- {server, client} <- programs. Code
 # that breaks it compiles, until somebody wants the mechanism without a display.
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 top=$1
-n=0
-failed=0
 
 # refuse WHAT PATTERN FOLDER...: no file in the folders may include what matches.
 refuse() {
 	what=$1
 	pattern=$2
 	shift 2
-	n=$((n + 1))
 	found=$(cd "$top" && grep -rnE --include='*.[ch]' "^#include [<\"]($pattern)" "$@" 2>&1)
 	if [ $? -eq 1 ]; then # 1: nothing matches; 2: a folder is not there
-		echo "ok $n - $what"
+		ok "$what"
 	else
-		echo "not ok $n - $what"
-		echo "$found" | sed 's/^/# /'
-		failed=1
+		not_ok "$what" "$found"
 	fi
 }
 
@@ -31,5 +28,5 @@ refuse 'the server knows nothing of the client' '(\.\./)*client/|waybuf/client\.
 refuse 'the client knows nothing of the server' '(\.\./)*server/|waybuf/server\.h|wayland-server' client
 refuse 'the library knows nothing of the daemon' '(\.\./)*daemon/' --exclude-dir=daemon server
 refuse 'examples use what is public' '(util|core|fence|gate|constraints|exporter|kms|report)/' examples
-echo "1..$n"
+echo "1..$number"
 exit $failed

@@ -6,24 +6,11 @@
 # that exist. A row whose `since` is above the interface's version in an XML file
 # waits for a newer one.
 set -u
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 cd "$1" || exit 1
 shift
 doc=docs/protocols.md
-number=0
-failed=0
-
-# verdict NAME WRONG: what is wrong is a line each
-verdict()
-{
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		echo "$2" | sed 's/^/# /'
-		failed=1
-	fi
-}
 
 # What the files have, as "ITEM KIND VERSION", the version being the interface's.
 items()
