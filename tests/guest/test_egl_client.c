@@ -3,42 +3,25 @@
 #include <unistd.h>
 
 #include "harness.h"
-#include "programs.h"
+#include "program_checks.h"
 
 /*
  * examples/egl-client and examples/vulkan-client on waybufd and a real display controller, with Mesa's
  * software renderers. What is on the screen comes back through the writeback connector.
  */
-static struct program server;
-static struct result result;
-
-#define RUN(...) program_run((const char *const[]){__VA_ARGS__, NULL}, 60, &result)
-#define START(...) program_start((const char *const[]){__VA_ARGS__, NULL})
 
 /* The colours of the front of the cube, seen from the front, and of what is behind it. */
 enum { FRONT = 0x3399ff, BEHIND = 0x182030 };
-
-static void check_status(int expected)
-{
-	ck_assert_msg(result.status == expected, "status %d: %s", result.status, result.out);
-}
-
-static void check_says(const char *text)
-{
-	ck_assert_msg(strstr(result.out, text), "no \"%s\": %s", text, result.out);
-}
 
 /* ---- the screen ---------------------------------------------------------------------------- */
 
 static uint8_t *pixels;
 static uint32_t width, height;
 
-static void take_screenshot(void)
+static void look(void)
 {
-	RUN(WAYBUFCTL, "screenshot", folder_path("shot.png"));
-	check_status(0);
 	free(pixels);
-	pixels = read_png(folder_path("shot.png"), &width, &height);
+	pixels = take_screenshot(&width, &height);
 }
 
 /* At so many hundredths of its width and height. */
@@ -50,7 +33,7 @@ static uint32_t pixel(uint32_t x, uint32_t y)
 
 static void check_front(void)
 {
-	take_screenshot();
+	look();
 	ck_assert_msg(pixel(50, 50) == FRONT, "%06x", pixel(50, 50));
 	/* both edges: 3.0 / 5 of the height */
 	ck_assert_msg(pixel(50, 22) == FRONT, "%06x", pixel(50, 22));
@@ -95,7 +78,7 @@ TEST(the_right_way_up)
 	daemon_start(&server);
 	struct program client = START(EGL_CLIENT, "--angle", "40");
 	program_expect(&server, "scanned out directly", 40);
-	take_screenshot();
+	look();
 	uint32_t top = pixel(50, 30), left = pixel(35, 50), right = pixel(62, 50);
 	/* the sides by the 0.25 + 0.75 cos of how far they are turned away */
 	ck_assert_msg(top == 0x39721c || top == 0x39711c, "%06x", top);
@@ -178,7 +161,7 @@ TEST(fences_as_points)
 /* Squares in the middle of 8 x 6 fields, half as wide as these. */
 static void check_squares(void)
 {
-	take_screenshot();
+	look();
 	ck_assert_msg(pixel(6, 8) == FRONT, "%06x", pixel(6, 8));
 	ck_assert_msg(pixel(94, 92) == FRONT, "%06x", pixel(94, 92));
 	ck_assert_msg(pixel(56, 58) == FRONT, "%06x", pixel(56, 58));

@@ -8,7 +8,8 @@
 
 /*
  * Films as large as films are, shown pixel by pixel: what comes back through the writeback connector
- * is FFmpeg's own RGB of the frame, within two codes. `programs` has the same of more formats, small.
+ * is FFmpeg's own RGB of the frame, within two codes. `programs-player` has the same of more formats,
+ * small.
  */
 enum { WIDTH = 1920, HEIGHT = 1080, BYTES = WIDTH * HEIGHT * 3 };
 #define SIZE "1920x1080"
