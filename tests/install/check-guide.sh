@@ -72,6 +72,14 @@ check 'it says what the guide says' shows 2
 check 'what cannot be' follow 4
 check 'it says what the guide says' shows 3
 check 'the server ends' follow 5
-check 'there is nothing more' test -z "$(fenced sh 6)$(fenced text 4)$(fenced c 2)"
+wait
+# The last block is for a server with a display, and does as well without.
+if [ -x "$build/examples/simple-client" ]; then
+	export WAYBUF_BUILD=$build
+	check 'another server' follow 1
+	check 'a window' follow 6
+	check 'it says what the window shows' grep -q ', shows buffer ' "$work/said"
+fi
+check 'there is nothing more' test -z "$(fenced sh 7)$(fenced text 4)$(fenced c 2)"
 echo "1..$number"
 exit $failed
