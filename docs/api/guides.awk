@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 #
-# guides.awk FILE: a page of docs as Doxygen reads it. What links to a header or to another page of the
-# reference does so there, too; other links, which lead into the sources, become the names of files.
+# guides.awk -v guides="NAME..." FILE: a page of docs as Doxygen reads it. What links to a header or to
+# another page of the reference does so there, too; other links, which lead into the sources, become the
+# names of files.
 
 BEGIN {
-	count = split("first-buffer client-paths egl player gstreamer compositors architecture decisions", list)
+	count = split(guides, list)
 	while (count > 0)
 		page[list[count--]] = 1
 }

@@ -33,7 +33,9 @@ missing_pages()
 		name=$(basename "$header" .h | sed 's/_/__/g')
 		[ -s "$folder/real/api/${name}_8h.html" ] || echo "$header has no page"
 	done
-	for page in first-buffer client-paths egl player gstreamer compositors architecture decisions; do
+	pages=$(sed -n "s/.* guides='\([^']*\)'.*/\1/p" "$doxyfile")
+	[ -n "$pages" ] || echo 'there are no guides'
+	for page in $pages; do
 		[ -s "$folder/real/api/$page.html" ] || echo "docs/$page.md has no page"
 	done
 }
