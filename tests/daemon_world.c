@@ -25,6 +25,7 @@
 #include "shm.h"
 #include "surface_state.h"
 #include "util/fd.h"
+#include "wl_globals.h"
 #include "xdg-shell-client-protocol.h"
 #include "xdg.h"
 
@@ -214,11 +215,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	const char *interface, uint32_t version)
 {
 	struct world *world = data;
-	const struct {
-		const struct wl_interface *interface;
-		void *slot;
-		uint32_t version;
-	} wanted[] = {
+	const struct wl_wanted wanted[] = {
 		{&wl_compositor_interface, &world->compositor, 4},
 		{&wl_shm_interface, &world->shm, 1},
 		{&wl_output_interface, &world->output, 1},
@@ -228,10 +225,8 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&ext_image_copy_capture_manager_v1_interface, &world->captures, 1},
 		{&ext_output_image_capture_source_manager_v1_interface, &world->sources, 1},
 	};
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (strcmp(interface, wanted[i].interface->name) == 0 && !*(void **)wanted[i].slot)
-			*(void **)wanted[i].slot = wl_registry_bind(
-				registry, name, wanted[i].interface, wanted[i].version);
+	wl_wanted_bind(
+		wanted, sizeof(wanted) / sizeof(wanted[0]), registry, name, interface, version);
 }
 
 static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {}

@@ -14,6 +14,7 @@
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "server.h"
 #include "waybuf-allocator-v1-client-protocol.h"
+#include "wl_globals.h"
 
 /*
  * A thousand clients with ten buffers each, on the least compositor that hosts the library (host.c):
@@ -55,20 +56,13 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	const char *interface, uint32_t version)
 {
 	struct member *member = data;
-	const struct {
-		const struct wl_interface *interface;
-		void *slot;
-		uint32_t version;
-	} wanted[] = {
+	const struct wl_wanted wanted[] = {
 		{&wl_compositor_interface, &member->compositor, 1},
 		{&zwp_linux_dmabuf_v1_interface, &member->dmabuf, 4},
 		{&waybuf_allocator_v1_interface, &member->allocator, 1},
 	};
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		if (strcmp(interface, wanted[i].interface->name) == 0)
-			*(void **)wanted[i].slot = wl_registry_bind(
-				registry, name, wanted[i].interface, wanted[i].version);
-	}
+	wl_wanted_bind(
+		wanted, sizeof(wanted) / sizeof(wanted[0]), registry, name, interface, version);
 }
 
 static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {}

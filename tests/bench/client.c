@@ -7,6 +7,7 @@
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "linux-drm-syncobj-v1-client-protocol.h"
 #include "presentation-time-client-protocol.h"
+#include "wl_globals.h"
 #include "xdg-shell-client-protocol.h"
 
 static void handle_ping(void *data, struct xdg_wm_base *wm_base, uint32_t serial)
@@ -39,11 +40,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	const char *interface, uint32_t version)
 {
 	struct bench_client *client = data;
-	const struct {
-		const struct wl_interface *interface;
-		void *slot;
-		uint32_t version;
-	} wanted[] = {
+	const struct wl_wanted wanted[] = {
 		{&wl_compositor_interface, &client->compositor, 4},
 		{&wl_output_interface, &client->output, 1},
 		{&xdg_wm_base_interface, &client->wm_base, 1},
@@ -52,11 +49,8 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&waybuf_allocator_v1_interface, &client->allocator, 1},
 		{&wp_linux_drm_syncobj_manager_v1_interface, &client->syncobj, 1},
 	};
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		if (strcmp(interface, wanted[i].interface->name) == 0)
-			*(void **)wanted[i].slot = wl_registry_bind(
-				registry, name, wanted[i].interface, wanted[i].version);
-	}
+	wl_wanted_bind(
+		wanted, sizeof(wanted) / sizeof(wanted[0]), registry, name, interface, version);
 }
 
 static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {}

@@ -13,6 +13,7 @@
 #include "bench.h"
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "presentation-time-client-protocol.h"
+#include "wl_globals.h"
 #include "xdg-shell-client-protocol.h"
 
 static void dispatch(struct stage *stage)
@@ -339,11 +340,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	const char *interface, uint32_t version)
 {
 	struct stage *stage = data;
-	const struct {
-		const struct wl_interface *interface;
-		void *slot;
-		uint32_t version;
-	} wanted[] = {
+	const struct wl_wanted wanted[] = {
 		{&wl_compositor_interface, &stage->compositor, 4},
 		{&wl_subcompositor_interface, &stage->subcompositor, 1},
 		{&wl_shm_interface, &stage->shm, 1},
@@ -352,11 +349,8 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&wp_presentation_interface, &stage->presentation, 1},
 		{&zwp_linux_dmabuf_v1_interface, &stage->dmabuf, 4},
 	};
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (strcmp(interface, wanted[i].interface->name) == 0)
-			*(void **)wanted[i].slot =
-				wl_registry_bind(registry, name, wanted[i].interface,
-					version < wanted[i].version ? version : wanted[i].version);
+	wl_wanted_bind(
+		wanted, sizeof(wanted) / sizeof(wanted[0]), registry, name, interface, version);
 }
 
 static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {}

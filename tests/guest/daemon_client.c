@@ -10,6 +10,7 @@
 #include "linux-drm-syncobj-v1-client-protocol.h"
 #include "presentation-time-client-protocol.h"
 #include "security-context-v1-client-protocol.h"
+#include "wl_globals.h"
 #include "xdg-shell-client-protocol.h"
 
 static void handle_ping(void *data, struct xdg_wm_base *wm_base, uint32_t serial)
@@ -55,11 +56,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	const char *interface, uint32_t version)
 {
 	struct client *client = data;
-	const struct {
-		const struct wl_interface *interface;
-		void *slot;
-		uint32_t version;
-	} wanted[] = {
+	const struct wl_wanted wanted[] = {
 		{&wl_compositor_interface, &client->compositor, 6},
 		{&wl_subcompositor_interface, &client->subcompositor, 1},
 		{&wl_shm_interface, &client->shm, 2},
@@ -75,13 +72,8 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&wp_security_context_manager_v1_interface, &client->contexts, 1},
 	};
 	client->monitor |= strcmp(interface, "waybuf_monitor_v1") == 0;
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		/* the first of its kind: outputs come and go */
-		if (strcmp(interface, wanted[i].interface->name) == 0 && !*(void **)wanted[i].slot)
-			*(void **)wanted[i].slot =
-				wl_registry_bind(registry, name, wanted[i].interface,
-					version < wanted[i].version ? version : wanted[i].version);
-	}
+	wl_wanted_bind(
+		wanted, sizeof(wanted) / sizeof(wanted[0]), registry, name, interface, version);
 }
 
 static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {}
