@@ -208,6 +208,14 @@ void kit_show_plainly(struct kit *kit, uint32_t index)
 		kit->scaled |= !is_true(&kit->scene.layers[i]);
 }
 
+void kit_show_opaque(struct kit *kit, uint32_t index)
+{
+	struct scene_layer *layer = &kit->scene.layers[index];
+	layer->alpha = UINT16_MAX;
+	layer->opaque = true;
+	set_hiding(layer);
+}
+
 static struct kit_frame *next_frame(struct kit *kit, uint32_t format)
 {
 	ck_assert_uint_lt(kit->scene.n_layers, KIT_LAYERS);

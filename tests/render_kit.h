@@ -56,6 +56,8 @@ void kit_add_shm(struct kit *kit, uint32_t format);
 void kit_add_dmabuf(struct kit *kit, uint32_t format);
 /* As it is, in the upper left corner: no pixel of it is scaled. */
 void kit_show_plainly(struct kit *kit, uint32_t index);
+/* Its alpha means nothing: it is not blended. */
+void kit_show_opaque(struct kit *kit, uint32_t index);
 void kit_clear(struct kit *kit);
 
 /* Of KIT_WIDTH * KIT_HEIGHT, to be drawn into. */

@@ -6,6 +6,14 @@
 #include "pixels.h"
 #include "sampling.h"
 
+struct canvas draw_canvas(pixman_image_t *image)
+{
+	return (struct canvas){
+		.image = image,
+		.picture = {0, 0, pixman_image_get_width(image), pixman_image_get_height(image)},
+	};
+}
+
 /* What is drawn, and where that begins in the image of the part. */
 struct drawing {
 	struct sampling sampling;
@@ -13,12 +21,11 @@ struct drawing {
 };
 
 /* False: there is nothing to be drawn. */
-static bool drawing_init(struct drawing *drawing, pixman_image_t *target, const pixman_box32_t *box,
-	const struct scene_layer *layer)
+static bool drawing_init(struct drawing *drawing, const struct canvas *canvas,
+	const pixman_box32_t *box, const struct scene_layer *layer)
 {
 	struct sampling *sampling = &drawing->sampling;
-	if (!sampling_init(sampling, pixman_image_get_width(target),
-		    pixman_image_get_height(target), box, layer))
+	if (!sampling_init(sampling, &canvas->picture, box, layer))
 		return false;
 	drawing->from_x = sampling->drawn.x1 - sampling->seen.x1;
 	drawing->from_y = sampling->drawn.y1 - sampling->seen.y1;
@@ -209,15 +216,15 @@ static pixman_format_code_t without_alpha(pixman_format_code_t code)
 	return (pixman_format_code_t)(code & ~UINT32_C(0xf000));
 }
 
-bool draw_pixels(pixman_image_t *target, const pixman_box32_t *box, const struct scene_layer *layer,
-	const struct render_image *source)
+bool draw_pixels(const struct canvas *canvas, const pixman_box32_t *box,
+	const struct scene_layer *layer, const struct render_image *source)
 {
 	pixman_format_code_t code;
 	pixman_image_t *image, *mask;
 	struct drawing drawing;
 	if (!pixels_to_pixman(source->format, &code))
 		return false;
-	if (!drawing_init(&drawing, target, box, layer))
+	if (!drawing_init(&drawing, canvas, box, layer))
 		return true;
 	if (!make_mask(layer, &mask))
 		return false;
@@ -227,31 +234,31 @@ bool draw_pixels(pixman_image_t *target, const pixman_box32_t *box, const struct
 		mask = alpha_as_mask(&drawing, image, mask);
 		unref(image);
 		/* as before: an image has its own place of the drawn */
-		drawing_init(&drawing, target, box, layer);
+		drawing_init(&drawing, canvas, box, layer);
 		image = make_image(source, without_alpha(code), &drawing);
 		drawn = image && mask;
 	}
 	if (drawn)
-		blend(target, layer, &drawing, image, mask);
+		blend(canvas->image, layer, &drawing, image, mask);
 	unref(mask);
 	unref(image);
 	return drawn;
 }
 
-bool draw_yuv(pixman_image_t *target, const pixman_box32_t *box, const struct scene_layer *layer,
-	uint32_t format, const struct yuv_plane planes[3])
+bool draw_yuv(const struct canvas *canvas, const pixman_box32_t *box,
+	const struct scene_layer *layer, uint32_t format, const struct yuv_plane planes[3])
 {
 	const struct yuv_color color = {layer->color.encoding, layer->color.full_range};
 	pixman_image_t *image, *mask;
 	struct drawing drawing;
-	if (!drawing_init(&drawing, target, box, layer))
+	if (!drawing_init(&drawing, canvas, box, layer))
 		return true;
 	if (!make_mask(layer, &mask))
 		return false;
 	image = yuv_convert(format, &color, &drawing.sampling.part, planes);
 	if (image) {
 		set_sampling(image, &drawing);
-		blend(target, layer, &drawing, image, mask);
+		blend(canvas->image, layer, &drawing, image, mask);
 	}
 	unref(mask);
 	unref(image);

@@ -6,6 +6,7 @@
 #include <drm_fourcc.h>
 
 #include "core/cpu_access.h"
+#include "draw.h"
 #include "gles_priv.h"
 #include "gpu/extension.h"
 #include "util/fd.h"
@@ -103,7 +104,7 @@ static void read_boxes(const struct gles *gles, const struct image_access *acces
 
 static int read_back(const struct gles *gles, struct render_job *job)
 {
-	const pixman_box32_t all = {0, 0, (int32_t)gles->width, (int32_t)gles->height};
+	const pixman_box32_t all = gles_picture(gles);
 	struct image_access access;
 	const pixman_box32_t *boxes = &all;
 	int n = 1;
@@ -196,8 +197,9 @@ static bool clear(struct render_pass *pass, const pixman_region32_t *region)
 static bool find_sampling(const struct gles *gles, const struct scene_layer *layer,
 	const pixman_region32_t *region, struct sampling *sampling)
 {
-	return sampling_init(sampling, (int32_t)gles->width, (int32_t)gles->height,
-		pixman_region32_extents((pixman_region32_t *)region), layer);
+	const pixman_box32_t picture = gles_picture(gles);
+	return sampling_init(
+		sampling, &picture, pixman_region32_extents((pixman_region32_t *)region), layer);
 }
 
 static bool copy(struct render_pass *pass, const pixman_region32_t *region)
@@ -246,21 +248,23 @@ static bool find_source(struct gles *gles, struct render_job *job, uint32_t inde
 }
 
 /* By the CPU onto an image of its own, which has it as the target would, but for what is below. */
-static bool draw_image(struct render_job *job, uint32_t index, const pixman_region32_t *region,
-	const struct sampling *sampling, pixman_image_t *image)
+static bool draw_image(const struct gles *gles, struct render_job *job, uint32_t index,
+	const pixman_region32_t *region, const struct sampling *sampling, pixman_image_t *image)
 {
 	struct scene_layer layer = job->scene->layers[index];
-	const pixman_box32_t *drawn = &sampling->drawn;
-	const pixman_box32_t box = {0, 0, drawn->x2 - drawn->x1, drawn->y2 - drawn->y1};
+	const int32_t x = layer.x + sampling->drawn.x1, y = layer.y + sampling->drawn.y1;
+	const struct canvas all = draw_canvas(image);
+	const struct canvas canvas = {
+		image, {-x, -y, (int32_t)gles->width - x, (int32_t)gles->height - y}};
 	pixman_region32_t clip;
 	pixman_region32_init(&clip);
 	bool done = pixman_region32_copy(&clip, (pixman_region32_t *)region);
-	pixman_region32_translate(&clip, -(layer.x + drawn->x1), -(layer.y + drawn->y1));
-	layer.x = -drawn->x1;
-	layer.y = -drawn->y1;
+	pixman_region32_translate(&clip, -x, -y);
+	layer.x -= x;
+	layer.y -= y;
 	if (done)
 		done = pixman_image_set_clip_region32(image, &clip) &&
-			renderer_pixman_draw(job, image, &box, &layer, index);
+			renderer_pixman_draw(job, &canvas, &all.picture, &layer, index);
 	pixman_region32_fini(&clip);
 	return done;
 }
@@ -297,7 +301,7 @@ static bool draw_by_cpu(struct gles *gles, struct render_job *job, uint32_t inde
 		PIXMAN_a8r8g8b8, drawn->x2 - drawn->x1, drawn->y2 - drawn->y1, NULL, 0);
 	if (!image)
 		return false;
-	bool done = draw_image(job, index, region, sampling, image) &&
+	bool done = draw_image(gles, job, index, region, sampling, image) &&
 		upload_image(gles, layer, sampling, region, image);
 	pixman_image_unref(image);
 	return done;

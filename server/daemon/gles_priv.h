@@ -61,6 +61,12 @@ struct gles {
 	bool sweeping; /* the loop's: it is on its way */
 };
 
+/* All of the target of this pass. */
+static inline pixman_box32_t gles_picture(const struct gles *gles)
+{
+	return (pixman_box32_t){0, 0, (int32_t)gles->width, (int32_t)gles->height};
+}
+
 /* gles_program.c. False: GL does not take it. */
 bool gles_programs_init(struct gles *gles);
 void gles_programs_finish(struct gles *gles);

@@ -112,7 +112,7 @@ bool gles_upload(struct gles *gles, const struct render_image *image,
 	const pixman_region32_t *region, struct gles_source *source)
 {
 	const struct layout *layout = find(image->format);
-	const pixman_box32_t *all = &sampling->part;
+	const pixman_box32_t *all = &sampling->part, picture = gles_picture(gles);
 	struct sampling piece;
 	int n;
 	const pixman_box32_t *boxes = pixman_region32_rectangles((pixman_region32_t *)region, &n);
@@ -122,8 +122,7 @@ bool gles_upload(struct gles *gles, const struct render_image *image,
 	if (n > MOST_PIECES)
 		send(layout->storage, image, all, all);
 	for (int i = 0; i < n && n <= MOST_PIECES; i++)
-		if (sampling_init(
-			    &piece, (int32_t)gles->width, (int32_t)gles->height, &boxes[i], layer))
+		if (sampling_init(&piece, &picture, &boxes[i], layer))
 			send(layout->storage, image, all, &piece.part);
 	if (glGetError() != GL_NO_ERROR)
 		return false;

@@ -86,9 +86,10 @@ bool render_is_idle(const struct waybuf_layout *layout, short events);
 
 /* By the CPU. It needs no struct renderer. */
 extern const struct renderer_ops renderer_pixman;
-/* What it draws of a layer, onto any image, within @box and the image's clip. False: as draw. */
-bool renderer_pixman_draw(struct render_job *job, pixman_image_t *target, const pixman_box32_t *box,
-	const struct scene_layer *layer, uint32_t index);
+struct canvas;
+/* What it draws of a layer, within @box and the clip of the image. False: as draw. */
+bool renderer_pixman_draw(struct render_job *job, const struct canvas *canvas,
+	const pixman_box32_t *box, const struct scene_layer *layer, uint32_t index);
 
 /* 0, or what keeps a timer from being made. */
 int renderer_init(struct renderer *renderer, const struct renderer_ops *ops,

@@ -9,20 +9,20 @@
 
 /* ---- reading layers ------------------------------------------------------------------------ */
 
-static bool draw_shm(struct render_job *job, pixman_image_t *target, const pixman_box32_t *box,
+static bool draw_shm(struct render_job *job, const struct canvas *canvas, const pixman_box32_t *box,
 	const struct scene_layer *layer, uint32_t index)
 {
 	struct shm_buffer *shm = layer->frame->shm;
 	const struct render_image source = render_image_of_shm(shm);
 	struct sigbus_guard guard;
 	access_guard(&guard, shm);
-	bool drawn = draw_pixels(target, box, layer, &source);
+	bool drawn = draw_pixels(canvas, box, layer, &source);
 	if (access_unguard(&guard, shm))
 		job->cut |= UINT64_C(1) << index;
 	return drawn;
 }
 
-static bool draw_dmabuf_yuv(pixman_image_t *target, const pixman_box32_t *box,
+static bool draw_dmabuf_yuv(const struct canvas *canvas, const pixman_box32_t *box,
 	const struct scene_layer *layer, const struct frame_access *access)
 {
 	const struct waybuf_layout *layout = access->layout;
@@ -30,10 +30,10 @@ static bool draw_dmabuf_yuv(pixman_image_t *target, const pixman_box32_t *box,
 	for (uint32_t i = 0; i < layout->n_planes && i < 3; i++)
 		planes[i] = (struct yuv_plane){
 			(uint8_t *)frame_access_plane(access, i), layout->planes[i].stride};
-	return draw_yuv(target, box, layer, layout->format, planes);
+	return draw_yuv(canvas, box, layer, layout->format, planes);
 }
 
-static bool draw_dmabuf_rgb(pixman_image_t *target, const pixman_box32_t *box,
+static bool draw_dmabuf_rgb(const struct canvas *canvas, const pixman_box32_t *box,
 	const struct scene_layer *layer, const struct frame_access *access)
 {
 	const struct waybuf_layout *layout = access->layout;
@@ -44,26 +44,26 @@ static bool draw_dmabuf_rgb(pixman_image_t *target, const pixman_box32_t *box,
 		.stride = layout->planes[0].stride,
 		.format = layout->format,
 	};
-	return draw_pixels(target, box, layer, &source);
+	return draw_pixels(canvas, box, layer, &source);
 }
 
 static bool draw_dmabuf(
-	pixman_image_t *target, const pixman_box32_t *box, const struct scene_layer *layer)
+	const struct canvas *canvas, const pixman_box32_t *box, const struct scene_layer *layer)
 {
 	struct frame_access access;
 	bool drawn = frame_access_begin(&access, layer->frame);
 	if (drawn)
 		drawn = pixels_readable(layer->frame->format)
-			? draw_dmabuf_rgb(target, box, layer, &access)
-			: draw_dmabuf_yuv(target, box, layer, &access);
+			? draw_dmabuf_rgb(canvas, box, layer, &access)
+			: draw_dmabuf_yuv(canvas, box, layer, &access);
 	return frame_access_end(&access) && drawn;
 }
 
-bool renderer_pixman_draw(struct render_job *job, pixman_image_t *target, const pixman_box32_t *box,
-	const struct scene_layer *layer, uint32_t index)
+bool renderer_pixman_draw(struct render_job *job, const struct canvas *canvas,
+	const pixman_box32_t *box, const struct scene_layer *layer, uint32_t index)
 {
-	return layer->frame->shm ? draw_shm(job, target, box, layer, index)
-				 : draw_dmabuf(target, box, layer);
+	return layer->frame->shm ? draw_shm(job, canvas, box, layer, index)
+				 : draw_dmabuf(canvas, box, layer);
 }
 
 /* ---- the renderer -------------------------------------------------------------------------- */
@@ -117,16 +117,17 @@ static bool copy(struct render_pass *pass, const pixman_region32_t *region)
 	const struct render_image *target = &pass->job->target;
 	const struct scene_layer layer = renderer_plain_layer(0, 0, target->width, target->height);
 	const pixman_box32_t *box = pixman_region32_extents((pixman_region32_t *)region);
-	return restrict_to(pass, region) &&
-		draw_pixels(pass->target, box, &layer, &pass->job->source);
+	const struct canvas canvas = draw_canvas(pass->target);
+	return restrict_to(pass, region) && draw_pixels(&canvas, box, &layer, &pass->job->source);
 }
 
 static bool draw(struct render_pass *pass, const pixman_region32_t *region, uint32_t index)
 {
 	const struct scene_layer *layer = &pass->job->scene->layers[index];
 	const pixman_box32_t *box = pixman_region32_extents((pixman_region32_t *)region);
+	const struct canvas canvas = draw_canvas(pass->target);
 	return restrict_to(pass, region) &&
-		renderer_pixman_draw(pass->job, pass->target, box, layer, index);
+		renderer_pixman_draw(pass->job, &canvas, box, layer, index);
 }
 
 static int end(struct render_pass *pass)

@@ -6,15 +6,13 @@
 
 /* False: nothing of it is inside. */
 static bool find_seen(
-	int32_t width, int32_t height, const struct scene_layer *layer, pixman_box32_t *seen)
+	const pixman_box32_t *picture, const struct scene_layer *layer, pixman_box32_t *seen)
 {
-	const int64_t right = (int64_t)width - layer->x;
-	const int64_t bottom = (int64_t)height - layer->y;
 	*seen = (pixman_box32_t){
-		.x1 = geometry_clip(-(int64_t)layer->x, 0, INT32_MAX),
-		.y1 = geometry_clip(-(int64_t)layer->y, 0, INT32_MAX),
-		.x2 = geometry_clip(right, 0, layer->width),
-		.y2 = geometry_clip(bottom, 0, layer->height),
+		.x1 = geometry_clip((int64_t)picture->x1 - layer->x, 0, INT32_MAX),
+		.y1 = geometry_clip((int64_t)picture->y1 - layer->y, 0, INT32_MAX),
+		.x2 = geometry_clip((int64_t)picture->x2 - layer->x, 0, layer->width),
+		.y2 = geometry_clip((int64_t)picture->y2 - layer->y, 0, layer->height),
 	};
 	return seen->x1 < seen->x2 && seen->y1 < seen->y2;
 }
@@ -69,10 +67,10 @@ static void find_part(struct sampling *sampling)
 	};
 }
 
-bool sampling_init(struct sampling *sampling, int32_t width, int32_t height,
+bool sampling_init(struct sampling *sampling, const pixman_box32_t *picture,
 	const pixman_box32_t *box, const struct scene_layer *layer)
 {
-	if (!find_seen(width, height, layer, &sampling->seen) || !find_drawn(sampling, layer, box))
+	if (!find_seen(picture, layer, &sampling->seen) || !find_drawn(sampling, layer, box))
 		return false;
 	sampling->matrix =
 		geometry_sampling(layer->transform, &layer->source, layer->width, layer->height);

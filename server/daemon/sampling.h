@@ -29,10 +29,10 @@ struct sampling_steps {
 };
 
 /*
- * What of @layer is drawn of a target of @width x @height within @box, which is of that. False: there
- * is nothing to be drawn.
+ * What of @layer is drawn within @box, which is of @picture: all of the target, in the coordinates that
+ * the layer has its place in. False: there is nothing to be drawn.
  */
-bool sampling_init(struct sampling *sampling, int32_t width, int32_t height,
+bool sampling_init(struct sampling *sampling, const pixman_box32_t *picture,
 	const pixman_box32_t *box, const struct scene_layer *layer);
 
 /* The place in the buffer of a place in the layer. */

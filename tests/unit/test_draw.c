@@ -50,7 +50,8 @@ static void check_crop(uint32_t format, uint32_t bytes, uint32_t from)
 	draw_columns((uint8_t *)memory, bytes, from, from + 5);
 	pixman_image_t *image = draw_wrap(&target);
 	ck_assert_ptr_nonnull(image);
-	ck_assert(draw_pixels(image, &all, &layer, &source));
+	const struct canvas canvas = draw_canvas(image);
+	ck_assert(draw_pixels(&canvas, &all, &layer, &source));
 	pixman_image_unref(image);
 	for (uint32_t i = 0; i < SIZE * SIZE; i++)
 		if ((shown[i] & 0xffffff) != red)

@@ -216,6 +216,35 @@ TEST(what_the_gpu_refuses)
 	kit_finish(&kit);
 }
 
+/*
+ * The CPU draws it where the whole of it would be, however little of that is drawn. The scale is such
+ * that its rounding, by half a step for each pixel, would be seen if it began elsewhere.
+ */
+TEST(a_part_of_what_the_gpu_refuses)
+{
+	static uint32_t pixels[2][KIT_WIDTH * KIT_HEIGHT];
+	pixman_region32_t region;
+	struct kit kit;
+	kit_init(&kit);
+	watch_driver(&kit);
+	driver.refuses = true;
+	kit_add_dmabuf(&kit, DRM_FORMAT_XRGB8888);
+	kit_show_plainly(&kit, 0);
+	kit_show_opaque(&kit, 0);
+	struct scene_layer *layer = &kit.scene.layers[0];
+	layer->source.width = layer->source.height = 310;
+	layer->width = layer->height = 191;
+	pixman_region32_init_rect(&region, 100, 60, 80, 60);
+	for (int side = 0; side < 2; side++) {
+		const struct render_image target = kit_image(pixels[side], DRM_FORMAT_XRGB8888);
+		ck_assert_int_eq(kit_draw(&kit, side ? kit.gles : NULL, &target, &region), 0);
+		ck_assert_uint_eq(kit.job.failed, 0);
+	}
+	kit_check(&kit, pixels[0], pixels[1], 3, 0);
+	pixman_region32_fini(&region);
+	kit_finish(&kit);
+}
+
 /* Neither can read it, so that what is below it is seen, and whoever made it is told. */
 TEST(a_tiling_that_nobody_reads)
 {
