@@ -36,7 +36,7 @@ struct kit {
 	struct kit_frame frames[KIT_LAYERS];
 	uint64_t random;
 	char story[2048]; /* what the scene is */
-	bool scaled, deep; /* something in it is; is blended, and has 10 bits */
+	bool scaled, blended; /* something in it is */
 	bool done;
 	int error;
 	struct render_job job; /* the last one */
@@ -68,7 +68,10 @@ void kit_check(const struct kit *kit, const uint32_t by_cpu[], const uint32_t by
 /* Draws the scene into an image, and waits. @renderer NULL: pixman. The job's error. */
 int kit_draw(struct kit *kit, struct renderer *renderer, const struct render_image *target,
 	const pixman_region32_t *region);
-/* What both make of it; fails the test where they differ by more than they may. */
+/*
+ * What both make of it; fails the test where they differ by more than they may: by three where anything
+ * is scaled; elsewhere by one where anything is blended, however much, and else not at all.
+ */
 void kit_compare(struct kit *kit, uint32_t format, const pixman_region32_t *region);
 
 #endif

@@ -152,6 +152,59 @@ static pixman_image_t *gather(
 	return image;
 }
 
+static bool has_ten_bits(pixman_format_code_t code)
+{
+	return PIXMAN_FORMAT_R(code) == 10;
+}
+
+/* The same order, and 8 bits for each. */
+static pixman_format_code_t narrow_code(pixman_format_code_t code)
+{
+	bool alpha = PIXMAN_FORMAT_A(code) != 0;
+	if (PIXMAN_FORMAT_TYPE(code) == PIXMAN_TYPE_ABGR)
+		return alpha ? PIXMAN_a8b8g8r8 : PIXMAN_x8b8g8r8;
+	return alpha ? PIXMAN_a8r8g8b8 : PIXMAN_x8r8g8b8;
+}
+
+/* The nearest. */
+static uint32_t narrow_component(uint32_t word, int shift)
+{
+	return ((word >> shift & 1023) * 510 + 1023) / 2046;
+}
+
+static void narrow_row(uint32_t *to, const char *from, int32_t n)
+{
+	for (int32_t x = 0; x < n; x++, from += sizeof(*to)) {
+		uint32_t word;
+		memcpy(&word, from, sizeof(word));
+		to[x] = (word >> 30) * 85 << 24 | narrow_component(word, 20) << 16 |
+			narrow_component(word, 10) << 8 | narrow_component(word, 0);
+	}
+}
+
+/*
+ * Of 10 bits. pixman would count in floats down to the target, where a GPU blends in bytes, so that the
+ * two would drift apart with each layer; and it is slow at that. All targets have 8 bits: no more than
+ * half a code is lost.
+ */
+static pixman_image_t *narrow_part(
+	const struct render_image *source, pixman_format_code_t code, struct drawing *drawing)
+{
+	const pixman_box32_t *part = &drawing->sampling.part;
+	pixman_image_t *image = pixman_image_create_bits_no_clear(
+		narrow_code(code), width_of(part), height_of(part), NULL, 0);
+	if (!image)
+		return NULL;
+	uint32_t *to = pixman_image_get_data(image);
+	const size_t pitch = (size_t)pixman_image_get_stride(image) / sizeof(*to);
+	for (int32_t y = part->y1; y < part->y2; y++, to += pitch)
+		narrow_row(to,
+			(const char *)source->pixels + (size_t)y * source->stride +
+				(size_t)part->x1 * sizeof(*to),
+			width_of(part));
+	return image;
+}
+
 /* The part as it is, in memory of its own. */
 static pixman_image_t *copy_part(
 	const struct render_image *source, pixman_format_code_t code, struct drawing *drawing)
@@ -178,15 +231,23 @@ static bool begins_earlier(pixman_format_code_t code, const struct sampling *sam
 		(uint32_t)sampling->part.x1 * (PIXMAN_FORMAT_BPP(code) / 8) % 4 != 0;
 }
 
+/* Memory that pixman reads rows of. NULL: no memory. */
+static pixman_image_t *make_part(
+	const struct render_image *source, pixman_format_code_t code, struct drawing *drawing)
+{
+	if (has_ten_bits(code))
+		return narrow_part(source, code, drawing);
+	return begins_earlier(code, &drawing->sampling) ? copy_part(source, code, drawing)
+							: wrap_part(source, code, drawing);
+}
+
 /* NULL: no memory. */
 static pixman_image_t *make_image(
 	const struct render_image *source, pixman_format_code_t code, struct drawing *drawing)
 {
-	if (!is_aligned(source->pixels, source->stride))
+	if (!is_aligned(source->pixels, source->stride) && !has_ten_bits(code))
 		return gather(source, code, drawing);
-	pixman_image_t *image = begins_earlier(code, &drawing->sampling)
-		? copy_part(source, code, drawing)
-		: wrap_part(source, code, drawing);
+	pixman_image_t *image = make_part(source, code, drawing);
 	if (image)
 		set_sampling(image, drawing);
 	return image;

@@ -31,7 +31,7 @@ struct gles_source {
 struct gles_program {
 	bool tried;
 	GLuint name; /* 0: none */
-	GLint size, origin, along, base, source, first, wide, straight, opaque, mask;
+	GLint size, origin, along, base, source, first, is_565, straight, opaque, mask;
 	GLint most, shift, code_mask, swapped, subsampling, matrix;
 };
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "gles_priv.h"
 
+#include <drm_fourcc.h>
 #include <string.h>
 
 #include "core/format.h"
 #include "gpu/extension.h"
-#include "pixels.h"
 #include "util/log.h"
 #include "yuv.h"
 
 /*
- * Colours are counted in codes from 0 to 255, as pixman has them, and rounded where it rounds;
- * formats with more bits are not, as it does not either. All products of codes and weights are below
- * 2^24, so that floats hold them exactly.
+ * Colours are counted in codes from 0 to 255, as pixman has them, and rounded where it rounds: those
+ * of more bits at once, as draw.c does it. All products of codes and weights are below 2^24, so that
+ * floats hold them exactly.
  */
 
 static const char vertex_source[] =
@@ -33,24 +33,23 @@ static const char head_source[] = "precision highp float;\n"
 				  "precision highp sampler2D;\n"
 				  "uniform ivec2 origin, base, first;\n"
 				  "uniform ivec4 along, source;\n"
-				  "uniform bool wide, straight;\n"
+				  "uniform bool is_565, straight;\n"
 				  "uniform float opaque, mask;\n"
 				  "out vec4 color;\n";
 
-static const char rgb_source[] = "uniform sampler2D texture0;\n"
-				 "vec4 fetch(ivec2 at)\n"
-				 "{\n"
-				 "	vec4 c = texelFetch(texture0, at - first, 0) * 255.0;\n"
-				 "	if (!wide)\n"
-				 "		c = floor(c + 0.5);\n"
-				 "	return vec4(c.rgb, max(c.a, opaque));\n"
-				 "}\n";
+static const char rgb_source[] = "uniform sampler2D texture0;\n";
+static const char external_source[] = "uniform highp samplerExternalOES texture0;\n";
 
-static const char external_source[] =
-	"uniform highp samplerExternalOES texture0;\n"
+/* pixman widens 5 and 6 bits by repeating the upper ones, which is not always the nearest code. */
+static const char whole_source[] =
 	"vec4 fetch(ivec2 at)\n"
 	"{\n"
-	"	vec4 c = texelFetch(texture0, at - first, 0) * 255.0;\n"
+	"	vec4 texel = texelFetch(texture0, at - first, 0);\n"
+	"	vec4 c = floor(texel * 255.0 + 0.5);\n"
+	"	if (is_565) {\n"
+	"		vec3 few = floor(texel.rgb * vec3(31.0, 63.0, 31.0) + 0.5);\n"
+	"		c.rgb = few * vec3(8.0, 4.0, 8.0) + floor(few * vec3(0.25, 0.0625, 0.25));\n"
+	"	}\n"
 	"	return vec4(c.rgb, max(c.a, opaque));\n"
 	"}\n";
 
@@ -107,20 +106,18 @@ static const char filter_source[] =
 	"	at -= 32768;\n"
 	"	ivec2 a = clamp(at >> 16, source.xy, source.zw);\n"
 	"	ivec2 b = clamp((at >> 16) + 1, source.xy, source.zw);\n"
-	"	vec2 part = wide ? vec2(at & 65535) / 256.0 : vec2(at >> 9 & 127) * 2.0;\n"
+	"	vec2 part = vec2(at >> 9 & 127) * 2.0;\n"
 	"	vec2 rest = 256.0 - part;\n"
 	"	vec4 sum = fetch(a) * (rest.x * rest.y) +\n"
 	"		fetch(ivec2(b.x, a.y)) * (part.x * rest.y) +\n"
 	"		fetch(ivec2(a.x, b.y)) * (rest.x * part.y) + fetch(b) * (part.x * part.y);\n"
-	"	sum /= 65536.0;\n"
-	"	return wide ? sum : floor(sum);\n"
+	"	return floor(sum / 65536.0);\n"
 	"}\n";
 
 static const char main_source[] =
 	"vec4 times(vec4 c, float by)\n"
 	"{\n"
-	"	c = c * by / 255.0;\n"
-	"	return wide ? c : floor(c + 0.5);\n"
+	"	return floor(c * by / 255.0 + 0.5);\n"
 	"}\n"
 	"void main()\n"
 	"{\n"
@@ -129,7 +126,7 @@ static const char main_source[] =
 	"	vec4 c = look(at);\n"
 	"	float by = mask;\n"
 	"	if (straight) {\n"
-	"		by = floor(times(c, mask).a + 0.5);\n"
+	"		by = times(c, mask).a;\n"
 	"		c.a = 255.0;\n"
 	"	}\n"
 	"	color = times(c, by) / 255.0;\n"
@@ -142,8 +139,8 @@ static const char main_source[] =
 static const struct {
 	const char *begin, *convert, *fetch;
 } sources[GLES_KINDS] = {
-	[GLES_RGB] = {ES_300, "", rgb_source},
-	[GLES_EXTERNAL] = {ES_300 EXTERNAL, "", external_source},
+	[GLES_RGB] = {ES_300, rgb_source, whole_source},
+	[GLES_EXTERNAL] = {ES_300 EXTERNAL, external_source, whole_source},
 	[GLES_PAIRS] = {ES_300, yuv_source, pairs_source},
 	[GLES_PLANES] = {ES_300, yuv_source, planes_source},
 };
@@ -207,7 +204,7 @@ static void find_uniforms(struct gles_program *program)
 	program->base = glGetUniformLocation(name, "base");
 	program->source = glGetUniformLocation(name, "source");
 	program->first = glGetUniformLocation(name, "first");
-	program->wide = glGetUniformLocation(name, "wide");
+	program->is_565 = glGetUniformLocation(name, "is_565");
 	program->straight = glGetUniformLocation(name, "straight");
 	program->opaque = glGetUniformLocation(name, "opaque");
 	program->mask = glGetUniformLocation(name, "mask");
@@ -299,24 +296,16 @@ static void set_yuv(const struct gles_program *program, const struct scene_layer
 	glUniform1iv(program->matrix, 7, matrix);
 }
 
-/* Whether pixman counts in floats for it. */
-static bool is_wide(uint32_t format)
-{
-	pixman_format_code_t code;
-	return pixels_to_pixman(format, &code) && PIXMAN_FORMAT_R(code) > 8;
-}
-
 /* What is opaque replaces, so that nothing has to be read. */
 static void set_blending(const struct gles_program *program, const struct scene_layer *layer,
 	const struct gles_source *source)
 {
 	const struct waybuf_format *format = waybuf_format_get(source->format);
 	bool alpha = format && format->has_alpha;
-	const bool wide = is_wide(source->format);
-	glUniform1i(program->wide, wide);
+	const uint32_t drm = source->format;
+	glUniform1i(program->is_565, drm == DRM_FORMAT_RGB565 || drm == DRM_FORMAT_BGR565);
 	glUniform1f(program->opaque, alpha ? 0 : 255);
-	glUniform1f(
-		program->mask, wide ? (GLfloat)layer->alpha / 257 : (GLfloat)(layer->alpha >> 8));
+	glUniform1f(program->mask, (GLfloat)(layer->alpha >> 8));
 	glUniform1i(program->straight, layer->color.straight && !layer->opaque && alpha);
 	if (layer->opaque)
 		glDisable(GL_BLEND);

@@ -69,4 +69,43 @@ TEST(nothing_from_beyond_the_source)
 	}
 }
 
+/* Where there is no alpha the bits of it may be any. */
+static void check_ten_bits(uint32_t format, uint32_t stride, bool reversed)
+{
+	static uint8_t memory[1024 * 4 + 2];
+	static uint32_t shown[1024];
+	const struct render_image source = {memory, 512, 2, .stride = stride, .format = format};
+	const struct render_image target = {
+		shown, 512, 2, .stride = 512 * 4, .format = DRM_FORMAT_XRGB8888};
+	const struct scene_layer layer = {
+		.width = 512,
+		.height = 2,
+		.source = {0, 0, 512 * GEOMETRY_ONE, 2 * GEOMETRY_ONE},
+		.alpha = UINT16_MAX,
+		.opaque = true,
+	};
+	for (uint32_t i = 0; i < 1024; i++) {
+		const uint32_t word = (i & 3) << 30 | i << 20 | (1023 - i) << 10 | (i ^ 85);
+		memcpy(memory + i / 512 * stride + i % 512 * 4, &word, sizeof(word));
+	}
+	pixman_image_t *image = draw_wrap(&target);
+	const struct canvas canvas = draw_canvas(image);
+	ck_assert(draw_pixels(&canvas, &canvas.picture, &layer, &source));
+	pixman_image_unref(image);
+	for (uint32_t i = 0; i < 1024; i++) {
+		const long first = lround(i * 255 / 1023.0), last = lround((i ^ 85) * 255 / 1023.0);
+		ck_assert_int_eq(shown[i] >> 16 & 255, reversed ? last : first);
+		ck_assert_int_eq(shown[i] >> 8 & 255, lround((1023 - i) * 255 / 1023.0));
+		ck_assert_int_eq(shown[i] & 255, reversed ? first : last);
+	}
+}
+
+TEST(ten_bits_become_the_nearest_eight)
+{
+	check_ten_bits(DRM_FORMAT_XRGB2101010, 512 * 4, false);
+	check_ten_bits(DRM_FORMAT_XBGR2101010, 512 * 4, true);
+	check_ten_bits(DRM_FORMAT_ARGB2101010, 512 * 4 + 2, false);
+	check_ten_bits(DRM_FORMAT_ABGR2101010, 512 * 4 + 2, true);
+}
+
 TEST_MAIN("draw")

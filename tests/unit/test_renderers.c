@@ -13,9 +13,10 @@
 #include "sw_sync.h"
 
 /*
- * What gles composes is what pixman composes: within one code value where nothing is scaled, within
- * three where something is. And what becomes of it when the driver refuses or fails. Mesa's software
- * renderer stands for a GPU; dma-bufs are real where there is a dma-heap.
+ * What gles composes is what pixman composes: within one code value where nothing is scaled, and to
+ * the bit if nothing is blended either; within three where something is scaled. And what becomes of it
+ * when the driver refuses or fails. Mesa's software renderer stands for a GPU; dma-bufs are real where
+ * there is a dma-heap.
  */
 
 /* ---- a driver in trouble --------------------------------------------------------------------- */
@@ -143,7 +144,7 @@ TEST(the_same_pictures)
 	kit_finish(&kit);
 }
 
-/* Of all formats, one after the other, neither scaled nor blended. */
+/* Of all formats, one after the other: to the bit, where it is neither scaled nor blended. */
 TEST(every_format)
 {
 	struct kit kit;
@@ -152,6 +153,8 @@ TEST(every_format)
 		kit_add_dmabuf(&kit, render_format(i));
 		kit_compare(&kit, DRM_FORMAT_XRGB8888, NULL);
 		kit_show_plainly(&kit, 0);
+		kit_compare(&kit, DRM_FORMAT_XRGB8888, NULL);
+		kit_show_opaque(&kit, 0);
 		kit_compare(&kit, DRM_FORMAT_XRGB8888, NULL);
 		kit_clear(&kit);
 	}
