@@ -46,6 +46,7 @@ static const struct {
 enum { MEMORY = FAKE_MACHINE_WIDTH * FAKE_MACHINE_HEIGHT * 4 };
 
 bool world_has_shm;
+uint32_t world_scale;
 
 bool world_is_explicit(int i)
 {
@@ -175,7 +176,7 @@ static void make_memory(struct world *world)
 
 void world_init(struct world *world)
 {
-	*world = (struct world){.options = {.ready_fd = -1}};
+	*world = (struct world){.options = {.ready_fd = -1, .scale = world_scale}};
 	setenv("WAYBUF_EXPORTERS", "memfd", 1);
 	setenv("LIBSEAT_BACKEND", "none", 1);
 	if (getenv("WAYBUF_TEST_LOG"))

@@ -77,6 +77,8 @@ void world_kill_client(struct world *world);
 bool world_is_explicit(int i);
 /* Whether its buffers are of wl_shm, in sealed files. To be set before world_init(). */
 extern bool world_has_shm;
+/* That of the display, in parts of GEOMETRY_SCALE_ONE; 0: 1. To be set before world_init(). */
+extern uint32_t world_scale;
 /* With a commit without content, so that it will be configured. */
 void world_open_window(struct world *world, int i);
 void world_close_window(struct world *world, int i);

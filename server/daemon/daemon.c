@@ -12,6 +12,7 @@
 #include "color_representation.h"
 #include "content_type.h"
 #include "daemon.h"
+#include "fractional_scale.h"
 #include "gpu.h"
 #include "idle_v1.h"
 #include "info.h"
@@ -200,9 +201,10 @@ static bool offer_display(struct daemon *daemon)
 		!subsurface_compositor_create(daemon) || !shm_create(daemon) ||
 		!xdg_shell_create(daemon) || !xdg_decoration_create_global(daemon) ||
 		!presentation_create(daemon) || !viewporter_create(daemon) ||
-		!single_pixel_create(daemon) || !alpha_modifier_create(daemon) ||
-		!color_representation_create(daemon) || !xdg_output_create(daemon) ||
-		!content_type_create(daemon) || !capture_create_globals(daemon))
+		!fractional_scale_create(daemon) || !single_pixel_create(daemon) ||
+		!alpha_modifier_create(daemon) || !color_representation_create(daemon) ||
+		!xdg_output_create(daemon) || !content_type_create(daemon) ||
+		!capture_create_globals(daemon))
 		return failed("the compositor's globals cannot be offered", -ENOMEM);
 	return input_create(daemon) && start_idle(daemon);
 }

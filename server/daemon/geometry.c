@@ -65,6 +65,45 @@ struct geometry_box geometry_turn(
 	};
 }
 
+/* Of a positive number. */
+static int64_t divide_down(int64_t value, int64_t by)
+{
+	return value / by - (value % by < 0);
+}
+
+int64_t geometry_scale(uint32_t scale, int64_t place)
+{
+	return divide_down(2 * place * scale + GEOMETRY_SCALE_ONE, INT64_C(2) * GEOMETRY_SCALE_ONE);
+}
+
+struct geometry_box geometry_scale_box(uint32_t scale, const struct geometry_box *box)
+{
+	const int64_t x = geometry_scale(scale, box->x), y = geometry_scale(scale, box->y);
+	return (struct geometry_box){
+		.x = x,
+		.y = y,
+		.width = geometry_scale(scale, box->x + box->width) - x,
+		.height = geometry_scale(scale, box->y + box->height) - y,
+	};
+}
+
+static void stretch(int64_t *start, int64_t *length, int64_t from, int64_t to, bool inner)
+{
+	const int64_t first = *start * to, last = (*start + *length) * to;
+	const int64_t up = from - 1;
+	*start = divide_down(inner ? first + up : first, from);
+	*length = divide_down(inner ? last : last + up, from) - *start;
+}
+
+struct geometry_box geometry_stretch(const struct geometry_box *box, int64_t width, int64_t height,
+	int64_t to_width, int64_t to_height, bool inner)
+{
+	struct geometry_box out = *box;
+	stretch(&out.x, &out.width, width, to_width, inner);
+	stretch(&out.y, &out.height, height, to_height, inner);
+	return out;
+}
+
 struct geometry_matrix geometry_sampling(
 	int32_t transform, const struct geometry_box *source, uint32_t width, uint32_t height)
 {

@@ -17,6 +17,9 @@
 /* A pixel has so many parts: those of wl_fixed. */
 #define GEOMETRY_ONE 256
 
+/* A scale is counted in parts: with so many a surface has as many pixels as coordinates. */
+#define GEOMETRY_SCALE_ONE 120
+
 /* Whole pixels or parts of them, as whoever has one says. */
 struct geometry_box {
 	int64_t x, y, width, height;
@@ -48,6 +51,19 @@ int32_t geometry_concat(int32_t first, int32_t second);
 /* Where @box of a space of @width x @height is after @transform. */
 struct geometry_box geometry_turn(
 	int32_t transform, struct geometry_box box, int64_t width, int64_t height);
+
+/* The pixel of the display that a place of a surface is nearest to; in the middle, the next one. */
+int64_t geometry_scale(uint32_t scale, int64_t place);
+
+/* Between the nearest pixels of its edges: boxes that touch touch there, too. */
+struct geometry_box geometry_scale_box(uint32_t scale, const struct geometry_box *box);
+
+/*
+ * Where @box of a space of @width x @height is when that is stretched to @to_width x @to_height: all
+ * pixels that have a part of it, or if @inner those that have nothing else, which may be none.
+ */
+struct geometry_box geometry_stretch(const struct geometry_box *box, int64_t width, int64_t height,
+	int64_t to_width, int64_t to_height, bool inner);
 
 /*
  * From a rectangle of @width x @height, which begins at 0,0, to @source, in pixels: each point's

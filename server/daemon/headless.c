@@ -93,9 +93,10 @@ static void assign(struct output *output, struct scene *scene)
 static const struct output_backend backend = {
 	.commit = commit, .is_busy = is_busy, .make_image = make_image, .assign = assign};
 
-/* Of its own, or --mode's, or by default; the rate of refresh likewise. */
-static void choose_mode(struct output *output, const struct options_mode *own)
+/* Of its own, or --mode's, or by default; the rate of refresh and the scale likewise. */
+static void choose(struct output *output, const struct options_headless *wanted)
 {
+	const struct options_mode *own = &wanted->mode;
 	const struct options_mode *common = &output->daemon->options->mode;
 	const struct options_mode *size = own->width ? own : common->width ? common : &by_default;
 	output->width = size->width;
@@ -103,16 +104,17 @@ static void choose_mode(struct output *output, const struct options_mode *own)
 	output->refresh_mhz = own->refresh_mhz ? own->refresh_mhz
 		: common->refresh_mhz          ? common->refresh_mhz
 					       : by_default.refresh_mhz;
+	output->scale = options_scale(output->daemon->options, wanted->scale);
 }
 
-static bool init(struct output *output, const struct options_mode *mode, uint32_t index)
+static bool init(struct output *output, const struct options_headless *wanted, uint32_t index)
 {
 	struct waybuf_kms_why why = {.text = ""};
 	int error = 0;
 	output->backend = &backend;
 	output->make = "waybuf";
 	output->rank = index;
-	choose_mode(output, mode);
+	choose(output, wanted);
 	output->headless = calloc(1, sizeof(*output->headless));
 	if (output->width > MOST_PIXELS || output->height > MOST_PIXELS || !output->headless ||
 		make_image(output, &output->slots[0], &why) < 0) {

@@ -128,8 +128,8 @@ static void tell_size(struct output *output)
 			xdg_surface_configure(xdg);
 }
 
-/* Nobody has bound it yet: all that there is to say is how it is turned. */
-static void tell_transform(struct output *output)
+/* Nobody has bound it yet: all that there is to say is how to draw for it. */
+static void tell_preferred(struct output *output)
 {
 	struct surface *surface;
 	wl_list_for_each(surface, &output->daemon->surfaces, link)
@@ -170,7 +170,7 @@ static bool light(struct output *output, struct waybuf_kms_connector *connector)
 	output->refused = 0;
 	waybuf_kms_assigner_forget(output->assigner);
 	output->global = output_global_create(output);
-	tell_transform(output);
+	tell_preferred(output);
 	capture_relit(output);
 	if (output->plane != plane)
 		planes_update(output);

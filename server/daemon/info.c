@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,6 +58,12 @@ static const char *why_dark(const struct output *output)
 	return reasons[output->dark];
 }
 
+/* As one would write it. */
+static double scale_of(const struct output *output)
+{
+	return round(10000.0 * output->scale / GEOMETRY_SCALE_ONE) / 10000;
+}
+
 static void report_output(const struct output *output, struct waybuf_report *report)
 {
 	const struct output_stats *stats = &output->stats;
@@ -69,6 +76,7 @@ static void report_output(const struct output *output, struct waybuf_report *rep
 	json_add_number(&builder, builder.root, "width", output->width);
 	json_add_number(&builder, builder.root, "height", output->height);
 	json_add_number(&builder, builder.root, "refresh_mhz", output->refresh_mhz);
+	json_add(&builder, builder.root, "scale", json_object_new_double(scale_of(output)));
 	if (why_dark(output))
 		json_add_string(&builder, builder.root, "dark", why_dark(output));
 	json_add_number(&builder, builder.root, "direct", stats->direct);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "geometry.h"
 #include "options.h"
 
 static const char help[] =
@@ -19,16 +20,20 @@ static const char help[] =
 	"  -s, --socket NAME    name of the Wayland socket (default: the next free\n"
 	"                       wayland-N, printed as WAYLAND_DISPLAY=NAME)\n"
 	"  -d, --device PATH    display controller (default: the first with an output)\n"
-	"  -o, --output NAME[:MODE][:HOW][:off]\n"
-	"                       a display, as Virtual-1, with a mode and a transform of its\n"
-	"                       own; may come several times, from left to right (default:\n"
-	"                       all that are connected; all others where these are off)\n"
+	"  -o, --output NAME[:MODE][:HOW][:scale=NUMBER][:off]\n"
+	"                       a display, as Virtual-1, with a mode, a transform and a scale\n"
+	"                       of its own; may come several times, from left to right\n"
+	"                       (default: all that are connected; all others where these\n"
+	"                       are off)\n"
 	"  -n, --no-display     allocation service only, needs no display controller\n"
-	"  --headless[=WxH@HZ]  no display: for captures and tests (1280x720@60); one\n"
+	"  --headless[=WxH@HZ][:scale=NUMBER]\n"
+	"                       no display: for captures and tests (1280x720@60); one\n"
 	"                       output each time that it comes\n"
 	"  -m, --mode WxH[@HZ]  mode of displays (default: the one that each prefers)\n"
 	"  -t, --transform HOW  displays are turned anticlockwise by 90, 180 or 270, or\n"
 	"                       flipped, or flipped-90 and so on (default: normal)\n"
+	"  --scale NUMBER       how large windows are on displays, from 0.5 to 8: so many\n"
+	"                       pixels for each of theirs (default: 1)\n"
 	"  -i, --idle-off SECONDS\n"
 	"                       switches displays off when there was no input for so long\n"
 	"  --renderer WHICH     who composes: pixman (the CPU), gles (a GPU), or auto, gles\n"
@@ -56,6 +61,7 @@ static const struct option long_options[] = {
 	{"idle-off", required_argument, NULL, 'i'},
 	{"mode", required_argument, NULL, 'm'},
 	{"transform", required_argument, NULL, 't'},
+	{"scale", required_argument, NULL, 'S'},
 	{"ready-fd", required_argument, NULL, 'r'},
 	{"log", required_argument, NULL, 'l'},
 	{"help", no_argument, NULL, 'h'},
@@ -98,18 +104,25 @@ static bool parse_transform(const char *text, int32_t *transform)
 	return false;
 }
 
-/* One of the parts that follow the name of a display. */
-static bool parse_part(const char *text, struct options_output *output)
+/* To the nearest part. NULL, or what is wrong with it. */
+static const char *parse_scale(const char *text, uint32_t *scale)
 {
-	if (strcmp(text, "off") == 0) {
-		output->off = true;
-		return true;
-	}
-	if (parse_transform(text, &output->transform)) {
-		output->has_transform = true;
-		return true;
-	}
-	return parse_mode(text, &output->mode);
+	char *rest;
+	double value = strtod(text, &rest);
+	if (!*text || *rest || text[strspn(text, "0123456789.")])
+		return "a scale is a number, like 1.5";
+	if (!(value >= 0.5 && value <= 8))
+		return "a scale is from 0.5 to 8";
+	*scale = (uint32_t)lround(value * GEOMETRY_SCALE_ONE);
+	return NULL;
+}
+
+/* What follows "scale=" in a part of an argument; NULL: it is another one. */
+static const char *find_scale(const char *part)
+{
+	static const char key[] = "scale=";
+	const size_t length = sizeof(key) - 1;
+	return strncmp(part, key, length) == 0 ? part + length : NULL;
 }
 
 /* The part of *text up to the next colon, and *text is behind that, or NULL. False: too long. */
@@ -124,19 +137,69 @@ static bool take_part(const char **text, char *part, size_t size)
 	return true;
 }
 
-static bool parse_output(const char *text, struct options *options)
+static const char bad_output[] = "--output wants a display's name, once, and parts like "
+				 "HDMI-A-1:1280x720@60:90:scale=1.5 or HDMI-A-1:off";
+
+/* One of the parts that follow the name of a display. NULL, or what is wrong with it. */
+static const char *parse_part(const char *text, struct options_output *output)
+{
+	if (strcmp(text, "off") == 0) {
+		output->off = true;
+		return NULL;
+	}
+	if (parse_transform(text, &output->transform)) {
+		output->has_transform = true;
+		return NULL;
+	}
+	if (find_scale(text))
+		return parse_scale(find_scale(text), &output->scale);
+	return parse_mode(text, &output->mode) ? NULL : bad_output;
+}
+
+static const char *parse_output(const char *text, struct options *options)
 {
 	struct options_output output = {.off = false};
+	const char *problem = NULL;
 	char part[32];
 	if (!take_part(&text, output.name, sizeof(output.name)) || !output.name[0] ||
 		options_find_output(options, output.name))
-		return false;
-	while (text)
-		if (!take_part(&text, part, sizeof(part)) || !parse_part(part, &output))
-			return false;
+		return bad_output;
+	while (text && !problem)
+		problem = take_part(&text, part, sizeof(part)) ? parse_part(part, &output)
+							       : bad_output;
+	if (problem)
+		return problem;
 	options->only_named |= !output.off;
 	options->outputs[options->n_outputs++] = output;
-	return true;
+	return NULL;
+}
+
+static const char bad_headless[] = "--headless wants =WxH, =WxH@HZ and perhaps a scale, like "
+				   "--headless=1280x720@60:scale=1.5";
+
+static const char *parse_headless(const char *text, struct options *options)
+{
+	struct options_headless headless = {.scale = 0};
+	const char *problem = NULL;
+	char part[32];
+	while (text && !problem) {
+		if (!take_part(&text, part, sizeof(part)))
+			problem = bad_headless;
+		else if (find_scale(part))
+			problem = parse_scale(find_scale(part), &headless.scale);
+		else if (!parse_mode(part, &headless.mode))
+			problem = bad_headless;
+	}
+	if (!problem)
+		options->headless[options->n_headless++] = headless;
+	return problem;
+}
+
+uint32_t options_scale(const struct options *options, uint32_t own)
+{
+	if (own)
+		return own;
+	return options->scale ? options->scale : GEOMETRY_SCALE_ONE;
 }
 
 const struct options_output *options_find_output(const struct options *options, const char *name)
@@ -203,12 +266,6 @@ static bool parse_idle(const char *text, struct options *options)
 	return true;
 }
 
-static const char *count_headless(struct options *options)
-{
-	options->n_headless++;
-	return NULL;
-}
-
 /* NULL, or what is wrong with the argument. */
 static const char *parse_option(int option, struct options *options)
 {
@@ -222,10 +279,7 @@ static const char *parse_option(int option, struct options *options)
 	case 'o':
 		if (options->n_outputs == OPTIONS_MOST_OUTPUTS)
 			return "--output may come 16 times at most";
-		return parse_output(optarg, options)
-			? NULL
-			: "--output wants a display's name, once, and parts like "
-			  "HDMI-A-1:1280x720@60:90 or HDMI-A-1:off";
+		return parse_output(optarg, options);
 	case 'n':
 		options->no_display = true;
 		return NULL;
@@ -241,9 +295,7 @@ static const char *parse_option(int option, struct options *options)
 	case 'H':
 		if (options->n_headless == OPTIONS_MOST_OUTPUTS)
 			return "--headless may come 16 times at most";
-		return !optarg || parse_mode(optarg, &options->headless[options->n_headless])
-			? count_headless(options)
-			: "--headless wants =WxH or =WxH@HZ, like --headless=1280x720@60";
+		return parse_headless(optarg, options);
 	case 'm':
 		return parse_mode(optarg, &options->mode)
 			? NULL
@@ -253,6 +305,8 @@ static const char *parse_option(int option, struct options *options)
 			? NULL
 			: "--transform wants normal, 90, 180, 270, flipped, flipped-90, "
 			  "flipped-180 or flipped-270";
+	case 'S':
+		return parse_scale(optarg, &options->scale);
 	case 'r':
 		return parse_fd(optarg, options) ? NULL
 						 : "--ready-fd wants the number of an open fd";
@@ -284,7 +338,7 @@ static const char *check_headless(const struct options *options)
 	if (options->device || options->n_outputs || options->no_display)
 		return "--headless leaves no use for --device, --output and --no-display";
 	for (unsigned i = 0; i < options->n_headless; i++)
-		good = good && rate_is_good(&options->headless[i]);
+		good = good && rate_is_good(&options->headless[i].mode);
 	return good ? NULL : "--headless has from 1 to 1000 Hz";
 }
 
@@ -294,10 +348,10 @@ static const char *check(const struct options *options)
 		return check_headless(options);
 	if (options->no_display &&
 		(options->device || options->n_outputs || options->mode.width ||
-			options->transform || options->idle_off_s ||
+			options->transform || options->scale || options->idle_off_s ||
 			options->renderer != RENDERER_AUTO))
 		return "--no-display leaves no use for --device, --output, --mode, --transform, "
-		       "--idle-off and --renderer";
+		       "--scale, --idle-off and --renderer";
 	return NULL;
 }
 

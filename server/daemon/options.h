@@ -30,6 +30,13 @@ struct options_output {
 	bool has_transform;
 	int32_t transform;
 	struct options_mode mode; /* 0: the common one */
+	uint32_t scale; /* likewise; in parts of GEOMETRY_SCALE_ONE */
+};
+
+/* An output without a display. */
+struct options_headless {
+	struct options_mode mode; /* 0: the common one */
+	uint32_t scale; /* likewise */
 };
 
 /* Who composes. */
@@ -46,10 +53,11 @@ struct options {
 	uint32_t idle_off_s; /* so long without input, and displays are switched off; 0: never */
 	enum options_renderer renderer;
 	bool full_repaint; /* what is composed is drawn whole each time */
-	struct options_mode headless[OPTIONS_MOST_OUTPUTS]; /* outputs without a display */
+	struct options_headless headless[OPTIONS_MOST_OUTPUTS];
 	unsigned n_headless;
 	struct options_mode mode; /* of those that have none of their own */
 	int32_t transform; /* likewise: enum wl_output_transform */
+	uint32_t scale; /* likewise, in parts of GEOMETRY_SCALE_ONE; 0: that is 1 */
 	int ready_fd; /* -1: nobody waits */
 	enum waybuf_log_level log;
 	char **command; /* NULL: none */
@@ -60,6 +68,8 @@ struct options {
  * with *status; what there is to say has been said.
  */
 bool options_parse(struct options *options, int argc, char *argv[], int *status);
+/* The scale of one that has @own; 0: none of its own. */
+uint32_t options_scale(const struct options *options, uint32_t own);
 /* What was said of the display @name; NULL: nothing. */
 const struct options_output *options_find_output(const struct options *options, const char *name);
 

@@ -387,6 +387,19 @@ void output_stack_changed(struct output *output)
 	seat_scene_changed(output->daemon->seat);
 }
 
+static uint32_t logical(uint32_t pixels, uint32_t scale)
+{
+	const uint32_t whole = (uint32_t)((uint64_t)pixels * GEOMETRY_SCALE_ONE / scale);
+	return whole ? whole : 1;
+}
+
+void output_logical_size(const struct output *output, uint32_t *width, uint32_t *height)
+{
+	output_upright_size(output, width, height);
+	*width = logical(*width, output->scale);
+	*height = logical(*height, output->scale);
+}
+
 uint32_t output_period_ns(const struct output *output)
 {
 	return output->refresh_mhz ? (uint32_t)(UINT64_C(1000000000000) / output->refresh_mhz) : 0;

@@ -80,7 +80,7 @@ struct output {
 	struct wl_list resources; // wl_output, by wl_resource_get_link()
 	struct wl_list xdg_resources; // zxdg_output_v1, likewise
 	uint32_t rank; /* those of lower ranks are to the left of it */
-	int32_t x, y; /* of its top left corner in the layout, where clients see it */
+	int32_t x, y; /* of its top left corner in the layout, where clients see it: logical */
 	bool retired; /* unplugged for good: in daemon.retired until it is off */
 
 	const struct output_backend *backend;
@@ -96,6 +96,7 @@ struct output {
 	struct waybuf_kms_plane *plane; /* the primary one: below all others, always on */
 	uint32_t width, height, refresh_mhz; /* of the mode: pixels as the display has them */
 	int32_t transform; /* how the display is turned: enum wl_output_transform */
+	uint32_t scale; /* of what is shown on it, in parts of GEOMETRY_SCALE_ONE */
 
 	/* what is on the screen, what waits for its flip, and what is being composed; or NULL */
 	struct scene *shown, *pending;
@@ -151,8 +152,8 @@ void output_destroy(struct output *output);
 
 /* The wl_output global. */
 struct wl_global *output_global_create(struct output *output);
-/* Tells a new surface's client how to draw for the output. */
-void output_send_preferred(const struct output *output, struct surface *surface);
+/* Tells the surface's client how to draw for the output, as far as it has not been told. */
+void output_prefer(const struct output *output, struct surface *surface);
 /* NULL: it has been withdrawn. */
 struct output *output_from_resource(struct wl_resource *resource);
 /* It has moved: tells all clients where it is, with its size. */
@@ -173,13 +174,25 @@ void output_schedule(struct output *output);
 /* A scene has changed what is to be seen, without a surface's doing. */
 void output_damage(struct output *output);
 
-/* As clients see it: upright. */
-static inline void output_logical_size(
+/* All of its pixels, upright. */
+static inline void output_upright_size(
 	const struct output *output, uint32_t *width, uint32_t *height)
 {
 	bool turned = geometry_turned(output->transform);
 	*width = turned ? output->height : output->width;
 	*height = turned ? output->width : output->height;
+}
+
+/*
+ * As clients see it: upright, in surface coordinates. Whole ones, so that a few pixels may be left
+ * over to the right and below.
+ */
+void output_logical_size(const struct output *output, uint32_t *width, uint32_t *height);
+
+/* For those who know whole ones only: what is made smaller then stays sharp. 0 for 0. */
+static inline int32_t output_whole_scale(uint32_t scale)
+{
+	return (int32_t)((scale + GEOMETRY_SCALE_ONE - 1) / GEOMETRY_SCALE_ONE);
 }
 
 /* Nanoseconds from one refresh to the next. */

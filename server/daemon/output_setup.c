@@ -61,6 +61,7 @@ int output_choose(struct output *output, struct waybuf_kms_connector *connector,
 	output->name = connector->name;
 	output->rank = card_rank(output->card, connector);
 	output->transform = own && own->has_transform ? own->transform : options->transform;
+	output->scale = options_scale(options, own ? own->scale : 0);
 	output->width = mode->hdisplay;
 	output->height = mode->vdisplay;
 	output->refresh_mhz = waybuf_kms_mode_refresh(mode);
@@ -124,6 +125,7 @@ struct output *output_create(struct daemon *daemon)
 		return NULL;
 	output->daemon = daemon;
 	output->transform = daemon->options->transform;
+	output->scale = options_scale(daemon->options, 0);
 	output->flip_context = waybuf_fence_context_alloc();
 	wl_list_init(&output->link);
 	wl_list_init(&output->resources);

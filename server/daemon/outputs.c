@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
+
 #include <wayland-server-core.h>
 
 #include "daemon.h"
@@ -61,6 +63,12 @@ struct output *outputs_at(const struct daemon *daemon, double *x, double *y)
 	*x = clamp(*x, output->x, output->x + (double)width - (is_last ? 1 : 0));
 	*y = clamp(*y, output->y, output->y + (double)height - 1);
 	return output;
+}
+
+void outputs_find_pixel(const struct output *output, double x, double y, int64_t *px, int64_t *py)
+{
+	*px = (int64_t)floor((x - output->x) * output->scale / GEOMETRY_SCALE_ONE);
+	*py = (int64_t)floor((y - output->y) * output->scale / GEOMETRY_SCALE_ONE);
 }
 
 void outputs_insert(struct output *output)

@@ -3,13 +3,15 @@
 #define DAEMON_OUTPUTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct daemon;
 struct output;
 struct surface;
 
 /*
- * All outputs together, in a row from left to right, and what is shown on which.
+ * All outputs together, in a row from left to right, and what is shown on which. Points of the row are
+ * logical: in surface coordinates, of which an output shows each with as many pixels as its scale says.
  *
  * A toplevel is on one output, with its subsurfaces and popups. It comes to the one where the pointer
  * is, unless its client asks for another one, and stays until that is unplugged: then it goes to
@@ -25,6 +27,9 @@ struct output *outputs_default(const struct daemon *daemon);
 struct output *outputs_other(const struct output *output);
 /* The one that a point is on, or is nearest to: then the point is moved there. */
 struct output *outputs_at(const struct daemon *daemon, double *x, double *y);
+
+/* The pixel of its upright display that a point of the row is on. */
+void outputs_find_pixel(const struct output *output, double x, double y, int64_t *px, int64_t *py);
 
 /* Adds it to the row, where its rank says. */
 void outputs_insert(struct output *output);

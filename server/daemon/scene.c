@@ -42,24 +42,82 @@ static bool add_more(const struct scene *scene)
 	return scene->n_layers < SCENE_MAX_LAYERS && !scene_is_covered(scene);
 }
 
-/* Smaller than its own scale, or beside the output: there is nothing to see. */
+/*
+ * Surfaces that belong together. Their pixels are counted from a whole one of the display's, so that
+ * the topmost has as many as its client reckons, wherever it is, and its buffer need not be scaled.
+ */
+struct tree {
+	struct output *output;
+	struct scene *scene;
+	int64_t x, y; /* where it begins, on the upright display */
+	uint32_t scale;
+};
+
+/*
+ * Smaller than its own scale, or beside the output: there is nothing to see. One that is larger than
+ * pixels can be counted is left out.
+ */
 static bool is_seen(const struct scene *scene, const struct geometry_box *place)
 {
 	return place->width && place->height && place->x < scene->width &&
 		place->y < scene->height && place->x + place->width > 0 &&
-		place->y + place->height > 0;
+		place->y + place->height > 0 && place->width <= INT32_MAX &&
+		place->height <= INT32_MAX;
+}
+
+/* Whether @place, of @upright, has all pixels that clients know of, and its buffer all there are. */
+static bool is_whole(const struct output *output, const struct surface *surface,
+	const struct geometry_box *place, const struct geometry_box *upright)
+{
+	uint32_t width, height;
+	output_logical_size(output, &width, &height);
+	return surface->width == width && surface->height == height && place->x >= 0 &&
+		place->y >= 0 && place->x + place->width <= upright->width &&
+		place->y + place->height <= upright->height &&
+		geometry_is_exact(surface->current.transform, &surface->source,
+			(uint32_t)upright->width, (uint32_t)upright->height);
+}
+
+/* On the upright display: here what is logical becomes pixels. */
+static struct geometry_box place_of(const struct tree *tree, const struct surface *surface,
+	int64_t x, int64_t y, const struct geometry_box *upright)
+{
+	const struct geometry_box logical = {x, y, surface->width, surface->height};
+	struct geometry_box place = geometry_scale_box(tree->scale, &logical);
+	place.x += tree->x;
+	place.y += tree->y;
+	return is_whole(tree->output, surface, &place, upright) ? *upright : place;
 }
 
 /* From surface coordinates to those of the layer, as the display has them. */
-static struct geometry_box turn(
-	const struct output *output, const struct surface *surface, const struct geometry_box *box)
+static struct geometry_box to_layer(const struct output *output, const struct scene_layer *layer,
+	const struct surface *surface, const struct geometry_box *box, bool inner)
 {
-	return geometry_turn(output->transform, *box, surface->width, surface->height);
+	bool turned = geometry_turned(output->transform);
+	const uint32_t width = turned ? layer->height : layer->width;
+	const uint32_t height = turned ? layer->width : layer->height;
+	const struct geometry_box upright =
+		geometry_stretch(box, surface->width, surface->height, width, height, inner);
+	return geometry_turn(output->transform, upright, width, height);
+}
+
+static bool is_exact(const struct scene_layer *layer)
+{
+	return geometry_is_exact(layer->transform, &layer->source, layer->width, layer->height);
+}
+
+/* What is read by a filter that the output's scale makes necessary: the damage knows of none. */
+static int64_t margin_of(const struct scene_layer *layer, const struct surface *surface)
+{
+	return !is_exact(layer) &&
+		geometry_is_exact(surface->current.transform, &surface->source, surface->width,
+			surface->height);
 }
 
 static void add_damage(
 	const struct output *output, struct scene_layer *layer, struct surface *surface)
 {
+	const int64_t margin = margin_of(layer, surface);
 	struct geometry_box box;
 	/* what another output was told this one has not heard */
 	if (surface->seen_on != output)
@@ -68,7 +126,9 @@ static void add_damage(
 	for (uint32_t i = 0; i < surface->damage.n; i++) {
 		if (!damage_box(&surface->damage, i, surface->width, surface->height, &box))
 			continue;
-		box = turn(output, surface, &box);
+		box = (struct geometry_box){box.x - margin, box.y - margin, box.width + 2 * margin,
+			box.height + 2 * margin};
+		box = to_layer(output, layer, surface, &box, false);
 		damage_add(&layer->damage, &box);
 	}
 	damage_clear(&surface->damage);
@@ -76,6 +136,8 @@ static void add_damage(
 
 static void add_hiding(struct scene_layer *layer, const struct geometry_box *box)
 {
+	if (box->width <= 0 || box->height <= 0)
+		return;
 	layer->hides[layer->n_hides++] = (pixman_box32_t){(int32_t)box->x, (int32_t)box->y,
 		(int32_t)(box->x + box->width), (int32_t)(box->y + box->height)};
 }
@@ -93,8 +155,7 @@ static void find_hiding(
 		add_hiding(layer, &all);
 		return;
 	}
-	if (surface->current.alpha != UINT32_MAX ||
-		!geometry_is_exact(layer->transform, &layer->source, layer->width, layer->height))
+	if (surface->current.alpha != UINT32_MAX || !is_exact(layer))
 		return;
 	const pixman_box32_t *boxes =
 		pixman_region32_rectangles((pixman_region32_t *)&surface->current.opaque, &n);
@@ -103,17 +164,31 @@ static void find_hiding(
 		struct geometry_box box;
 		if (!damage_box(&one, 0, surface->width, surface->height, &box))
 			continue;
-		box = turn(output, surface, &box);
+		box = to_layer(output, layer, surface, &box, true);
 		add_hiding(layer, &box);
 	}
 }
 
-static void add(
-	struct output *output, struct scene *scene, struct surface *surface, int64_t x, int64_t y)
+static struct scene_logical describe_logical(const struct output *output,
+	const struct surface *surface, const struct geometry_box *upright)
 {
-	const struct geometry_box upright = {x, y, surface->width, surface->height};
+	const double one = GEOMETRY_SCALE_ONE;
+	return (struct scene_logical){
+		.x = (double)upright->x * one / output->scale,
+		.y = (double)upright->y * one / output->scale,
+		.width = surface->width,
+		.height = surface->height,
+	};
+}
+
+static void add(const struct tree *tree, struct surface *surface, int64_t x, int64_t y)
+{
+	struct output *output = tree->output;
+	struct scene *scene = tree->scene;
 	uint32_t width, height;
-	output_logical_size(output, &width, &height);
+	output_upright_size(output, &width, &height);
+	const struct geometry_box all = {0, 0, width, height};
+	const struct geometry_box upright = place_of(tree, surface, x, y, &all);
 	const struct geometry_box place = geometry_turn(output->transform, upright, width, height);
 	if (!is_seen(scene, &place))
 		return;
@@ -130,7 +205,7 @@ static void add(
 		.y = (int32_t)place.y,
 		.width = (uint32_t)place.width,
 		.height = (uint32_t)place.height,
-		.upright = upright,
+		.logical = describe_logical(output, surface, &upright),
 		.source = surface->source,
 		.transform = geometry_concat(
 			geometry_inverse(output->transform), surface->current.transform),
@@ -149,65 +224,74 @@ static void add(
 }
 
 /* The surface with its subsurfaces. As deep as a tree may be, which is not deep. */
-static bool add_tree(
-	struct output *output, struct scene *scene, struct surface *surface, int64_t x, int64_t y)
+static bool add_tree(const struct tree *tree, struct surface *surface, int64_t x, int64_t y)
 {
+	const struct scene *scene = tree->scene;
 	const struct surface_place *places = surface->current.stack.data;
 	size_t n = surface->current.stack.size / sizeof(*places);
 	if (n == 0)
-		add(output, scene, surface, x, y);
+		add(tree, surface, x, y);
 	for (size_t i = n; i-- > 0 && add_more(scene);) {
 		const struct subsurface *child = places[i].child;
 		if (!child)
-			add(output, scene, surface, x, y);
+			add(tree, surface, x, y);
 		else if (child->surface->mapped)
-			add_tree(output, scene, child->surface, x + places[i].x, y + places[i].y);
+			add_tree(tree, child->surface, x + places[i].x, y + places[i].y);
 	}
 	return add_more(scene);
 }
 
-/* Those of a toplevel that is at @x, @y. */
-static bool add_popups(struct output *output, struct scene *scene,
-	const struct xdg_toplevel *toplevel, int64_t x, int64_t y)
+/* Those of a toplevel, whose tree is @below. */
+static bool add_popups(const struct tree *below, const struct xdg_toplevel *toplevel)
 {
 	struct xdg_popup *popup;
 	int64_t dx, dy;
-	wl_list_for_each(popup, &output->daemon->popups, link) {
-		if (xdg_popup_find(popup, toplevel, &dx, &dy) &&
-			!add_tree(output, scene, popup->xdg->surface, x + dx, y + dy))
+	wl_list_for_each(popup, &below->output->daemon->popups, link) {
+		struct tree tree = *below;
+		if (!xdg_popup_find(popup, toplevel, &dx, &dy))
+			continue;
+		tree.x += geometry_scale(tree.scale, dx);
+		tree.y += geometry_scale(tree.scale, dy);
+		if (!add_tree(&tree, popup->xdg->surface, 0, 0))
 			return false;
 	}
 	return true;
 }
 
-/* In the middle, also when it is too large. */
+void scene_place_toplevel(
+	const struct output *output, const struct surface *surface, int64_t *x, int64_t *y)
+{
+	uint32_t width, height;
+	output_upright_size(output, &width, &height);
+	*x = (width - geometry_scale(output->scale, surface->width)) / 2;
+	*y = (height - geometry_scale(output->scale, surface->height)) / 2;
+}
+
 static bool add_toplevel(
 	struct output *output, struct scene *scene, const struct xdg_toplevel *toplevel)
 {
 	struct surface *surface = toplevel->xdg->surface;
-	uint32_t width, height;
-	output_logical_size(output, &width, &height);
-	int64_t x = ((int64_t)width - surface->width) / 2;
-	int64_t y = ((int64_t)height - surface->height) / 2;
-	return add_popups(output, scene, toplevel, x, y) && add_tree(output, scene, surface, x, y);
+	struct tree tree = {output, scene, .scale = output->scale};
+	scene_place_toplevel(output, surface, &tree.x, &tree.y);
+	return add_popups(&tree, toplevel) && add_tree(&tree, surface, 0, 0);
 }
 
 static void add_cursor(struct output *output, struct scene *scene)
 {
-	int64_t x, y;
-	struct surface *cursor = cursor_place(output->daemon->seat, output, &x, &y);
+	struct tree tree = {output, scene, .scale = output->scale};
+	struct surface *cursor = cursor_place(output->daemon->seat, output, &tree.x, &tree.y);
 	if (cursor)
-		add_tree(output, scene, cursor, x, y);
+		add_tree(&tree, cursor, 0, 0);
 	if (scene->n_layers == 1)
 		scene->layers[0].is_cursor = true;
 }
 
 static void add_icon(struct output *output, struct scene *scene)
 {
-	int64_t x, y;
-	struct surface *icon = drag_icon_place(output->daemon->seat, output, &x, &y);
+	struct tree tree = {output, scene, .scale = output->scale};
+	struct surface *icon = drag_icon_place(output->daemon->seat, output, &tree.x, &tree.y);
 	if (icon)
-		add_tree(output, scene, icon, x, y);
+		add_tree(&tree, icon, 0, 0);
 }
 
 /* Those that are hidden from now on wait for no flip, and no plane waits for them. */

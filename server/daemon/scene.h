@@ -19,6 +19,12 @@ struct output;
 /* Boxes of a layer that are known to be opaque; what else of it may be is blended all the same. */
 #define SCENE_MAX_OPAQUE 8
 
+/* Where clients see a layer: on the upright output, in surface coordinates. */
+struct scene_logical {
+	double x, y;
+	uint32_t width, height;
+};
+
 struct scene_layer {
 	struct frame *frame; /* NULL once it was composed and is not needed any more */
 	uint64_t id; /* of the surface */
@@ -31,7 +37,7 @@ struct scene_layer {
 	struct surface *surface; /* NULL once it is gone; for its counters */
 	int32_t x, y;
 	uint32_t width, height; /* on the display */
-	struct geometry_box upright; /* the same as clients see the output */
+	struct scene_logical logical;
 	/* what of the buffer is there, in parts of GEOMETRY_ONE, and how it was turned for that */
 	struct geometry_box source;
 	int32_t transform;
@@ -53,6 +59,12 @@ struct scene {
 	struct wl_list callbacks; /* wl_callback, of what is seen for the first time */
 	bool reused; /* what is composed in it was so before, and is shown again */
 };
+
+/*
+ * Where a toplevel begins, in pixels of the upright display: in the middle, also when it is too large.
+ */
+void scene_place_toplevel(
+	const struct output *output, const struct surface *surface, int64_t *x, int64_t *y);
 
 /* What the output has to show now, with the callbacks of its surfaces. NULL: no memory. */
 struct scene *scene_create(struct output *output);

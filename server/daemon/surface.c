@@ -313,7 +313,7 @@ static void handle_create_surface(
 	wl_list_insert(&daemon->surfaces, &surface->link);
 	wl_resource_set_implementation(
 		surface->resource, &surface_impl, surface, surface_destroyed);
-	output_send_preferred(outputs_default(daemon), surface);
+	output_prefer(outputs_default(daemon), surface);
 }
 
 static void handle_create_region(

@@ -57,6 +57,7 @@ enum surface_extension {
 	SURFACE_EXT_ALPHA,
 	SURFACE_EXT_COLOR,
 	SURFACE_EXT_CONTENT_TYPE,
+	SURFACE_EXT_FRACTIONAL_SCALE,
 	SURFACE_EXTENSIONS,
 };
 
@@ -130,7 +131,8 @@ struct surface {
 	struct xdg_surface *xdg; /* made for it, with a role or without; NULL: none is there */
 
 	struct output *output; /* that it is on, while it is mapped; else NULL */
-	int32_t preferred_transform; /* that its client was told */
+	uint32_t preferred_scale; /* that its client was told, in parts of GEOMETRY_SCALE_ONE */
+	int32_t preferred_transform; /* likewise */
 	struct subsurface *subsurface; /* it is one now; NULL: it is none */
 	struct wl_list children; // subsurface.link, in no order
 	struct wl_array stack; // as in surface_state, what the next commit will say

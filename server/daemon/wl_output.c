@@ -3,6 +3,7 @@
 #include <wayland-server-protocol.h>
 
 #include "daemon.h"
+#include "fractional_scale.h"
 #include "output.h"
 #include "xdg_output.h"
 
@@ -32,7 +33,7 @@ static void send_all(const struct output *output, struct wl_resource *resource)
 	wl_output_send_mode(resource, WL_OUTPUT_MODE_CURRENT | WL_OUTPUT_MODE_PREFERRED,
 		(int32_t)output->width, (int32_t)output->height, (int32_t)output->refresh_mhz);
 	if (version >= WL_OUTPUT_SCALE_SINCE_VERSION)
-		wl_output_send_scale(resource, 1);
+		wl_output_send_scale(resource, output_whole_scale(output->scale));
 	if (version >= WL_OUTPUT_NAME_SINCE_VERSION)
 		send_description(output, resource);
 	if (version >= WL_OUTPUT_DONE_SINCE_VERSION)
@@ -75,26 +76,29 @@ struct wl_global *output_global_create(struct output *output)
 		output->daemon->display, &wl_output_interface, 4, output, bind_output);
 }
 
-/* Normal is what it is before anybody says anything. */
-static void prefer_transform(struct surface *surface, int32_t transform)
+/* Normal and 1 are what they are before anybody says anything, but not for everybody. */
+static void send_preferred(
+	const struct output *output, const struct surface *surface, bool scale, bool transform)
 {
-	if (surface->preferred_transform == transform ||
-		wl_resource_get_version(surface->resource) <
-			WL_SURFACE_PREFERRED_BUFFER_TRANSFORM_SINCE_VERSION)
+	struct wl_resource *resource = surface->resource;
+	if (wl_resource_get_version(resource) < WL_SURFACE_PREFERRED_BUFFER_SCALE_SINCE_VERSION)
 		return;
-	surface->preferred_transform = transform;
-	wl_surface_send_preferred_buffer_transform(surface->resource, (uint32_t)transform);
+	if (scale)
+		wl_surface_send_preferred_buffer_scale(resource, output_whole_scale(output->scale));
+	if (transform)
+		wl_surface_send_preferred_buffer_transform(resource, (uint32_t)output->transform);
 }
 
-/* Normal and 1 are what they are before anybody says anything, but not for everybody. */
-void output_send_preferred(const struct output *output, struct surface *surface)
+void output_prefer(const struct output *output, struct surface *surface)
 {
-	if (wl_resource_get_version(surface->resource) <
-		WL_SURFACE_PREFERRED_BUFFER_SCALE_SINCE_VERSION)
-		return;
+	const uint32_t before = surface->preferred_scale;
+	const bool scale = output_whole_scale(before) != output_whole_scale(output->scale);
+	const bool transform = surface->preferred_transform != output->transform;
+	surface->preferred_scale = output->scale;
 	surface->preferred_transform = output->transform;
-	wl_surface_send_preferred_buffer_scale(surface->resource, 1);
-	wl_surface_send_preferred_buffer_transform(surface->resource, (uint32_t)output->transform);
+	send_preferred(output, surface, scale, transform || !before);
+	if (before != output->scale)
+		fractional_scale_tell(surface);
 }
 
 struct output *output_from_resource(struct wl_resource *resource)
@@ -116,7 +120,7 @@ void output_send_enter(struct output *output, struct surface *surface, bool ente
 	struct wl_client *client = wl_resource_get_client(surface->resource);
 	struct wl_resource *resource;
 	if (enter)
-		prefer_transform(surface, output->transform);
+		output_prefer(output, surface);
 	wl_resource_for_each(resource, &output->resources) {
 		if (wl_resource_get_client(resource) != client)
 			continue;

@@ -75,24 +75,34 @@ static struct output *output_of(const struct xdg_popup *popup)
 	return toplevel ? toplevel->output : outputs_first(popup->xdg->wm_base->daemon);
 }
 
-/* The output, relative to the parent. Toplevels stand in the middle of it. */
+/* Whole surface coordinates of what @output shows, where @x, @y is a pixel of its. */
+static struct geometry_box box_of(const struct output *output, int64_t x, int64_t y)
+{
+	uint32_t width, height;
+	output_upright_size(output, &width, &height);
+	const struct geometry_box all = {-x, -y, width, height};
+	return geometry_stretch(
+		&all, output->scale, output->scale, GEOMETRY_SCALE_ONE, GEOMETRY_SCALE_ONE, true);
+}
+
+/* The output, relative to the parent. */
 static struct placement_rect bounds_of(const struct xdg_popup *popup)
 {
 	const struct output *output = output_of(popup);
-	int64_t x, y;
-	uint32_t width, height;
+	int64_t x, y, left = 0, top = 0;
 	const struct xdg_surface *root = find_root(popup->parent, &x, &y);
-	output_logical_size(output, &width, &height);
-	if (root) {
-		x += ((int64_t)width - root->surface->width) / 2;
-		y += ((int64_t)height - root->surface->height) / 2;
-	}
-	return (struct placement_rect){(int32_t)-x, (int32_t)-y, (int32_t)width, (int32_t)height};
+	if (root)
+		scene_place_toplevel(output, root->surface, &left, &top);
+	const struct geometry_box box = box_of(output, left, top);
+	return (struct placement_rect){(int32_t)(box.x - x), (int32_t)(box.y - y),
+		(int32_t)box.width, (int32_t)box.height};
 }
 
 static void configure(struct xdg_surface *xdg)
 {
 	struct xdg_popup *popup = xdg->popup;
+	if (xdg->surface)
+		output_prefer(output_of(popup), xdg->surface);
 	struct placement_rect bounds = bounds_of(popup);
 	struct placement_rect *next = &popup->next;
 	*next = placement_solve(&popup->position, &bounds);

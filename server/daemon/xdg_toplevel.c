@@ -46,6 +46,9 @@ static void configure(struct xdg_surface *xdg)
 	struct wl_array states;
 	uint32_t width, height;
 	wl_array_init(&states);
+	/* first, as what it draws for this size depends on it */
+	if (xdg->surface)
+		output_prefer(output, xdg->surface);
 	xdg_decoration_configure(xdg->toplevel);
 	output_logical_size(output, &width, &height);
 	add_state(&states, XDG_TOPLEVEL_STATE_FULLSCREEN);

@@ -28,7 +28,10 @@ static void handle_done(void *data, struct wl_output *output)
 	((struct seen_output *)data)->done++;
 }
 
-static void handle_scale(void *data, struct wl_output *output, int32_t scale) {}
+static void handle_scale(void *data, struct wl_output *output, int32_t scale)
+{
+	((struct seen_output *)data)->scale = scale;
+}
 
 static void handle_name(void *data, struct wl_output *output, const char *name)
 {

@@ -16,6 +16,7 @@ struct seen_output {
 	char name[32];
 	int32_t x, y, width, height; /* wl_output's: of the mode */
 	int32_t logical_x, logical_y, logical_width, logical_height;
+	int32_t scale;
 	int done; /* events */
 };
 

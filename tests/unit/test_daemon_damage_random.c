@@ -16,7 +16,7 @@
  * other one all (--full-repaint). After each step their pictures are the same in every pixel.
  */
 
-enum { WIDTH = 160, HEIGHT = 120, N_THINGS = 5, N_SLOTS = 4, STEPS = 1200 };
+enum { WIDTH = 160, HEIGHT = 120, N_THINGS = 5, N_SLOTS = 4, STEPS = 800 };
 
 /* A surface of both servers, and what it shows. The memory is the same for both. */
 struct thing {
@@ -575,11 +575,12 @@ static void compare(struct world *w, int number)
 		picture_finish(&pictures[side]);
 }
 
-static void begin(struct world *w, const char *transform, uint32_t number)
+static void begin(struct world *w, const char *transform, uint32_t number, const char *scale)
 {
-	const char *const options[2][5] = {
-		{"--headless=160x120@1000", "--transform", transform},
-		{"--headless=160x120@1000", "--transform", transform, "--full-repaint"},
+	const char *const options[2][7] = {
+		{"--headless=160x120@1000", "--transform", transform, "--scale", scale},
+		{"--headless=160x120@1000", "--transform", transform, "--scale", scale,
+			"--full-repaint"},
 	};
 	*w = (struct world){.random = harness_seed(), .transform = number};
 	for (int side = 0; side < 2; side++) {
@@ -617,10 +618,10 @@ static void end(struct world *w)
 	}
 }
 
-static void run(const char *transform, uint32_t number)
+static void run(const char *transform, uint32_t number, const char *scale)
 {
 	static struct world w;
-	begin(&w, transform, number);
+	begin(&w, transform, number, scale);
 	compare(&w, 0);
 	for (int i = 1, n = harness_tries(STEPS); i <= n; i++) {
 		step(&w);
@@ -631,12 +632,18 @@ static void run(const char *transform, uint32_t number)
 
 TEST(upright)
 {
-	run("normal", WL_OUTPUT_TRANSFORM_NORMAL);
+	run("normal", WL_OUTPUT_TRANSFORM_NORMAL, "1");
 }
 
 TEST(turned)
 {
-	run("flipped-90", WL_OUTPUT_TRANSFORM_FLIPPED_90);
+	run("flipped-90", WL_OUTPUT_TRANSFORM_FLIPPED_90, "1");
+}
+
+/* Also what is drawn for that, as most of it is not. */
+TEST(scaled)
+{
+	run("270", WL_OUTPUT_TRANSFORM_270, "1.5");
 }
 
 TEST_TIMEOUT(200)

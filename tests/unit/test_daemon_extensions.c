@@ -7,6 +7,7 @@
 #include "alpha-modifier-v1-client-protocol.h"
 #include "color-representation-v1-client-protocol.h"
 #include "content-type-v1-client-protocol.h"
+#include "fractional-scale-v1-client-protocol.h"
 #include "guest/daemon_fixture.h"
 #include "viewporter-client-protocol.h"
 
@@ -27,6 +28,8 @@ struct toys {
 	struct wp_color_representation_surface_v1 *color;
 	struct wp_content_type_manager_v1 *types;
 	struct wp_content_type_v1 *type;
+	struct wp_fractional_scale_manager_v1 *scales;
+	struct wp_fractional_scale_v1 *scale;
 };
 
 static wl_fixed_t fixed(double value)
@@ -221,6 +224,11 @@ static void content_type_twice(struct toys *toys)
 	wp_content_type_manager_v1_get_surface_content_type(toys->types, toys->surface);
 }
 
+static void fractional_scale_twice(struct toys *toys)
+{
+	wp_fractional_scale_manager_v1_get_fractional_scale(toys->scales, toys->surface);
+}
+
 #define MISTAKE(name, interface, error) {#name, name, #interface, error}
 #define COLOR_MISTAKE(name, error) \
 	MISTAKE(name, wp_color_representation_surface_v1, \
@@ -255,6 +263,8 @@ static const struct mistake {
 		WP_COLOR_REPRESENTATION_MANAGER_V1_ERROR_SURFACE_EXISTS),
 	MISTAKE(content_type_twice, wp_content_type_manager_v1,
 		WP_CONTENT_TYPE_MANAGER_V1_ERROR_ALREADY_CONSTRUCTED),
+	MISTAKE(fractional_scale_twice, wp_fractional_scale_manager_v1,
+		WP_FRACTIONAL_SCALE_MANAGER_V1_ERROR_FRACTIONAL_SCALE_EXISTS),
 	COLOR_MISTAKE(alpha_optical, ALPHA_MODE),
 	COLOR_MISTAKE(coefficients_unknown, COEFFICIENTS),
 	COLOR_MISTAKE(rgb_of_limited_range, COEFFICIENTS),
@@ -282,6 +292,9 @@ static void toys_init(struct toys *toys, const struct daemon *daemon)
 	toys->types = client_bind(&toys->client, &wp_content_type_manager_v1_interface, 1);
 	toys->type =
 		wp_content_type_manager_v1_get_surface_content_type(toys->types, toys->surface);
+	toys->scales = client_bind(&toys->client, &wp_fractional_scale_manager_v1_interface, 1);
+	toys->scale =
+		wp_fractional_scale_manager_v1_get_fractional_scale(toys->scales, toys->surface);
 }
 
 enum { TOLD = 0, NOT_TOLD, WRONG_ERROR, WRONG_INTERFACE };
@@ -361,6 +374,8 @@ TEST(no_error)
 	wp_content_type_v1_set_content_type(toys.type, WP_CONTENT_TYPE_V1_TYPE_GAME);
 	wp_content_type_v1_destroy(toys.type);
 	wp_content_type_manager_v1_destroy(toys.types);
+	wp_fractional_scale_v1_destroy(toys.scale);
+	wp_fractional_scale_manager_v1_destroy(toys.scales);
 	ck_assert(client_sync(&toys.client));
 	picture_finish(&large);
 	picture_finish(&toys.picture);

@@ -107,9 +107,9 @@ struct surface *cursor_place(
 {
 	if (!seat || !seat->cursor || output_of(seat) != output)
 		return NULL;
-	*x = (int64_t)seat->x - output->x - seat->hotspot_x + seat->cursor->current.dx -
-		seat->cursor_dx;
-	*y = (int64_t)seat->y - output->y - seat->hotspot_y + seat->cursor->current.dy -
-		seat->cursor_dy;
+	const struct surface_state *now = &seat->cursor->current;
+	outputs_find_pixel(output, seat->x, seat->y, x, y);
+	*x += geometry_scale(output->scale, now->dx - seat->cursor_dx - seat->hotspot_x);
+	*y += geometry_scale(output->scale, now->dy - seat->cursor_dy - seat->hotspot_y);
 	return seat->cursor;
 }

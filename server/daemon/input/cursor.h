@@ -30,7 +30,10 @@ void cursor_show(struct seat *seat, struct surface *surface, int32_t hotspot_x, 
 void cursor_moved(struct seat *seat);
 void cursor_forget(struct seat *seat, const struct surface *surface);
 
-/* What is shown on @output, and where its 0,0 is there; NULL: nothing. @seat may be NULL. */
+/*
+ * What is shown on @output, and where its 0,0 is there, in pixels of the upright display. NULL: nothing.
+ * @seat may be NULL.
+ */
 struct surface *cursor_place(
 	const struct seat *seat, const struct output *output, int64_t *x, int64_t *y);
 

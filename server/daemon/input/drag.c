@@ -73,8 +73,9 @@ struct surface *drag_icon_place(
 	const struct drag *drag = seat ? seat->drag : NULL;
 	if (!drag || !drag->icon || output_of(drag) != output)
 		return NULL;
-	*x = (int64_t)drag->x - output->x + drag->icon->current.dx - drag->icon_dx;
-	*y = (int64_t)drag->y - output->y + drag->icon->current.dy - drag->icon_dy;
+	outputs_find_pixel(output, drag->x, drag->y, x, y);
+	*x += geometry_scale(output->scale, drag->icon->current.dx - drag->icon_dx);
+	*y += geometry_scale(output->scale, drag->icon->current.dy - drag->icon_dy);
 	return drag->icon;
 }
 

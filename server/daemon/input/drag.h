@@ -58,7 +58,7 @@ void drag_surface_gone(struct drag *drag, const struct surface *surface);
 /* The target accepts something, or nothing more; or there is another action. */
 void drag_agreed(struct drag *drag);
 
-/* The icon, and where its 0,0 is on @output; NULL: none there. @seat may be NULL. */
+/* The icon, and where its 0,0 is on @output, upright, in pixels. NULL: none there. @seat may be NULL. */
 struct surface *drag_icon_place(
 	const struct seat *seat, const struct output *output, int64_t *x, int64_t *y);
 /* Whether it was given that role, and so is nothing that is pointed at. */

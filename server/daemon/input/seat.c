@@ -71,17 +71,26 @@ static const struct surface *root_of(const struct surface *surface)
 }
 
 /* Cursors and icons are in the picture for a moment longer than they are shown. */
-static bool takes_input(const struct scene_layer *layer, int x, int y)
+static bool takes_input(const struct scene_layer *layer, double x, double y)
 {
-	const struct geometry_box *box = &layer->upright;
+	const struct scene_logical *logical = &layer->logical;
 	const struct surface *root = layer->surface ? root_of(layer->surface) : NULL;
-	if (!root || cursor_is_one(root) || drag_is_icon(root) || x < box->x || y < box->y ||
-		x - box->x >= box->width || y - box->y >= box->height)
+	x -= logical->x;
+	y -= logical->y;
+	if (!root || cursor_is_one(root) || drag_is_icon(root) || x < 0 || y < 0 ||
+		x >= logical->width || y >= logical->height)
 		return false;
 	const struct surface_state *now = &layer->surface->current;
 	return now->input_everywhere ||
-		pixman_region32_contains_point((pixman_region32_t *)&now->input, (int)(x - box->x),
-			(int)(y - box->y), NULL);
+		pixman_region32_contains_point(
+			(pixman_region32_t *)&now->input, (int)x, (int)y, NULL);
+}
+
+/* Of parts of pixels. Those that are left over at the end count as the last that are somebody's. */
+static double logical_place(const struct output *output, int64_t parts, uint32_t size)
+{
+	const double one = GEOMETRY_ONE;
+	return fmin((double)parts / one * GEOMETRY_SCALE_ONE / output->scale, size - 1 / one);
 }
 
 /* Such devices are in front of the first display, and turned with it. */
@@ -94,8 +103,10 @@ void seat_place(const struct seat *seat, double *x, double *y)
 		.x = (int64_t)(*x * (double)width), .y = (int64_t)(*y * (double)height)};
 	const struct geometry_box upright =
 		geometry_turn(geometry_inverse(output->transform), on_display, width, height);
-	*x = (double)upright.x / GEOMETRY_ONE + output->x;
-	*y = (double)upright.y / GEOMETRY_ONE + output->y;
+	uint32_t logical_width, logical_height;
+	output_logical_size(output, &logical_width, &logical_height);
+	*x = logical_place(output, upright.x, logical_width) + output->x;
+	*y = logical_place(output, upright.y, logical_height) + output->y;
 }
 
 bool seat_is_for(struct wl_resource *resource, const struct surface *surface)
@@ -111,8 +122,8 @@ wl_fixed_t seat_fixed(double value)
 
 static struct seat_target target_of(const struct output *output, const struct scene_layer *layer)
 {
-	return (struct seat_target){layer->surface, (int32_t)layer->upright.x + output->x,
-		(int32_t)layer->upright.y + output->y};
+	return (struct seat_target){
+		layer->surface, layer->logical.x + output->x, layer->logical.y + output->y};
 }
 
 struct seat_target seat_find(const struct seat *seat, double x, double y)
@@ -121,7 +132,7 @@ struct seat_target seat_find(const struct seat *seat, double x, double y)
 	const struct scene *scene = scene_of(output);
 	for (uint32_t i = 0; scene && i < scene->n_layers; i++) {
 		const struct scene_layer *layer = &scene->layers[i];
-		if (takes_input(layer, (int)x - output->x, (int)y - output->y))
+		if (takes_input(layer, x - output->x, y - output->y))
 			return target_of(output, layer);
 	}
 	return (struct seat_target){NULL, 0, 0};

@@ -10,7 +10,7 @@
 
 /*
  * wl_seat: one, with what all devices do together. A source of input (source.h) calls the functions
- * below; positions are pixels of the row of outputs, times milliseconds of CLOCK_MONOTONIC.
+ * below; positions are those of the row of outputs, times milliseconds of CLOCK_MONOTONIC.
  *
  * The first press, tap or turn of a wheel after --idle-off has switched the displays off only switches
  * them on: whoever did it saw nothing, and nobody's button is to be pressed by that. What moves is told
@@ -33,7 +33,7 @@ enum { SEAT_MOST_KEYS = 64, SEAT_MOST_FINGERS = 16, SEAT_ACTIONS = 16 };
 /* A surface that events go to, and where its 0,0 is. */
 struct seat_target {
 	struct surface *surface; /* NULL: nobody */
-	int32_t x, y;
+	double x, y;
 };
 
 /* What the user has done to a client: a button, a key or a finger went down or up. */
