@@ -279,7 +279,8 @@ static bool add_toplevel(
 static void add_cursor(struct output *output, struct scene *scene)
 {
 	struct tree tree = {output, scene, .scale = output->scale};
-	struct surface *cursor = cursor_place(output->daemon->seat, output, &tree.x, &tree.y);
+	struct surface *cursor =
+		cursor_place(output->daemon->seat, output, &tree.x, &tree.y, &tree.scale);
 	if (cursor)
 		add_tree(&tree, cursor, 0, 0);
 	if (scene->n_layers == 1)

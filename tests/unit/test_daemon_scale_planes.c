@@ -2,6 +2,9 @@
 #include <drm_fourcc.h>
 #include <linux/input-event-codes.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon_world.h"
@@ -10,6 +13,7 @@
 #include "fake/machine.h"
 #include "fake/screen.h"
 #include "fake/sync.h"
+#include "fake/worker.h"
 #include "fractional-scale-v1-client-protocol.h"
 #include "fractional_scale.h"
 #include "input/seat.h"
@@ -401,6 +405,123 @@ TEST(icon)
 	wl_data_device_destroy(device);
 	wl_surface_destroy(icon);
 	end();
+}
+
+/* ---- cursors of the theme -------------------------------------------------------------------- */
+
+struct theme {
+	char folder[32], outer[64], inner[96], arrow[128];
+};
+
+static void put(FILE *file, uint32_t number)
+{
+	ck_assert_uint_eq(fwrite(&number, sizeof(number), 1, file), 1);
+}
+
+enum { HEADER = 16, ENTRY = 12, IMAGE = 36 };
+
+/* An arrow for each of @sizes, of a third of them in pixels, which points at the middle of itself. */
+static void write_arrow(const char *path, const uint32_t sizes[], uint32_t n)
+{
+	FILE *file = fopen(path, "we");
+	ck_assert_ptr_nonnull(file);
+	uint32_t position = HEADER + n * ENTRY;
+	const uint32_t header[] = {0x72756358, HEADER, 0x10000, n};
+	for (int i = 0; i < 4; i++)
+		put(file, header[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t side = sizes[i] / 3;
+		put(file, 0xfffd0002);
+		put(file, sizes[i]);
+		put(file, position);
+		position += IMAGE + side * side * 4;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t side = sizes[i] / 3;
+		const uint32_t image[] = {
+			IMAGE, 0xfffd0002, sizes[i], 1, side, side, side / 2, side / 2, 0};
+		for (int k = 0; k < 9; k++)
+			put(file, image[k]);
+		for (uint32_t k = 0; k < side * side; k++)
+			put(file, 0xffffffff);
+	}
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+static void theme_init(struct theme *theme)
+{
+	static const uint32_t sizes[] = {24, 36, 48};
+	strcpy(theme->folder, "/tmp/waybuf-theme-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(theme->folder));
+	snprintf(theme->outer, sizeof(theme->outer), "%s/default", theme->folder);
+	snprintf(theme->inner, sizeof(theme->inner), "%s/cursors", theme->outer);
+	snprintf(theme->arrow, sizeof(theme->arrow), "%s/left_ptr", theme->inner);
+	ck_assert_int_eq(mkdir(theme->outer, 0700), 0);
+	ck_assert_int_eq(mkdir(theme->inner, 0700), 0);
+	write_arrow(theme->arrow, sizes, 3);
+	setenv("XCURSOR_PATH", theme->folder, 1);
+	unsetenv("XCURSOR_SIZE");
+	unsetenv("XCURSOR_THEME");
+}
+
+static void theme_finish(const struct theme *theme)
+{
+	unsetenv("XCURSOR_PATH");
+	unlink(theme->arrow);
+	rmdir(theme->inner);
+	rmdir(theme->outer);
+	ck_assert_int_eq(rmdir(theme->folder), 0);
+}
+
+static void expect_arrow(int32_t x, int32_t y, uint32_t side)
+{
+	const struct scene_layer *layer = &outputs_first(&run.world.daemon)->shown->layers[0];
+	ck_assert(layer->is_cursor);
+	ck_assert_uint_eq(layer->width, side);
+	ck_assert_uint_eq(layer->height, side);
+	ck_assert_int_eq(layer->x, x - (int32_t)side / 2);
+	ck_assert_int_eq(layer->y, y - (int32_t)side / 2);
+}
+
+/* As the next display may have another one. */
+static void change_scale(uint32_t scale)
+{
+	outputs_first(&run.world.daemon)->scale = scale;
+	outputs_arrange(&run.world.daemon);
+	flip();
+}
+
+/* In the size that is drawn for the scale: of 24 pixels there are 36 and 48. */
+TEST(arrow)
+{
+	struct theme theme;
+	theme_init(&theme);
+	begin_with(180, true);
+	show(63, HEIGHT, 42, 32);
+	point_at(20, 20);
+	expect_arrow(20, 20, 12);
+	ck_assert(geometry_is_whole(&outputs_first(&run.world.daemon)->shown->layers[0].source));
+	change_scale(240);
+	point_at(31, 21);
+	expect_arrow(31, 21, 16);
+	change_scale(120);
+	point_at(32, 21);
+	expect_arrow(32, 21, 8);
+	/* and back, to what is there already */
+	change_scale(180);
+	point_at(20, 20);
+	expect_arrow(20, 20, 12);
+	/* while the one that is wanted is read, the one that is there is made as large */
+	fake_worker_hold(true);
+	outputs_first(&run.world.daemon)->scale = 360;
+	seat_layout_changed(run.seat);
+	world_settle(&run.world);
+	ck_assert_uint_eq(run.seat->cursor_scale, 180);
+	fake_worker_hold(false);
+	flip();
+	ck_assert_uint_eq(run.seat->cursor_scale, 360);
+	end();
+	theme_finish(&theme);
 }
 
 TEST_TIMEOUT(60)

@@ -43,10 +43,12 @@ bool cursor_is_one(const struct surface *surface)
 	return surface->role == &cursor_role;
 }
 
-void cursor_show(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y)
+void cursor_show(struct seat *seat, struct surface *surface, uint32_t scale, int32_t hotspot_x,
+	int32_t hotspot_y)
 {
 	struct surface *before = seat->cursor;
 	seat->cursor = surface;
+	seat->cursor_scale = scale;
 	seat->hotspot_x = hotspot_x;
 	seat->hotspot_y = hotspot_y;
 	seat->cursor_dx = surface ? surface->current.dx : 0;
@@ -62,7 +64,7 @@ void cursor_show(struct seat *seat, struct surface *surface, int32_t hotspot_x, 
 void cursor_set(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y)
 {
 	theme_show(seat->theme, NULL);
-	cursor_show(seat, surface, hotspot_x, hotspot_y);
+	cursor_show(seat, surface, GEOMETRY_SCALE_ONE, hotspot_x, hotspot_y);
 }
 
 void cursor_set_names(struct seat *seat, const char *const *names)
@@ -72,11 +74,11 @@ void cursor_set_names(struct seat *seat, const char *const *names)
 		return;
 	}
 	if (!seat->theme && !seat->theme_tried)
-		seat->theme = theme_create(seat);
+		seat->theme = theme_create(seat, output_of(seat)->scale);
 	seat->theme_tried = true;
 	theme_show(seat->theme, names);
 	if (!seat->theme)
-		cursor_show(seat, NULL, 0, 0);
+		cursor_show(seat, NULL, GEOMETRY_SCALE_ONE, 0, 0);
 }
 
 void cursor_set_default(struct seat *seat)
@@ -88,6 +90,7 @@ void cursor_set_default(struct seat *seat)
 void cursor_moved(struct seat *seat)
 {
 	struct output *output = output_of(seat);
+	theme_rescale(seat->theme, output->scale);
 	if (!seat->cursor)
 		return;
 	outputs_move(seat->cursor, output);
@@ -102,14 +105,15 @@ void cursor_forget(struct seat *seat, const struct surface *surface)
 	output_damage(output_of(seat));
 }
 
-struct surface *cursor_place(
-	const struct seat *seat, const struct output *output, int64_t *x, int64_t *y)
+struct surface *cursor_place(const struct seat *seat, const struct output *output, int64_t *x,
+	int64_t *y, uint32_t *scale)
 {
 	if (!seat || !seat->cursor || output_of(seat) != output)
 		return NULL;
 	const struct surface_state *now = &seat->cursor->current;
 	outputs_find_pixel(output, seat->x, seat->y, x, y);
-	*x += geometry_scale(output->scale, now->dx - seat->cursor_dx - seat->hotspot_x);
-	*y += geometry_scale(output->scale, now->dy - seat->cursor_dy - seat->hotspot_y);
+	*scale = output->scale * GEOMETRY_SCALE_ONE / seat->cursor_scale;
+	*x += geometry_scale(*scale, now->dx - seat->cursor_dx - seat->hotspot_x);
+	*y += geometry_scale(*scale, now->dy - seat->cursor_dy - seat->hotspot_y);
 	return seat->cursor;
 }

@@ -25,16 +25,20 @@ void cursor_set(struct seat *seat, struct surface *surface, int32_t hotspot_x, i
 /* The theme's, as theme_show(). None, where there is no pointer. */
 void cursor_set_names(struct seat *seat, const char *const *names);
 void cursor_set_default(struct seat *seat);
-/* For theme.c: what it had to show is there. */
-void cursor_show(struct seat *seat, struct surface *surface, int32_t hotspot_x, int32_t hotspot_y);
+/*
+ * For theme.c: what it had to show is there, drawn for displays of @scale, in parts of
+ * GEOMETRY_SCALE_ONE.
+ */
+void cursor_show(struct seat *seat, struct surface *surface, uint32_t scale, int32_t hotspot_x,
+	int32_t hotspot_y);
 void cursor_moved(struct seat *seat);
 void cursor_forget(struct seat *seat, const struct surface *surface);
 
 /*
- * What is shown on @output, and where its 0,0 is there, in pixels of the upright display. NULL: nothing.
- * @seat may be NULL.
+ * What is shown on @output, and where its 0,0 is there, in pixels of the upright display, and at which
+ * scale. NULL: nothing. @seat may be NULL.
  */
-struct surface *cursor_place(
-	const struct seat *seat, const struct output *output, int64_t *x, int64_t *y);
+struct surface *cursor_place(const struct seat *seat, const struct output *output, int64_t *x,
+	int64_t *y, uint32_t *scale);
 
 #endif

@@ -30,8 +30,8 @@ bool seat_had_action(const struct seat *seat, struct wl_client *client, uint32_t
 	return false;
 }
 
-struct surface *cursor_place(
-	const struct seat *seat, const struct output *output, int64_t *x, int64_t *y)
+struct surface *cursor_place(const struct seat *seat, const struct output *output, int64_t *x,
+	int64_t *y, uint32_t *scale)
 {
 	return NULL;
 }

@@ -364,6 +364,7 @@ struct seat *seat_create(struct daemon *daemon)
 	output_logical_size(outputs_first(daemon), &width, &height);
 	seat->x = width / 2.0;
 	seat->y = height / 2.0;
+	seat->cursor_scale = GEOMETRY_SCALE_ONE;
 	seat->keymap.fd = -1;
 	seat->global = wl_global_create(
 		daemon->display, &wl_seat_interface, SEAT_VERSION, seat, bind_seat);

@@ -87,6 +87,7 @@ struct seat {
 	struct wl_client *touched; /* is owed a frame; NULL: nobody */
 
 	struct surface *cursor; /* NULL: none is shown */
+	uint32_t cursor_scale; /* that it was drawn for; a client's: GEOMETRY_SCALE_ONE */
 	int32_t hotspot_x, hotspot_y;
 	/* its offset when it was set: what comes later moves the hotspot */
 	int64_t cursor_dx, cursor_dy;

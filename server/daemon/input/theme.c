@@ -17,10 +17,21 @@
 
 enum { DEFAULT_SIZE = 24, LARGEST_SIZE = 256 };
 
+/* All cursors, as large as displays of one scale need them. */
+struct set {
+	struct theme *theme;
+	uint32_t scale; /* in parts of GEOMETRY_SCALE_ONE */
+	struct waybuf_job job; /* loads them */
+	struct wl_cursor_theme *loaded; /* the worker's */
+	struct wl_cursor_theme *cursors; /* NULL: not loaded yet, or never */
+	struct wl_list link; // theme.sets
+};
+
 /* One image of a cursor that was shown once. */
 struct image {
 	struct theme *theme;
 	const struct wl_cursor_image *source;
+	uint32_t scale; /* its set's */
 	struct wl_surface *surface;
 	struct wl_callback *synced; /* NULL: the daemon has the surface, with its content */
 	struct wl_list link; // theme.images
@@ -33,13 +44,12 @@ struct theme {
 	struct wl_event_source *readable, *timer;
 	/* its own: files are read that may be slow, and the daemon's composes pictures meanwhile */
 	struct waybuf_worker *worker;
-	struct waybuf_job job; /* loads the cursors */
 	struct wl_display *display; /* as the client sees the daemon */
 	struct wl_registry *registry;
 	struct wl_compositor *compositor;
 	struct wl_shm *shm;
-	struct wl_cursor_theme *loaded; /* the worker's */
-	struct wl_cursor_theme *cursors; /* NULL: not loaded yet, or never */
+	struct wl_list sets; // set.link
+	uint32_t scale; /* of the display that the pointer is on */
 	struct wl_list images; // image.link
 	const char *const *names; /* to be shown; NULL: nothing */
 	struct wl_cursor *cursor; /* that it is; NULL: not found yet */
@@ -69,7 +79,7 @@ static void show_if_current(struct image *image)
 		return;
 	struct surface *surface = find_surface(theme, (struct wl_proxy *)image->surface);
 	if (surface && cursor_give_role(surface))
-		cursor_show(theme->seat, surface, (int32_t)source->hotspot_x,
+		cursor_show(theme->seat, surface, image->scale, (int32_t)source->hotspot_x,
 			(int32_t)source->hotspot_y);
 	if (theme->cursor->image_count > 1)
 		wl_event_source_timer_update(theme->timer, (int)source->delay);
@@ -102,6 +112,7 @@ static void make(struct theme *theme, struct wl_cursor_image *source)
 		return;
 	image->theme = theme;
 	image->source = source;
+	image->scale = theme->scale;
 	image->surface = wl_compositor_create_surface(theme->compositor);
 	wl_surface_attach(image->surface, buffer, 0, 0);
 	wl_surface_commit(image->surface);
@@ -120,16 +131,76 @@ static void show_frame(struct theme *theme)
 	wl_display_flush(theme->display);
 }
 
+/* ---- loading ------------------------------------------------------------------------------- */
+
+static void look_up(struct theme *theme);
+
+static int size_asked(void)
+{
+	const char *text = getenv("XCURSOR_SIZE");
+	long size = text ? strtol(text, NULL, 10) : 0;
+	return size > 0 && size <= LARGEST_SIZE ? (int)size : DEFAULT_SIZE;
+}
+
+/* On the worker: libwayland's objects are for any thread. */
+static void load(struct waybuf_job *job)
+{
+	struct set *set = wl_container_of(job, set, job);
+	const int64_t size = geometry_scale(set->scale, size_asked());
+	set->loaded = wl_cursor_theme_load(getenv("XCURSOR_THEME"), (int)size, set->theme->shm);
+}
+
+static void handle_loaded(struct waybuf_job *job)
+{
+	struct set *set = wl_container_of(job, set, job);
+	set->cursors = set->loaded;
+	if (!set->cursors)
+		waybuf_error("there are no cursors of a theme: no memory");
+	else if (set->scale == set->theme->scale)
+		look_up(set->theme);
+	wl_display_flush(set->theme->display);
+}
+
+static struct set *find_set(const struct theme *theme)
+{
+	struct set *set;
+	wl_list_for_each(set, &theme->sets, link)
+		if (set->scale == theme->scale)
+			return set;
+	return NULL;
+}
+
+/* For the scale that is needed now; sets stay, as there are no more scales than displays. */
+static void load_set(struct theme *theme)
+{
+	struct set *set = theme->compositor && theme->shm ? calloc(1, sizeof(*set)) : NULL;
+	if (!set)
+		return;
+	*set = (struct set){.theme = theme, .scale = theme->scale};
+	set->job = (struct waybuf_job){.run = load, .done = handle_loaded};
+	wl_list_insert(&theme->sets, &set->link);
+	if (waybuf_worker_submit(theme->worker, &set->job) < 0)
+		waybuf_error("there are no cursors of a theme: no worker");
+}
+
+/* ---- which of them ------------------------------------------------------------------------- */
+
+/* Until they are loaded what was shown before is. */
 static void look_up(struct theme *theme)
 {
+	const struct set *set = theme->names ? find_set(theme) : NULL;
 	theme->frame = 0;
 	theme->cursor = NULL;
+	if (theme->names && !set)
+		load_set(theme);
+	if (!set || !set->cursors)
+		return;
 	for (const char *const *name = theme->names; *name && !theme->cursor; name++)
-		theme->cursor = wl_cursor_theme_get_cursor(theme->cursors, *name);
+		theme->cursor = wl_cursor_theme_get_cursor(set->cursors, *name);
 	if (!theme->cursor)
-		theme->cursor = wl_cursor_theme_get_cursor(theme->cursors, "default");
+		theme->cursor = wl_cursor_theme_get_cursor(set->cursors, "default");
 	if (!theme->cursor)
-		theme->cursor = wl_cursor_theme_get_cursor(theme->cursors, "left_ptr");
+		theme->cursor = wl_cursor_theme_get_cursor(set->cursors, "left_ptr");
 	if (theme->cursor)
 		show_frame(theme);
 }
@@ -140,9 +211,16 @@ void theme_show(struct theme *theme, const char *const *names)
 		return;
 	wl_event_source_timer_update(theme->timer, 0);
 	theme->names = names;
-	theme->cursor = NULL;
-	if (names && theme->cursors)
-		look_up(theme);
+	look_up(theme);
+}
+
+void theme_rescale(struct theme *theme, uint32_t scale)
+{
+	if (!theme || theme->scale == scale)
+		return;
+	wl_event_source_timer_update(theme->timer, 0);
+	theme->scale = scale;
+	look_up(theme);
 }
 
 static int handle_timer(void *data)
@@ -155,33 +233,6 @@ static int handle_timer(void *data)
 	return 0;
 }
 
-/* ---- loading ------------------------------------------------------------------------------- */
-
-static int size_asked(void)
-{
-	const char *text = getenv("XCURSOR_SIZE");
-	long size = text ? strtol(text, NULL, 10) : 0;
-	return size > 0 && size <= LARGEST_SIZE ? (int)size : DEFAULT_SIZE;
-}
-
-/* On the worker: libwayland's objects are for any thread. */
-static void load(struct waybuf_job *job)
-{
-	struct theme *theme = wl_container_of(job, theme, job);
-	theme->loaded = wl_cursor_theme_load(getenv("XCURSOR_THEME"), size_asked(), theme->shm);
-}
-
-static void handle_loaded(struct waybuf_job *job)
-{
-	struct theme *theme = wl_container_of(job, theme, job);
-	theme->cursors = theme->loaded;
-	if (!theme->cursors)
-		waybuf_error("there are no cursors of a theme: no memory");
-	else if (theme->names)
-		look_up(theme);
-	wl_display_flush(theme->display);
-}
-
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
 	const char *interface, uint32_t version)
 {
@@ -192,8 +243,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		theme->shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
 	else
 		return;
-	if (theme->compositor && theme->shm && waybuf_worker_submit(theme->worker, &theme->job) < 0)
-		waybuf_error("there are no cursors of a theme: no worker");
+	look_up(theme);
 }
 
 static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {}
@@ -254,13 +304,14 @@ static int connect_to_self(struct theme *theme)
 	return waybuf_worker_create(theme->seat->daemon->loop, &theme->worker);
 }
 
-struct theme *theme_create(struct seat *seat)
+struct theme *theme_create(struct seat *seat, uint32_t scale)
 {
 	struct theme *theme = calloc(1, sizeof(*theme));
 	if (!theme)
 		return NULL;
 	theme->seat = seat;
-	theme->job = (struct waybuf_job){.run = load, .done = handle_loaded};
+	theme->scale = scale;
+	wl_list_init(&theme->sets);
 	wl_list_init(&theme->images);
 	int ret = connect_to_self(theme);
 	if (ret < 0) {
@@ -292,6 +343,16 @@ static void destroy_objects(struct theme *theme)
 		wl_registry_destroy(theme->registry);
 }
 
+static void destroy_sets(struct theme *theme)
+{
+	struct set *set, *tmp;
+	wl_list_for_each_safe(set, tmp, &theme->sets, link) {
+		if (set->cursors)
+			wl_cursor_theme_destroy(set->cursors);
+		free(set);
+	}
+}
+
 void theme_destroy(struct theme *theme)
 {
 	if (!theme)
@@ -304,8 +365,7 @@ void theme_destroy(struct theme *theme)
 		wl_event_source_remove(theme->readable);
 	if (theme->timer)
 		wl_event_source_remove(theme->timer);
-	if (theme->cursors)
-		wl_cursor_theme_destroy(theme->cursors);
+	destroy_sets(theme);
 	destroy_objects(theme);
 	if (theme->display)
 		wl_display_disconnect(theme->display);
