@@ -46,6 +46,12 @@ static double clamp(double value, double least, double most)
 	return value < most ? value : most;
 }
 
+/* As large as a pixel is, but no larger than what clients count. */
+static double pixel_of(const struct output *output)
+{
+	return fmin((double)GEOMETRY_SCALE_ONE / output->scale, 1);
+}
+
 struct output *outputs_at(const struct daemon *daemon, double *x, double *y)
 {
 	struct output *output = NULL, *next;
@@ -60,15 +66,21 @@ struct output *outputs_at(const struct daemon *daemon, double *x, double *y)
 		return NULL;
 	/* up to the last pixel, or between two outputs up to the first one of the next */
 	bool is_last = output->link.next == &daemon->outputs;
-	*x = clamp(*x, output->x, output->x + (double)width - (is_last ? 1 : 0));
-	*y = clamp(*y, output->y, output->y + (double)height - 1);
+	*x = clamp(*x, output->x, output->x + (double)width - (is_last ? pixel_of(output) : 0));
+	*y = clamp(*y, output->y, output->y + (double)height - pixel_of(output));
 	return output;
+}
+
+/* Many a place where a pixel begins is no number that a double can have. */
+static int64_t pixel_at(const struct output *output, double place)
+{
+	return (int64_t)floor(place * output->scale / GEOMETRY_SCALE_ONE + 1e-6);
 }
 
 void outputs_find_pixel(const struct output *output, double x, double y, int64_t *px, int64_t *py)
 {
-	*px = (int64_t)floor((x - output->x) * output->scale / GEOMETRY_SCALE_ONE);
-	*py = (int64_t)floor((y - output->y) * output->scale / GEOMETRY_SCALE_ONE);
+	*px = pixel_at(output, x - output->x);
+	*py = pixel_at(output, y - output->y);
 }
 
 void outputs_insert(struct output *output)

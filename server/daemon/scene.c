@@ -169,13 +169,17 @@ static void find_hiding(
 	}
 }
 
-static struct scene_logical describe_logical(const struct output *output,
-	const struct surface *surface, const struct geometry_box *upright)
+/*
+ * Where its client put it, whatever pixel that is nearest to: those that touch do so for the pointer,
+ * too, and it is never beyond the surface that it is on.
+ */
+static struct scene_logical describe_logical(
+	const struct tree *tree, const struct surface *surface, int64_t x, int64_t y)
 {
 	const double one = GEOMETRY_SCALE_ONE;
 	return (struct scene_logical){
-		.x = (double)upright->x * one / output->scale,
-		.y = (double)upright->y * one / output->scale,
+		.x = (double)tree->x * one / tree->output->scale + (double)x,
+		.y = (double)tree->y * one / tree->output->scale + (double)y,
 		.width = surface->width,
 		.height = surface->height,
 	};
@@ -205,7 +209,7 @@ static void add(const struct tree *tree, struct surface *surface, int64_t x, int
 		.y = (int32_t)place.y,
 		.width = (uint32_t)place.width,
 		.height = (uint32_t)place.height,
-		.logical = describe_logical(output, surface, &upright),
+		.logical = describe_logical(tree, surface, x, y),
 		.source = surface->source,
 		.transform = geometry_concat(
 			geometry_inverse(output->transform), surface->current.transform),
@@ -258,13 +262,19 @@ static bool add_popups(const struct tree *below, const struct xdg_toplevel *topl
 	return true;
 }
 
+/* One of the full size begins at the edge, where the pointer does: pixels left over are at the end. */
+static int64_t middle(const struct output *output, uint32_t of, uint32_t size)
+{
+	return (geometry_scale(output->scale, of) - geometry_scale(output->scale, size)) / 2;
+}
+
 void scene_place_toplevel(
 	const struct output *output, const struct surface *surface, int64_t *x, int64_t *y)
 {
 	uint32_t width, height;
-	output_upright_size(output, &width, &height);
-	*x = (width - geometry_scale(output->scale, surface->width)) / 2;
-	*y = (height - geometry_scale(output->scale, surface->height)) / 2;
+	output_logical_size(output, &width, &height);
+	*x = middle(output, width, surface->width);
+	*y = middle(output, height, surface->height);
 }
 
 static bool add_toplevel(

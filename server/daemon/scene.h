@@ -19,7 +19,7 @@ struct output;
 /* Boxes of a layer that are known to be opaque; what else of it may be is blended all the same. */
 #define SCENE_MAX_OPAQUE 8
 
-/* Where clients see a layer: on the upright output, in surface coordinates. */
+/* Where clients see a layer: on the upright output, in surface coordinates, to parts of a pixel. */
 struct scene_logical {
 	double x, y;
 	uint32_t width, height;
@@ -61,7 +61,8 @@ struct scene {
 };
 
 /*
- * Where a toplevel begins, in pixels of the upright display: in the middle, also when it is too large.
+ * Where a toplevel begins, in pixels of the upright display: in the middle of those that clients know
+ * of, also when it is too large.
  */
 void scene_place_toplevel(
 	const struct output *output, const struct surface *surface, int64_t *x, int64_t *y);

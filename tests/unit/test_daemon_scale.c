@@ -244,6 +244,12 @@ static uint32_t pixels_for(int32_t logical, uint32_t scale)
 	return (uint32_t)lround(logical * (double)scale / 120);
 }
 
+/* Of all that clients know of. */
+static int32_t middle(int32_t all, int32_t size, uint32_t scale)
+{
+	return ((int32_t)pixels_for(all, scale) - (int32_t)pixels_for(size, scale)) / 2;
+}
+
 /* Shows @width x @height, with a buffer for the scale, which is expected to be shown as it is. */
 static void show_sharp(struct scenario *s, int32_t width, int32_t height, uint32_t seed)
 {
@@ -254,8 +260,8 @@ static void show_sharp(struct scenario *s, int32_t width, int32_t height, uint32
 	wp_viewport_set_destination(s->viewport, width, height);
 	window_show(&s->window, &picture);
 	const struct reference_layer layer = {.picture = &picture,
-		.x = (s->client.width - (int32_t)picture.width) / 2,
-		.y = (s->client.height - (int32_t)picture.height) / 2};
+		.x = middle(s->window.width, width, s->told.fraction),
+		.y = middle(s->window.height, height, s->told.fraction)};
 	reference_check(&s->client, 0, &layer, 1, 0);
 	picture_finish(&picture);
 }
@@ -536,7 +542,7 @@ TEST(menus)
 	picture_draw(&picture, 1);
 	wp_viewport_set_destination(s.viewport, 91, 61);
 	window_show(&s.window, &picture);
-	/* the window is at 7, 14, and so at 4.67, 9.33; the display ends at 96 and 71.33 of it */
+	/* the window is at 6, 14, and so at 4, 9.33; the display ends at 96.67 and 71.33 of it */
 	static const int32_t asked[][4] = {
 		{3, 5, 3, 5}, {90, 70, 96 - 20, 71 - 11}, {-10, -10, -4, -9}};
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
@@ -545,9 +551,9 @@ TEST(menus)
 		ck_assert_int_eq(popup.y, asked[i][3]);
 		popup_show(&s, &popup);
 		const struct reference_layer layers[] = {
-			{.picture = &picture, .x = 7, .y = 14},
+			{.picture = &picture, .x = 6, .y = 14},
 			{.picture = &popup.picture,
-				.x = 7 + (int32_t)floor(popup.x * 1.5 + 0.5),
+				.x = 6 + (int32_t)floor(popup.x * 1.5 + 0.5),
 				.y = 14 + (int32_t)floor(popup.y * 1.5 + 0.5)},
 		};
 		reference_check(&s.client, 0, layers, 2, 0);

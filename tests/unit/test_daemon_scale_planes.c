@@ -20,6 +20,7 @@
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "output.h"
 #include "outputs.h"
+#include "subsurface.h"
 #include "viewporter-client-protocol.h"
 #include "viewporter.h"
 
@@ -37,6 +38,7 @@ static struct {
 	struct wp_viewporter *viewporter;
 	struct wp_fractional_scale_manager_v1 *fractions;
 	struct wl_data_device_manager *data_devices;
+	struct wl_subcompositor *subcompositor;
 	struct wl_surface *surface; /* of a window */
 	struct wp_viewport *viewport;
 	struct wp_viewport *small; /* of a cursor or an icon; NULL: there is none */
@@ -57,6 +59,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		{&wp_viewporter_interface, &run.viewporter, 1},
 		{&wp_fractional_scale_manager_v1_interface, &run.fractions, 1},
 		{&wl_data_device_manager_interface, &run.data_devices, 3},
+		{&wl_subcompositor_interface, &run.subcompositor, 1},
 	};
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		if (strcmp(interface, wanted[i].interface->name) == 0)
@@ -96,12 +99,14 @@ static void begin_with(uint32_t scale, bool has_pointer)
 	world_scale = scale;
 	world_init(&run.world);
 	make_seat(has_pointer);
-	ck_assert(
-		viewporter_create(&run.world.daemon) && fractional_scale_create(&run.world.daemon));
+	ck_assert(viewporter_create(&run.world.daemon) &&
+		fractional_scale_create(&run.world.daemon) &&
+		subsurface_compositor_create(&run.world.daemon));
 	run.registry = wl_display_get_registry(run.world.display);
 	wl_registry_add_listener(run.registry, &registry_listener, NULL);
 	world_settle(&run.world);
-	ck_assert(run.wl_seat && run.viewporter && run.fractions && run.data_devices);
+	ck_assert(run.wl_seat && run.viewporter && run.fractions && run.data_devices &&
+		run.subcompositor);
 	doings_init(&run.heard, run.wl_seat,
 		WL_SEAT_CAPABILITY_TOUCH | (has_pointer ? WL_SEAT_CAPABILITY_POINTER : 0));
 	run.surface = run.world.windows[WORLD_IMPLICIT].surface;
@@ -125,6 +130,7 @@ static void end(void)
 	wp_viewporter_destroy(run.viewporter);
 	wp_fractional_scale_manager_v1_destroy(run.fractions);
 	wl_data_device_manager_destroy(run.data_devices);
+	wl_subcompositor_destroy(run.subcompositor);
 	wl_registry_destroy(run.registry);
 	world_settle(&run.world);
 	world_finish(&run.world);
@@ -292,11 +298,11 @@ TEST(pointer)
 {
 	begin_with(180, true);
 	show(30, 15, 20, 10);
-	point_at(17, 16);
-	expect_at(17, 16, 17, 16);
-	point_at(46, 30);
-	expect_at(17, 16, 46, 30);
-	static const int32_t beside[][2] = {{16, 20}, {47, 20}, {20, 15}, {20, 31}};
+	point_at(16, 16);
+	expect_at(16, 16, 16, 16);
+	point_at(45, 30);
+	expect_at(16, 16, 45, 30);
+	static const int32_t beside[][2] = {{15, 20}, {46, 20}, {20, 15}, {20, 31}};
 	for (size_t i = 0; i < 4; i++) {
 		point_at(beside[i][0], beside[i][1]);
 		ck_assert_ptr_null(run.heard.pointed_at);
@@ -320,7 +326,78 @@ TEST(pointer_at_the_edge)
 	ck_assert(run.heard.x < 42 && run.heard.y < 32);
 	seat_move(run.seat, 1, 1000, 1000);
 	flip();
-	ck_assert(is_near(run.heard.x, 41) && is_near(run.heard.y, 31));
+	ck_assert(is_near(run.heard.x, 42 - 2.0 / 3) && is_near(run.heard.y, 32 - 2.0 / 3));
+	end();
+	/* at 3.1, where 20 - 1 / 3.1 times that is less than the 61 that it should be */
+	int64_t x, y;
+	begin_with(372, true);
+	seat_move(run.seat, 1, 1000, 1000);
+	outputs_find_pixel(outputs_first(&run.world.daemon), run.seat->x, run.seat->y, &x, &y);
+	ck_assert_int_eq(x, 61);
+	ck_assert_int_eq(y, 45);
+	end();
+}
+
+/* Where four pixels by three are left over, which the edge of the display is nearer to. */
+TEST(fullscreen_begins_at_the_edge)
+{
+	begin(900);
+	expect_scanout(show(60, 45, 8, 6), 0, 0, 60, 45);
+	end();
+	begin_with(900, true);
+	show(60, 45, 8, 6);
+	point_at(0, 0);
+	ck_assert_ptr_eq(run.heard.pointed_at, run.surface);
+	ck_assert(is_near(run.heard.x, 0.5 / 7.5) && is_near(run.heard.y, 0.5 / 7.5));
+	point_at(63, 47);
+	ck_assert_ptr_eq(run.heard.pointed_at, run.surface);
+	ck_assert(is_near(run.heard.x, 8 - 1 / 7.5) && is_near(run.heard.y, 6 - 1 / 7.5));
+	end();
+}
+
+struct part {
+	struct wl_surface *surface;
+	struct wl_subsurface *role;
+	struct wp_viewport *viewport;
+};
+
+static void part_init(struct part *part, int32_t x, int32_t width)
+{
+	ino_t memory;
+	part->surface = wl_compositor_create_surface(run.world.compositor);
+	part->role = wl_subcompositor_get_subsurface(run.subcompositor, part->surface, run.surface);
+	part->viewport = wp_viewporter_get_viewport(run.viewporter, part->surface);
+	wl_subsurface_set_position(part->role, x, 0);
+	wl_subsurface_set_desync(part->role);
+	wp_viewport_set_destination(part->viewport, width, 10);
+	wl_surface_attach(part->surface, make_buffer(8, 8, &memory), 0, 0);
+	wl_surface_commit(part->surface);
+}
+
+static void part_finish(struct part *part)
+{
+	wp_viewport_destroy(part->viewport);
+	wl_subsurface_destroy(part->role);
+	wl_surface_destroy(part->surface);
+}
+
+/* Also where they touch in the middle of a pixel, from 13 on, which is at 19.5. */
+TEST(pointer_between_neighbours)
+{
+	struct part parts[2];
+	begin_with(180, true);
+	part_init(&parts[0], 0, 13);
+	part_init(&parts[1], 13, 7);
+	show(30, 15, 20, 10);
+	for (int32_t x = 0; x < 30; x++) {
+		point_at(16 + x, 20);
+		const double place = (x + 0.5) / 1.5;
+		const int which = place >= 13;
+		ck_assert_ptr_eq(run.heard.pointed_at, parts[which].surface);
+		ck_assert(is_near(run.heard.x, place - 13 * which));
+	}
+	for (int i = 0; i < 2; i++)
+		part_finish(&parts[i]);
 	end();
 }
 
@@ -336,9 +413,9 @@ TEST(input_region)
 	wl_surface_commit(run.surface);
 	flip();
 	/* 4 to 6 at the scale of 1.5 */
-	for (int32_t x = 17; x < 17 + 30; x++) {
+	for (int32_t x = 16; x < 16 + 30; x++) {
 		point_at(x, 16 + 4);
-		ck_assert_int_eq(run.heard.pointed_at != NULL, x >= 17 + 6 && x < 17 + 9);
+		ck_assert_int_eq(run.heard.pointed_at != NULL, x >= 16 + 6 && x < 16 + 9);
 	}
 	end();
 }
