@@ -65,14 +65,18 @@ struct geometry_box geometry_turn(
 	};
 }
 
-/* Of a positive number. */
+/* Downwards also below zero; @by is positive. */
 static int64_t divide_down(int64_t value, int64_t by)
 {
 	return value / by - (value % by < 0);
 }
 
+/* No tree of surfaces is so large, but the offsets of a cursor add up for as long as it likes. */
+#define FAR (INT64_C(1) << 40)
+
 int64_t geometry_scale(uint32_t scale, int64_t place)
 {
+	place = place < -FAR ? -FAR : place > FAR ? FAR : place;
 	return divide_down(2 * place * scale + GEOMETRY_SCALE_ONE, INT64_C(2) * GEOMETRY_SCALE_ONE);
 }
 

@@ -452,6 +452,24 @@ TEST(cursor)
 	end();
 }
 
+/* A client can move its hotspot without end. */
+TEST(cursor_far_away)
+{
+	ino_t memory;
+	begin_with(180, true);
+	show(63, HEIGHT, 42, 32);
+	point_at(20, 20);
+	struct wl_surface *cursor = make_small(12, 8, &memory);
+	wl_pointer_set_cursor(run.heard.pointer, run.heard.entered, cursor, INT32_MIN, INT32_MAX);
+	flip();
+	run.seat->cursor->current.dx = INT64_MAX / 2;
+	run.seat->cursor->current.dy = INT64_MIN / 2;
+	point_at(21, 21);
+	ck_assert_uint_eq(plane_of(memory), 0);
+	wl_surface_destroy(cursor);
+	end();
+}
+
 static void touch(void (*how)(struct seat *seat, uint32_t ms, int32_t id, double x, double y),
 	int32_t x, int32_t y)
 {
