@@ -563,6 +563,48 @@ TEST(menus)
 	end(&s);
 }
 
+/* As far and as large as numbers go: whatever is seen of that, what comes next is right. */
+static void far_out(const char *options)
+{
+	static const int32_t ends[] = {INT32_MIN, -1, 1, INT32_MAX};
+	struct scenario s;
+	struct picture picture;
+	begin(&s, OPTIONS(options));
+	picture_init(&s.client, &picture, PICTURE_SHM, 32, 32, DRM_FORMAT_ARGB8888);
+	struct wl_region *region = wl_compositor_create_region(s.client.compositor);
+	wl_region_add(region, 1, 1, INT32_MAX, INT32_MAX);
+	wl_surface_set_opaque_region(s.window.surface, region);
+	wl_region_destroy(region);
+	for (int i = 0; i < 4; i++) {
+		struct tile tile;
+		struct popup popup;
+		wp_viewport_set_destination(s.viewport, INT32_MAX, INT32_MAX);
+		window_commit(&s.window, &picture);
+		popup_init(&s, &popup, ends[i], ends[3 - i]);
+		picture_init(&s.client, &popup.picture, PICTURE_SHM, 1, 1, DRM_FORMAT_XRGB8888);
+		wp_viewport_set_destination(popup.viewport, INT32_MAX, 1);
+		wl_surface_attach(popup.surface, popup.picture.buffer, 0, 0);
+		wl_surface_commit(popup.surface);
+		tile_init(&s, &tile, ends[i], ends[3 - i], INT32_MAX, 1, 2);
+		wp_viewport_set_destination(s.viewport, INT32_MAX / 16, INT32_MAX / 16);
+		wl_surface_damage(s.window.surface, INT32_MIN, 1, INT32_MAX, INT32_MAX);
+		window_show(&s.window, &picture);
+		tile_finish(&tile);
+		popup_finish(&popup);
+	}
+	show_sharp(&s, s.window.width, s.window.height, 1);
+	picture_finish(&picture);
+	end(&s);
+}
+
+TEST(far_out)
+{
+	far_out("--headless=150x101@200:scale=0.5");
+	far_out("--headless=150x101@200:scale=1");
+	far_out("--headless=150x101@200:scale=8");
+	far_out("--headless=3x1@200:scale=8");
+}
+
 /* ---- what is drawn of it --------------------------------------------------------------------- */
 
 /* In ten pixels by ten of the buffer. */
