@@ -252,10 +252,10 @@ static bool add_popups(const struct tree *below, const struct xdg_toplevel *topl
 	int64_t dx, dy;
 	wl_list_for_each(popup, &below->output->daemon->popups, link) {
 		struct tree tree = *below;
-		if (!xdg_popup_find(popup, toplevel, &dx, &dy))
+		if (!xdg_popup_find(popup, toplevel, tree.scale, &dx, &dy))
 			continue;
-		tree.x += geometry_scale(tree.scale, dx);
-		tree.y += geometry_scale(tree.scale, dy);
+		tree.x += dx;
+		tree.y += dy;
 		if (!add_tree(&tree, popup->xdg->surface, 0, 0))
 			return false;
 	}

@@ -34,37 +34,40 @@ static void post_incomplete(const struct xdg_surface *xdg)
 
 /* ---- where it is --------------------------------------------------------------------------- */
 
-/* Where the xdg_surface's geometry begins, relative to the surface of its toplevel. */
-static const struct xdg_surface *find_root(const struct xdg_surface *xdg, int64_t *x, int64_t *y)
+/* Where its surface is, relative to that of its parent. */
+static void add_place(const struct xdg_popup *popup, uint32_t scale, int64_t *x, int64_t *y)
 {
-	*x = *y = 0;
-	for (int i = 0; xdg && xdg->popup && i < MOST_DEEP; i++) {
-		*x += xdg->popup->place.x;
-		*y += xdg->popup->place.y;
-		xdg = xdg->popup->parent;
-	}
-	if (!xdg || !xdg->toplevel || !xdg->surface)
-		return NULL;
-	*x += xdg->geometry.x;
-	*y += xdg->geometry.y;
-	return xdg;
+	const struct placement_rect *from = &popup->parent->geometry, *to = &popup->xdg->geometry;
+	*x += geometry_scale(scale, (int64_t)from->x + popup->place.x - to->x);
+	*y += geometry_scale(scale, (int64_t)from->y + popup->place.y - to->y);
 }
 
-bool xdg_popup_find(
-	const struct xdg_popup *popup, const struct xdg_toplevel *toplevel, int64_t *x, int64_t *y)
+/*
+ * Where the surface is, relative to that of its toplevel, in pixels. Each menu is counted from the
+ * whole pixel that its parent begins at, so that one that touches its parent does so on the display.
+ */
+static const struct xdg_surface *find_root(
+	const struct xdg_surface *xdg, uint32_t scale, int64_t *x, int64_t *y)
 {
-	const struct xdg_surface *root = find_root(popup->xdg, x, y);
-	if (!root || root->toplevel != toplevel)
-		return false;
-	*x -= popup->xdg->geometry.x;
-	*y -= popup->xdg->geometry.y;
-	return true;
+	*x = *y = 0;
+	for (int i = 0; xdg && xdg->popup && xdg->popup->parent && i < MOST_DEEP; i++) {
+		add_place(xdg->popup, scale, x, y);
+		xdg = xdg->popup->parent;
+	}
+	return xdg && xdg->toplevel && xdg->surface ? xdg : NULL;
+}
+
+bool xdg_popup_find(const struct xdg_popup *popup, const struct xdg_toplevel *toplevel,
+	uint32_t scale, int64_t *x, int64_t *y)
+{
+	const struct xdg_surface *root = find_root(popup->xdg, scale, x, y);
+	return root && root->toplevel == toplevel;
 }
 
 struct xdg_toplevel *xdg_popup_toplevel(const struct xdg_popup *popup)
 {
 	int64_t x, y;
-	const struct xdg_surface *root = find_root(popup->xdg, &x, &y);
+	const struct xdg_surface *root = find_root(popup->xdg, GEOMETRY_SCALE_ONE, &x, &y);
 	return root ? root->toplevel : NULL;
 }
 
@@ -85,17 +88,27 @@ static struct geometry_box box_of(const struct output *output, int64_t x, int64_
 		&all, output->scale, output->scale, GEOMETRY_SCALE_ONE, GEOMETRY_SCALE_ONE, true);
 }
 
-/* The output, relative to the parent. */
+static struct placement_rect rect_of(const struct geometry_box *box)
+{
+	return (struct placement_rect){geometry_clip(box->x, INT32_MIN, INT32_MAX),
+		geometry_clip(box->y, INT32_MIN, INT32_MAX), (int32_t)box->width,
+		(int32_t)box->height};
+}
+
+/* The output, relative to the geometry of the parent. */
 static struct placement_rect bounds_of(const struct xdg_popup *popup)
 {
 	const struct output *output = output_of(popup);
-	int64_t x, y, left = 0, top = 0;
-	const struct xdg_surface *root = find_root(popup->parent, &x, &y);
-	if (root)
+	int64_t x, y, left, top;
+	const struct xdg_surface *root = find_root(popup->parent, output->scale, &x, &y);
+	if (root) {
+		const struct placement_rect *geometry = &popup->parent->geometry;
 		scene_place_toplevel(output, root->surface, &left, &top);
-	const struct geometry_box box = box_of(output, left, top);
-	return (struct placement_rect){(int32_t)(box.x - x), (int32_t)(box.y - y),
-		(int32_t)box.width, (int32_t)box.height};
+		x += left + geometry_scale(output->scale, geometry->x);
+		y += top + geometry_scale(output->scale, geometry->y);
+	}
+	const struct geometry_box box = box_of(output, x, y);
+	return rect_of(&box);
 }
 
 static void configure(struct xdg_surface *xdg)

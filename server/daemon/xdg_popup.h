@@ -21,9 +21,12 @@ struct xdg_popup {
 	struct wl_list link; // daemon.popups, while it is seen; the topmost first
 };
 
-/* Where its surface is, relative to that of @toplevel. False: it belongs to another one. */
-bool xdg_popup_find(
-	const struct xdg_popup *popup, const struct xdg_toplevel *toplevel, int64_t *x, int64_t *y);
+/*
+ * Where its surface is, relative to that of @toplevel, in pixels of a display of @scale, in parts of
+ * GEOMETRY_SCALE_ONE. False: it belongs to another one.
+ */
+bool xdg_popup_find(const struct xdg_popup *popup, const struct xdg_toplevel *toplevel,
+	uint32_t scale, int64_t *x, int64_t *y);
 /* NULL: a parent of it is gone. */
 struct xdg_toplevel *xdg_popup_toplevel(const struct xdg_popup *popup);
 

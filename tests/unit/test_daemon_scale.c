@@ -487,8 +487,9 @@ static void handle_configure(void *data, struct xdg_surface *xdg_surface, uint32
 
 static const struct xdg_surface_listener xdg_surface_listener = {.configure = handle_configure};
 
-/* Of 20 x 11, to the right of and below @x, @y of the window, unless it does not fit. */
-static void popup_init(struct scenario *s, struct popup *popup, int32_t x, int32_t y)
+/* Of 20 x 11, to the right of and below @x, @y of its parent, unless it does not fit. */
+static void popup_init(
+	struct scenario *s, struct popup *popup, struct xdg_surface *parent, int32_t x, int32_t y)
 {
 	*popup = (struct popup){.surface = wl_compositor_create_surface(s->client.compositor)};
 	struct xdg_positioner *positioner = xdg_wm_base_create_positioner(s->client.wm_base);
@@ -502,7 +503,7 @@ static void popup_init(struct scenario *s, struct popup *popup, int32_t x, int32
 	popup->viewport = wp_viewporter_get_viewport(s->viewporter, popup->surface);
 	popup->xdg_surface = xdg_wm_base_get_xdg_surface(s->client.wm_base, popup->surface);
 	xdg_surface_add_listener(popup->xdg_surface, &xdg_surface_listener, popup);
-	popup->popup = xdg_surface_get_popup(popup->xdg_surface, s->window.xdg_surface, positioner);
+	popup->popup = xdg_surface_get_popup(popup->xdg_surface, parent, positioner);
 	xdg_popup_add_listener(popup->popup, &popup_listener, popup);
 	xdg_positioner_destroy(positioner);
 	wl_surface_commit(popup->surface);
@@ -546,7 +547,7 @@ TEST(menus)
 	static const int32_t asked[][4] = {
 		{3, 5, 3, 5}, {90, 70, 96 - 20, 71 - 11}, {-10, -10, -4, -9}};
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-		popup_init(&s, &popup, asked[i][0], asked[i][1]);
+		popup_init(&s, &popup, s.window.xdg_surface, asked[i][0], asked[i][1]);
 		ck_assert_int_eq(popup.x, asked[i][2]);
 		ck_assert_int_eq(popup.y, asked[i][3]);
 		popup_show(&s, &popup);
@@ -558,6 +559,36 @@ TEST(menus)
 		};
 		reference_check(&s.client, 0, layers, 2, 0);
 		popup_finish(&popup);
+	}
+	picture_finish(&picture);
+	end(&s);
+}
+
+/* Of 16.5 pixels, which are 17, and the next one begins behind them, wherever the first one is. */
+TEST(menus_that_touch)
+{
+	struct scenario s;
+	struct popup popups[2];
+	struct picture picture;
+	begin(&s, OPTIONS("--headless=150x120:scale=1.5"));
+	picture_init(&s.client, &picture, PICTURE_SHM, 150, 120, DRM_FORMAT_XRGB8888);
+	picture_draw(&picture, 1);
+	wp_viewport_set_destination(s.viewport, 100, 80);
+	window_show(&s.window, &picture);
+	for (int32_t y = 5; y < 7; y++) {
+		popup_init(&s, &popups[0], s.window.xdg_surface, 3, y);
+		popup_show(&s, &popups[0]);
+		popup_init(&s, &popups[1], popups[0].xdg_surface, 0, 11);
+		popup_show(&s, &popups[1]);
+		const int32_t top = y == 5 ? 8 : 9;
+		const struct reference_layer layers[] = {
+			{.picture = &picture},
+			{.picture = &popups[0].picture, .x = 5, .y = top},
+			{.picture = &popups[1].picture, .x = 5, .y = top + 17},
+		};
+		reference_check(&s.client, 0, layers, 3, 0);
+		popup_finish(&popups[1]);
+		popup_finish(&popups[0]);
 	}
 	picture_finish(&picture);
 	end(&s);
@@ -580,7 +611,7 @@ static void far_out(const char *options)
 		struct popup popup;
 		wp_viewport_set_destination(s.viewport, INT32_MAX, INT32_MAX);
 		window_commit(&s.window, &picture);
-		popup_init(&s, &popup, ends[i], ends[3 - i]);
+		popup_init(&s, &popup, s.window.xdg_surface, ends[i], ends[3 - i]);
 		picture_init(&s.client, &popup.picture, PICTURE_SHM, 1, 1, DRM_FORMAT_XRGB8888);
 		wp_viewport_set_destination(popup.viewport, INT32_MAX, 1);
 		wl_surface_attach(popup.surface, popup.picture.buffer, 0, 0);
