@@ -49,10 +49,13 @@ main()
 	cd src || exit
 	apply -i ../um-sched-clock.patch
 	apply -i ../um-hz-1000.patch
+	apply -i ../um-map-runs.patch
 	apply -i ../crtc-fence-names.patch
 	apply -i ../vkms-writeback.patch
 	apply -i ../vkms-preferred-mode.patch
+	apply -i ../vkms-keep-maps.patch
 	apply -i ../mm-fault-ahead.patch
+	apply -i ../mm-pfnmap-dirty.patch
 	apply -i ../syncobj-flags.patch
 	make allnoconfig
 	cat ../config >>.config
