@@ -9,6 +9,10 @@
 # are in the root file system of the peers, which is entered from this one, so
 # that all take turns on one display.
 
+# Processors of the guest that wait do not sleep: waking one takes the machine
+# longer than most of what is measured.
+declare -gra bench_kernel_args=(nohlt)
+
 # bench_programs [NAME]: paths, sorted. NAME is that of the program, with or
 # without its bench-.
 bench_programs()
@@ -25,6 +29,7 @@ bench_peers()
 	local peers
 
 	machine_ready
+	tb_kernel_args=("${bench_kernel_args[@]}")
 	peers_make
 	peers=$(readlink -f -- "$(peers_path)")
 	tb_binds+=("ro:$peers")
@@ -52,6 +57,7 @@ command_bench()
 		return
 	fi
 	machine_ready
+	tb_kernel_args=("${bench_kernel_args[@]}")
 	mapfile -t programs < <(bench_programs "${1:-}")
 	if [ ${#programs[@]} -eq 0 ]; then
 		[ $# -eq 0 ] || die "no bench is named $1: './testbed bench' runs all there are"

@@ -50,6 +50,7 @@ main()
 	apply -i ../um-sched-clock.patch
 	apply -i ../um-hz-1000.patch
 	apply -i ../um-map-runs.patch
+	apply -i ../um-nohlt.patch
 	apply -i ../crtc-fence-names.patch
 	apply -i ../vkms-writeback.patch
 	apply -i ../vkms-preferred-mode.patch
