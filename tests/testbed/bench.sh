@@ -13,14 +13,12 @@
 # longer than most of what is measured.
 declare -gra bench_kernel_args=(nohlt)
 
-# bench_programs [NAME]: paths, sorted. NAME is that of the program, with or
-# without its bench-.
+# bench_programs NAME: paths, sorted. NAME is that of the program, with or
+# without its bench-, or '*'.
 bench_programs()
 {
-	local name=${1:-*}
-
 	find "$(build_root)/run/tests/bench" -maxdepth 1 -type f -executable \
-		-name "bench-${name#bench-}" ! -name bench-peers 2>/dev/null | sort
+		-name "bench-${1#bench-}" ! -name bench-peers 2>/dev/null | sort
 }
 
 # bench_peers [NAME...]
@@ -49,7 +47,7 @@ bench_peers()
 
 command_bench()
 {
-	local programs
+	local name found programs=()
 
 	if [ "${1:-}" = peers ]; then
 		shift
@@ -58,11 +56,11 @@ command_bench()
 	fi
 	machine_ready
 	tb_kernel_args=("${bench_kernel_args[@]}")
-	mapfile -t programs < <(bench_programs "${1:-}")
-	if [ ${#programs[@]} -eq 0 ]; then
-		[ $# -eq 0 ] || die "no bench is named $1: './testbed bench' runs all there are"
-		die 'this checkout has no bench programs: tests/bench has none'
-	fi
+	for name in "${@:-*}"; do
+		mapfile -t found < <(bench_programs "$name")
+		programs+=("${found[@]}")
+		[ ${#found[@]} -gt 0 ] || die "no bench is named $name: './testbed bench' runs all there are"
+	done
 	# not on stdout, where each line is a figure
 	echo 'name value unit floor ratio target ok|short' >&2
 	# shellcheck disable=SC2016 # expanded by the shell in the guest

@@ -338,6 +338,25 @@ guest_panics()
 	EOF
 }
 
+# Each name is looked for before anything runs, which then is in one guest.
+benches_by_name()
+{
+	parts
+	# shellcheck source=/dev/null
+	. "$here/bench.sh"
+	build_root() { echo "$work/b"; }
+	machine_ready() { :; }
+	machine_run() { printf '%s\n' "${@:5}"; }
+	mkdir -p "$work/b/run/tests/bench"
+	for name in a b peers; do
+		: >"$work/b/run/tests/bench/bench-$name"
+		chmod +x "$work/b/run/tests/bench/bench-$name"
+	done
+	[ "$(command_bench 2>&1 | sed 's/.*bench-//' | tr '\n' ' ')" = 'name value unit floor ratio target ok|short a b ' ] || return
+	[ "$(command_bench b a 2>/dev/null | sed 's/.*bench-//' | tr '\n' ' ')" = 'b a ' ] || return
+	(command_bench a c 2>&1) | said 'no bench is named c: .*runs all there are'
+}
+
 check 'a broken download says so and leaves nothing' broken_download
 check 'a full disk says so and leaves nothing' disk_full
 check 'too little space is seen before' no_space
@@ -360,6 +379,7 @@ check 'a reader that leaves ends the command' reader_leaves
 check 'the guest does not write to the cache' cache_untouched
 check 'SIGTERM ends the guest and everything around it' killed
 check 'Ctrl-C ends the guest' interrupt_from_terminal
+check 'benches run by their names, or all' benches_by_name
 if command -v python3 >/dev/null; then
 	check 'the tally counts what failed and what is missing' tally
 	check 'the tally counts a run that ended early' tally_of_half
