@@ -209,18 +209,13 @@ static bool offer_display(struct daemon *daemon)
 	return input_create(daemon) && start_idle(daemon);
 }
 
-/* What a client may leave unread: libwayland's 4 KiB is a fraction of a second of a fast mouse. */
-#define MOST_UNREAD (1024 * 1024)
-
 static bool create_base(struct daemon *daemon)
 {
 	daemon->display = wl_display_create();
 	if (!daemon->display)
 		return failed("no Wayland display can be made", -ENOMEM);
 	objects_watch(&daemon->objects, daemon->display);
-#if WAYLAND_VERSION_MAJOR > 1 || WAYLAND_VERSION_MINOR >= 23
-	wl_display_set_default_max_buffer_size(daemon->display, MOST_UNREAD);
-#endif
+	unread_watch(&daemon->unread, daemon->display);
 	int ret = server_loop_create(wl_display_get_event_loop(daemon->display), &daemon->loop);
 	if (ret == 0)
 		ret = waybuf_worker_create(daemon->loop, &daemon->worker);

@@ -12,6 +12,7 @@
 #include "idle.h"
 #include "objects.h"
 #include "options.h"
+#include "unread.h"
 #include "util/loop.h"
 #include "util/worker.h"
 
@@ -36,6 +37,7 @@ struct daemon {
 	const struct options *options;
 	struct wl_display *display;
 	struct objects objects;
+	struct unread unread;
 	struct waybuf_loop *loop; /* the display's event loop, for the mechanism */
 	struct waybuf_worker *worker; /* composition and captures */
 	struct renderer *renderer; /* NULL: pixman */

@@ -316,6 +316,22 @@ TEST(pointer)
 	end();
 }
 
+/* A client that is stopped meanwhile is told of all of it when it goes on. */
+TEST(pointer_over_a_stopped_client)
+{
+	begin_with(180, true);
+	show(30, 15, 20, 10);
+	point_at(20, 20);
+	const int before = run.heard.moved;
+	for (int i = 0; i < 10000; i++) {
+		seat_move(run.seat, 2, i % 2 ? -1 : 1, 0);
+		wl_display_flush_clients(run.world.daemon.display);
+	}
+	flip();
+	ck_assert_int_eq(run.heard.moved, before + 10000);
+	end();
+}
+
 /* To the last pixel, and not beyond, though there is one more that is no surface's. */
 TEST(pointer_at_the_edge)
 {

@@ -195,6 +195,7 @@ void drag_move(struct drag *drag, uint32_t ms, double x, double y)
 	/* enter has told where it is */
 	if (refocus(drag) || !drag->device)
 		return;
+	unread_tell(wl_resource_get_client(drag->device));
 	wl_data_device_send_motion(
 		drag->device, ms, seat_fixed(x - drag->target.x), seat_fixed(y - drag->target.y));
 }

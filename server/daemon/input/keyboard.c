@@ -95,7 +95,7 @@ void seat_key(struct seat *seat, uint32_t ms, uint32_t key, bool pressed)
 	bool silent = is_silent(seat, key, pressed, woken);
 	uint32_t serial = silent ? seat_serial(seat) : seat_action_serial(seat, seat->keyboard);
 	wl_resource_for_each(resource, &seat->keyboards) {
-		if (!seat_is_for(resource, seat->keyboard))
+		if (!seat_tells(resource, seat->keyboard))
 			continue;
 		if (!silent)
 			wl_keyboard_send_key(resource, serial, ms, key,

@@ -121,7 +121,7 @@ static void moved(struct seat *seat, uint32_t ms, double x, double y)
 		return;
 	struct wl_resource *resource;
 	wl_resource_for_each(resource, &seat->pointers)
-		if (seat_is_for(resource, seat->pointer.surface))
+		if (seat_tells(resource, seat->pointer.surface))
 			wl_pointer_send_motion(resource, ms, local_x(seat), local_y(seat));
 }
 
@@ -170,7 +170,7 @@ void seat_button(struct seat *seat, uint32_t ms, uint32_t button, bool pressed)
 		return;
 	uint32_t serial = seat_action_serial(seat, seat->pointer.surface);
 	wl_resource_for_each(resource, &seat->pointers)
-		if (seat_is_for(resource, seat->pointer.surface))
+		if (seat_tells(resource, seat->pointer.surface))
 			wl_pointer_send_button(resource, serial, ms, button,
 				pressed ? WL_POINTER_BUTTON_STATE_PRESSED
 					: WL_POINTER_BUTTON_STATE_RELEASED);
@@ -211,7 +211,7 @@ void seat_scroll(struct seat *seat, uint32_t ms, const struct seat_axis *axis)
 	if (idle_activity(seat->daemon))
 		return;
 	wl_resource_for_each(resource, &seat->pointers)
-		if (seat_is_for(resource, seat->pointer.surface))
+		if (seat_tells(resource, seat->pointer.surface))
 			send_axis(resource, ms, axis);
 }
 
@@ -219,7 +219,7 @@ void seat_pointer_frame(struct seat *seat)
 {
 	struct wl_resource *resource;
 	wl_resource_for_each(resource, &seat->pointers)
-		if (seat_is_for(resource, seat->pointer.surface))
+		if (seat_tells(resource, seat->pointer.surface))
 			send_frame(resource);
 }
 

@@ -115,6 +115,14 @@ bool seat_is_for(struct wl_resource *resource, const struct surface *surface)
 		wl_resource_get_client(resource) == wl_resource_get_client(surface->resource);
 }
 
+bool seat_tells(struct wl_resource *resource, const struct surface *surface)
+{
+	bool tells = seat_is_for(resource, surface);
+	if (tells)
+		unread_tell(wl_resource_get_client(resource));
+	return tells;
+}
+
 wl_fixed_t seat_fixed(double value)
 {
 	return wl_fixed_from_double(fmin(fmax(value, -0x7fffff), 0x7fffff));

@@ -147,6 +147,8 @@ bool seat_had_action(const struct seat *seat, struct wl_client *client, uint32_t
 void seat_place(const struct seat *seat, double *x, double *y);
 /* Whether @resource is of the client that @surface (NULL: nobody's) is of. */
 bool seat_is_for(struct wl_resource *resource, const struct surface *surface);
+/* The same, and it is sent an event of what a device does: there is no end of these. */
+bool seat_tells(struct wl_resource *resource, const struct surface *surface);
 /* For the wire, which has 24 bits for a window that a viewport has made larger than that. */
 wl_fixed_t seat_fixed(double value);
 /* What is below a point. */

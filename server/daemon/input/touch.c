@@ -55,7 +55,7 @@ void seat_touch_down(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 	uint32_t serial = seat_action_serial(seat, finger->target.surface);
 	finger->serial = serial;
 	wl_resource_for_each(resource, &seat->touches)
-		if (seat_is_for(resource, finger->target.surface))
+		if (seat_tells(resource, finger->target.surface))
 			wl_touch_send_down(resource, serial, ms, finger->target.surface->resource,
 				id, seat_fixed(x - finger->target.x),
 				seat_fixed(y - finger->target.y));
@@ -78,7 +78,7 @@ void seat_touch_move(struct seat *seat, uint32_t ms, int32_t id, double x, doubl
 		return;
 	seat_follow(seat, &finger->target);
 	wl_resource_for_each(resource, &seat->touches)
-		if (seat_is_for(resource, finger->target.surface))
+		if (seat_tells(resource, finger->target.surface))
 			wl_touch_send_motion(resource, ms, id, seat_fixed(x - finger->target.x),
 				seat_fixed(y - finger->target.y));
 }
@@ -97,7 +97,7 @@ void seat_touch_up(struct seat *seat, uint32_t ms, int32_t id)
 	struct wl_resource *resource;
 	uint32_t serial = seat_action_serial(seat, finger->target.surface);
 	wl_resource_for_each(resource, &seat->touches)
-		if (seat_is_for(resource, finger->target.surface))
+		if (seat_tells(resource, finger->target.surface))
 			wl_touch_send_up(resource, serial, ms, id);
 }
 
