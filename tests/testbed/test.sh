@@ -9,6 +9,8 @@
 # show, to read back and to compare.
 declare -gra tests_kernel_args=(fault_ahead=16 vkms.preferred_width=640 vkms.preferred_height=480)
 
+declare -g tests_long=no
+
 # tests_log BUILD LOG: to be in the tally.
 tests_log()
 {
@@ -30,8 +32,8 @@ tests_run()
 	tb_cwd=$dir
 	tb_path=/usr/sbin:/usr/bin:/sbin:/bin
 	tb_extra_env=(ASAN_OPTIONS=abort_on_error=0:detect_leaks=1:handle_sigill=1)
-	# random tests try all that they are worth in the fastest of the builds
-	[ "$name" = clang ] || tb_extra_env+=(WAYBUF_TEST_SHORT=1)
+	# random tests try all that they are worth in the fastest of the builds, and in soak
+	[ "$name" = clang ] || [ "$tests_long" = yes ] || tb_extra_env+=(WAYBUF_TEST_SHORT=1)
 	"$where" meson test -C "$dir" --no-rebuild --logbase "$log" "$@" \
 		>"$dir/$log.out" 2>&1 </dev/null
 	echo $? >"$dir/meson-logs/$log.status"
@@ -133,7 +135,7 @@ command_test()
 
 command_soak()
 {
-	local tb_logs=()
+	local tb_logs=() tests_long=yes
 
 	setup
 	tb_kernel_args=("${tests_kernel_args[@]}")
