@@ -179,18 +179,28 @@ void user_finish(struct user *user)
 	client_disconnect(&user->client);
 }
 
-void desk_init(struct desk *desk, enum input_kind kind)
+static void meet(struct desk *desk)
 {
-	input_device_init(&desk->device, kind);
-	daemon_start(&desk->daemon, NULL);
 	user_init(&desk->to, &desk->daemon, SHORT, LONG);
 	user_init(&desk->from, &desk->daemon, LONG, SHORT);
 }
 
-void desk_finish(struct desk *desk)
+static void part(struct desk *desk)
 {
 	user_finish(&desk->from);
 	user_finish(&desk->to);
+}
+
+void desk_init(struct desk *desk, enum input_kind kind)
+{
+	input_device_init(&desk->device, kind);
+	daemon_start(&desk->daemon, NULL);
+	meet(desk);
+}
+
+void desk_finish(struct desk *desk)
+{
+	part(desk);
 	ck_assert_int_eq(daemon_stop(&desk->daemon, SIGTERM), 0);
 	input_device_finish(&desk->device);
 }
@@ -217,6 +227,20 @@ void desk_move_until(struct desk *desk, int32_t dy, const int *count, int n)
 		desk_sync(desk);
 	}
 	ck_assert_int_ge(*count, n);
+}
+
+void desk_begin_again(struct desk *desk)
+{
+	input_device_send(&desk->device, EV_KEY, BTN_LEFT, 0);
+	input_device_sync(&desk->device);
+	part(desk);
+	meet(desk);
+	/* the pointer has been moved up, out of the window */
+	for (int i = 0; i < 300 && !desk->from.doings.pointed_at; i++) {
+		move(desk, 4);
+		usleep(10000);
+		desk_sync(desk);
+	}
 }
 
 void desk_press(struct desk *desk)

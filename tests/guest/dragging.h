@@ -45,6 +45,8 @@ struct desk {
 /* Skips if waybufd is built without input. */
 void desk_init(struct desk *desk, enum input_kind kind);
 void desk_finish(struct desk *desk);
+/* With a mouse. Both users anew, and the pointer where it was: a waybufd takes longer to start. */
+void desk_begin_again(struct desk *desk);
 
 /* A round trip of each that is connected. */
 void desk_sync(struct desk *desk);

@@ -273,13 +273,15 @@ TEST(nothing_comes_of_it)
 		let_go_of_another_type, move_away, offer_goes_before_the_drop,
 		offer_goes_after_the_drop, source_goes, source_goes_after_the_drop, client_goes,
 		target_goes, target_goes_after_the_drop, device_goes};
+	struct desk desk;
+	desk_init(&desk, INPUT_MOUSE);
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		struct desk desk;
-		desk_init(&desk, INPUT_MOUSE);
+		if (i > 0)
+			desk_begin_again(&desk);
 		desk_drag(&desk, COPY);
 		ends[i](&desk);
-		desk_finish(&desk);
 	}
+	desk_finish(&desk);
 }
 
 TEST(without_a_press)
@@ -350,11 +352,13 @@ static const struct {
 
 TEST(every_error)
 {
+	struct desk desk;
+	desk_init(&desk, INPUT_MOUSE);
 	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
-		struct desk desk;
 		const struct wl_interface *interface = NULL;
 		uint32_t id;
-		desk_init(&desk, INPUT_MOUSE);
+		if (i > 0)
+			desk_begin_again(&desk);
 		desk_drag(&desk, COPY | ASK);
 		mistakes[i].make(&desk);
 		ck_assert_msg(!client_sync(&desk.to.client), "mistake %zu", i);
@@ -363,8 +367,8 @@ TEST(every_error)
 			mistakes[i].error);
 		ck_assert_ptr_eq(interface, &wl_data_offer_interface);
 		ck_assert(client_sync(&desk.from.client));
-		desk_finish(&desk);
 	}
+	desk_finish(&desk);
 }
 
 TEST(source_twice)
