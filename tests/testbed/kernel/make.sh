@@ -51,6 +51,7 @@ main()
 	apply -i ../um-hz-1000.patch
 	apply -i ../um-map-runs.patch
 	apply -i ../um-nohlt.patch
+	apply -i ../um-spin-yield.patch
 	apply -i ../crtc-fence-names.patch
 	apply -i ../vkms-writeback.patch
 	apply -i ../vkms-preferred-mode.patch
