@@ -18,29 +18,41 @@ static uint32_t level_of(uint32_t frame)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-static void encode_part(const char *path, const struct film_part *part, uint32_t first)
+static void add_input(FILE *line, const struct film_part *part, uint32_t first)
 {
-	char line[640];
-	snprintf(line, sizeof(line),
-		"ffmpeg -v error -f lavfi -i color=s=16x16:r=2,format=yuv420p,geq=lum=%u+5*N:cb=128:"
-		"cr=128,scale=%u:%u:flags=neighbor,setsar=1 -frames:v %u -pix_fmt %s -colorspace %s "
-		"-color_range tv -c:v libx264 -preset ultrafast -qp 0 -bf 0 -f h264 - "
-		"</dev/null >>%s",
-		level_of(first), part->width, part->height, part->frames, part->format,
-		part->matrix ? part->matrix : "smpte170m", path);
-	ck_assert_msg(system(line) == 0, "%s", line);
+	fprintf(line,
+		" -f lavfi -i color=s=16x16:r=2,format=yuv420p,geq=lum=%u+5*N:cb=128:cr=128,"
+		"scale=%u:%u:flags=neighbor,setsar=1",
+		level_of(first), part->width, part->height);
 }
 
+static void add_output(FILE *line, const struct film_part *part, size_t i, const char *path)
+{
+	fprintf(line,
+		" -map %zu -frames:v %u -pix_fmt %s -colorspace %s -color_range tv -c:v libx264 "
+		"-preset ultrafast -qp 0 -bf 0 -threads 1 -f h264 %s.%02zu",
+		i, part->frames, part->format, part->matrix ? part->matrix : "smpte170m", path, i);
+}
+
+/* All parts at once: to start FFmpeg takes longer than to encode any of them. */
 void film_make(const char *folder, const struct film_part *parts, size_t n, char path[128])
 {
+	char *text = NULL;
+	size_t size;
 	uint32_t first = 0;
 	snprintf(path, 128, "%s/film.h264", folder);
-	unlink(path);
-	for (size_t i = 0; i < n; i++) {
-		encode_part(path, &parts[i], first);
-		first += parts[i].frames;
-	}
+	FILE *line = open_memstream(&text, &size);
+	ck_assert_ptr_nonnull(line);
+	fputs("ffmpeg -v error -y -filter_threads 1", line);
+	for (size_t i = 0; i < n; first += parts[i++].frames)
+		add_input(line, &parts[i], first);
+	for (size_t i = 0; i < n; i++)
+		add_output(line, &parts[i], i, path);
+	fprintf(line, " </dev/null && cat %s.?? >%s && rm %s.??", path, path, path);
+	ck_assert_int_eq(fclose(line), 0);
 	ck_assert_uint_le(first, FILM_FRAMES);
+	ck_assert_msg(system(text) == 0, "%s", text);
+	free(text);
 }
 
 /* ---- pictures -------------------------------------------------------------------------------- */
