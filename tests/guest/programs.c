@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <regex.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -80,16 +81,20 @@ void program_run(const char *const *arguments, int seconds, struct result *resul
 	program_wait(&program, seconds, result);
 }
 
-void program_expect(const struct program *program, const char *text, int seconds)
+void program_expect(const struct program *program, const char *pattern, int seconds)
 {
 	static struct result result;
-	for (int i = 0; i < seconds * 50; i++) {
+	bool found = false;
+	regex_t regex;
+	ck_assert_int_eq(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
+	for (int i = 0; i < seconds * 50 && !found; i++) {
 		program_peek(program, &result);
-		if (strstr(result.out, text))
-			return;
-		sleep_ms(20);
+		found = regexec(&regex, result.out, 0, NULL, 0) == 0;
+		if (!found)
+			sleep_ms(20);
 	}
-	ck_abort_msg("no \"%s\" within %d s: %s", text, seconds, result.out);
+	regfree(&regex);
+	ck_assert_msg(found, "no \"%s\" within %d s: %s", pattern, seconds, result.out);
 }
 
 /* ---- waybufd ------------------------------------------------------------------------------- */

@@ -31,8 +31,11 @@ void program_peek(const struct program *program, struct result *result);
 /* Start and wait. */
 void program_run(const char *const *arguments, int seconds, struct result *result);
 
-/* Waits at most @seconds until it has printed @text; fails the test otherwise. */
-void program_expect(const struct program *program, const char *text, int seconds);
+/*
+ * Waits at most @seconds until it has printed what matches @pattern, an extended regular expression
+ * of POSIX; fails the test otherwise.
+ */
+void program_expect(const struct program *program, const char *pattern, int seconds);
 
 /*
  * waybufd on the first display of the machine, with a socket in a folder of its own that

@@ -74,7 +74,7 @@ static void show(const char *encoder, const char *format, const char *chosen, co
 	encode(encoder, format);
 	player = program_start((const char *const[]){
 		PLAYER, "--loop", "--progress", "--threads", "1", video, NULL});
-	program_expect(&player, "time 1", 60);
+	program_expect(&player, "time [1-9]", 60);
 	check_screen();
 	program_signal(&player, SIGTERM);
 	program_wait(&player, 60, &result);
