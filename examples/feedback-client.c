@@ -379,12 +379,12 @@ static bool hold(struct client *client)
 	return true;
 }
 
-static bool show_frames(struct client *client)
+static bool show_frames(struct client *client, uint32_t *n)
 {
-	for (uint32_t frame = 0; frame < client->frames && may_go_on(client); frame++) {
+	for (*n = 0; *n < client->frames && may_go_on(client); ++*n) {
 		if (!follow_feedback(client))
 			return false;
-		if (!(client->waybuf ? show_pool_frame : show_heap_frame)(client, frame) ||
+		if (!(client->waybuf ? show_pool_frame : show_heap_frame)(client, *n) ||
 			!wait_ready(client))
 			return false;
 	}
@@ -393,14 +393,13 @@ static bool show_frames(struct client *client)
 
 static bool run(struct client *client)
 {
-	if (!show_frames(client))
+	uint32_t frames;
+	if (!show_frames(client, &frames))
 		return !may_go_on(client);
-	if (!may_go_on(client))
-		return true;
 	if (!hold(client))
 		return false;
 	printf("feedback-client: %u frames of %u x %u, %s, shown %u, of these without a copy %u\n",
-		client->frames, client->width, client->height, client->feedback.choice.tranche,
+		frames, client->width, client->height, client->feedback.choice.tranche,
 		client->window.presented, client->window.zero_copy);
 	return true;
 }

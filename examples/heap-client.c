@@ -194,19 +194,17 @@ static bool hold(struct client *client)
 
 static bool run(struct client *client)
 {
-	for (uint32_t frame = 0; frame < client->frames && may_go_on(client); frame++) {
+	uint32_t frames = 0;
+	while (frames < client->frames && may_go_on(client)) {
 		if (!wait_turn(client))
 			return false;
-		if (may_go_on(client) && !show_frame(client, frame))
+		if (may_go_on(client) && !show_frame(client, frames++))
 			return false;
 	}
-	if (!may_go_on(client))
-		return true;
 	if (!hold(client))
 		return false;
-	printf("heap-client: %u frames of %u x %u, shown %u, of these without a copy %u\n",
-		client->frames, client->width, client->height, client->window.presented,
-		client->window.zero_copy);
+	printf("heap-client: %u frames of %u x %u, shown %u, of these without a copy %u\n", frames,
+		client->width, client->height, client->window.presented, client->window.zero_copy);
 	return true;
 }
 
