@@ -29,6 +29,7 @@
  *   swapchain.c   pools that belong to a surface, with fences in and out
  *   timelines.c   fences as timeline points
  *   foreign.c     what a compositor that is not ours says through linux-dmabuf, as constraints
+ *   feedback.c    the list of pairs of linux-dmabuf 4
  *   import.c      memory of others, shown through linux-dmabuf
  *   reason.c      refusals as errnos and sentences
  *   report.c      answers that come as files
@@ -45,6 +46,8 @@
 #define CLIENT_MAX_SHM_FORMATS 256
 /* Kinds of buffers that a compositor lists and refuses, of one pool. */
 #define CLIENT_MAX_REFUSED 16
+
+struct client_feedback;
 
 /* A connection, as far as the library uses it. */
 struct client_link {
@@ -80,6 +83,7 @@ struct waybuf_client {
 
 	/* NULL: the compositor has none; what it takes is a constraint where it is not the allocator */
 	struct zwp_linux_dmabuf_v1 *dmabuf;
+	struct client_feedback *feedback; /* NULL: all has come, or it lists them otherwise */
 	struct waybuf_client_format *pairs;
 	size_t n_pairs;
 	/* NULL unless the server is not integrated, or the compositor has none */
@@ -521,9 +525,19 @@ int client_layout_check(const struct waybuf_layout *layout);
 void client_import_detach(struct waybuf_client_import *import);
 
 /* foreign.c */
+
+/* The compositor takes the pair: noted, unless the modifier is implicit. */
+void client_foreign_add(struct waybuf_client *client, uint32_t format, uint64_t modifier);
 extern const struct zwp_linux_dmabuf_v1_listener client_foreign_listener;
 /* What the compositor takes and has not refused, as a set. -EOPNOTSUPP if that is nothing. */
 int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_constraints **out);
+
+/* feedback.c */
+
+/* Asks the compositor for its pairs; without memory it has none. */
+void client_feedback_start(struct waybuf_client *client);
+/* There is nothing more to come, or to hear. A client that has not asked is fine. */
+void client_feedback_finish(struct waybuf_client *client);
 
 /* report.c */
 

@@ -211,6 +211,7 @@ static void drop_shm(struct waybuf_client *client)
 static void drop_foreign(struct waybuf_client *client)
 {
 	drop_shm(client);
+	client_feedback_finish(client);
 	if (client->dmabuf)
 		zwp_linux_dmabuf_v1_destroy(client->dmabuf);
 	client->dmabuf = NULL;

@@ -23,11 +23,8 @@ static void handle_format(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint32
 	/* Of version 1: a modifier event says the same and more. */
 }
 
-static void handle_modifier(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint32_t format,
-	uint32_t modifier_hi, uint32_t modifier_lo)
+void client_foreign_add(struct waybuf_client *client, uint32_t format, uint64_t modifier)
 {
-	struct waybuf_client *client = data;
-	uint64_t modifier = client_u64(modifier_hi, modifier_lo);
 	/* An implicit modifier means what the driver of the exporter chose, and ours have none. */
 	if (modifier == DRM_FORMAT_MOD_INVALID || client->n_pairs >= MAX_PAIRS)
 		return;
@@ -42,6 +39,12 @@ static void handle_modifier(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint
 	}
 	client->pairs[client->n_pairs++] =
 		(struct waybuf_client_format){.format = format, .modifier = modifier};
+}
+
+static void handle_modifier(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint32_t format,
+	uint32_t modifier_hi, uint32_t modifier_lo)
+{
+	client_foreign_add(data, format, client_u64(modifier_hi, modifier_lo));
 }
 
 const struct zwp_linux_dmabuf_v1_listener client_foreign_listener = {

@@ -66,6 +66,18 @@ static const struct waybuf_allocator_v1_listener allocator_listener = {
 	.done = handle_done,
 };
 
+/* Version 5 would want the same modifier for all planes, which is nothing that we need. */
+static void bind_dmabuf(
+	struct waybuf_client *client, struct wl_registry *registry, uint32_t name, uint32_t version)
+{
+	client->dmabuf = wl_registry_bind(registry, name, &zwp_linux_dmabuf_v1_interface, version);
+	if (!client->dmabuf)
+		return;
+	zwp_linux_dmabuf_v1_add_listener(client->dmabuf, &client_foreign_listener, client);
+	if (version >= ZWP_LINUX_DMABUF_V1_GET_DEFAULT_FEEDBACK_SINCE_VERSION)
+		client_feedback_start(client);
+}
+
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
 	const char *interface, uint32_t version)
 {
@@ -82,12 +94,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		/* only its allocator is of use */
 	} else if (strcmp(interface, zwp_linux_dmabuf_v1_interface.name) == 0 && version >= 3 &&
 		!client->dmabuf) {
-		/* Version 3 is the last that lists pairs without a table to map. */
-		client->dmabuf =
-			wl_registry_bind(registry, name, &zwp_linux_dmabuf_v1_interface, 3);
-		if (client->dmabuf)
-			zwp_linux_dmabuf_v1_add_listener(
-				client->dmabuf, &client_foreign_listener, client);
+		bind_dmabuf(client, registry, name, version < 4 ? version : 4);
 	} else if (strcmp(interface, wl_shm_interface.name) == 0 && !client->shm) {
 		client->shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
 		if (client->shm)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "report_file.h"
+#include "peer_file.h"
 #include "util/fd.h"
 
 struct answer {
@@ -61,7 +61,7 @@ int client_report_read(struct waybuf_client *client, struct waybuf_report_v1 *re
 		return ret;
 	if (answer.refusal.error)
 		return client_fail_refused(client, &answer.refusal);
-	ret = report_file_read(answer.fd, answer.size, out);
+	ret = peer_file_read(answer.fd, answer.size, out);
 	fd_close(&answer.fd);
 	if (ret < 0)
 		return client_fail(client, ret, "report: the server's file cannot be read");

@@ -12,7 +12,7 @@
 #include "kms/device.h"
 #include "report/info.h"
 #include "report/json.h"
-#include "report_file.h"
+#include "peer_file.h"
 #include "util/fd.h"
 #include "waybuf-allocator-v1-client-protocol.h"
 
@@ -159,7 +159,7 @@ static enum ctl_status read_report(
 	const struct answer *answer, const char *source, struct json_object **document)
 {
 	char *text = NULL;
-	int ret = report_file_read(answer->fd, answer->size, &text);
+	int ret = peer_file_read(answer->fd, answer->size, &text);
 	if (ret < 0) {
 		ctl_error("the report of the server cannot be read: %s", strerror(-ret));
 		return CTL_FAILED;

@@ -63,6 +63,8 @@ struct fake_buffer {
 struct fake_server {
 	/* told */
 	bool no_allocator, silent, has_dmabuf, has_shm, has_syncobj, refuses_imports;
+	/* of linux-dmabuf, 0: 3; of 4 the table says that it is longer than it is by @table_cut */
+	uint32_t dmabuf_version, table_cut;
 	uint32_t capabilities;
 	/* listens there, too, and the client on whose connection the allocator is bound is the one */
 	const char *socket;

@@ -4,6 +4,8 @@
 #include <check.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <drm_fourcc.h>
@@ -168,23 +170,81 @@ static void handle_create_params(
 		params, &params_impl, wl_resource_get_user_data(resource), NULL);
 }
 
+/* As in a table of the feedback. */
+static const struct pair {
+	uint32_t format, padding;
+	uint64_t modifier;
+} pairs[] = {
+	{DRM_FORMAT_XRGB8888, 0, DRM_FORMAT_MOD_LINEAR},
+	{DRM_FORMAT_ARGB8888, 0, DRM_FORMAT_MOD_LINEAR},
+	{DRM_FORMAT_NV12, 0, DRM_FORMAT_MOD_LINEAR},
+	{DRM_FORMAT_XRGB8888, 0, DRM_FORMAT_MOD_INVALID},
+};
+
+static void send_table(struct fake_server *server, struct wl_resource *feedback)
+{
+	int fd = memfd_create("table", MFD_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, pairs, sizeof(pairs)), (ssize_t)sizeof(pairs));
+	zwp_linux_dmabuf_feedback_v1_send_format_table(
+		feedback, fd, (uint32_t)sizeof(pairs) + server->table_cut);
+	close(fd);
+}
+
+static void send_tranche(struct wl_resource *feedback, const uint16_t *indices, size_t size)
+{
+	struct wl_array array = {.data = (void *)indices, .size = size};
+	struct wl_array device = {.data = &(dev_t){0}, .size = sizeof(dev_t)};
+	zwp_linux_dmabuf_feedback_v1_send_tranche_target_device(feedback, &device);
+	zwp_linux_dmabuf_feedback_v1_send_tranche_flags(feedback, 0);
+	zwp_linux_dmabuf_feedback_v1_send_tranche_formats(feedback, &array);
+	zwp_linux_dmabuf_feedback_v1_send_tranche_done(feedback);
+}
+
+static const struct zwp_linux_dmabuf_feedback_v1_interface feedback_impl = {
+	.destroy = destroy_resource,
+};
+
+/* Two tranches, which share a pair, and the second names some that are not in the table. */
+static void handle_get_feedback(struct wl_client *client, struct wl_resource *resource, uint32_t id)
+{
+	static const uint16_t first[] = {3, 0}, second[] = {0, 1, 4, 2, UINT16_MAX};
+	struct wl_resource *feedback = wl_resource_create(client,
+		&zwp_linux_dmabuf_feedback_v1_interface, wl_resource_get_version(resource), id);
+	struct fake_server *server = wl_resource_get_user_data(resource);
+	struct wl_array device = {.data = &(dev_t){0}, .size = sizeof(dev_t)};
+	wl_resource_set_implementation(feedback, &feedback_impl, server, NULL);
+	send_table(server, feedback);
+	zwp_linux_dmabuf_feedback_v1_send_main_device(feedback, &device);
+	send_tranche(feedback, first, sizeof(first));
+	send_tranche(feedback, second, sizeof(second));
+	zwp_linux_dmabuf_feedback_v1_send_done(feedback);
+	/* of another list, which came too late to be heard */
+	send_tranche(feedback, second, sizeof(second));
+	zwp_linux_dmabuf_feedback_v1_send_done(feedback);
+}
+
 static const struct zwp_linux_dmabuf_v1_interface dmabuf_impl = {
 	.destroy = destroy_resource,
 	.create_params = handle_create_params,
+	.get_default_feedback = handle_get_feedback,
 };
+
+static void send_modifier(struct wl_resource *resource, const struct pair *pair)
+{
+	zwp_linux_dmabuf_v1_send_modifier(
+		resource, pair->format, (uint32_t)(pair->modifier >> 32), (uint32_t)pair->modifier);
+}
 
 static void bind_dmabuf(struct wl_client *client, void *data, uint32_t version, uint32_t id)
 {
 	struct wl_resource *resource =
 		wl_resource_create(client, &zwp_linux_dmabuf_v1_interface, (int)version, id);
 	wl_resource_set_implementation(resource, &dmabuf_impl, data, NULL);
-	static const uint32_t formats[] = {
-		DRM_FORMAT_XRGB8888, DRM_FORMAT_ARGB8888, DRM_FORMAT_NV12};
-	for (int i = 0; i < 3; i++)
-		zwp_linux_dmabuf_v1_send_modifier(resource, formats[i],
-			(uint32_t)(DRM_FORMAT_MOD_LINEAR >> 32), (uint32_t)DRM_FORMAT_MOD_LINEAR);
-	zwp_linux_dmabuf_v1_send_modifier(resource, DRM_FORMAT_XRGB8888,
-		(uint32_t)(DRM_FORMAT_MOD_INVALID >> 32), (uint32_t)DRM_FORMAT_MOD_INVALID);
+	/* with feedback, wlroots has only the implicit modifier for who binds this without */
+	const bool whole = ((struct fake_server *)data)->dmabuf_version < 4;
+	for (size_t i = whole ? 0 : 3; version < 4 && i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		send_modifier(resource, &pairs[i]);
 }
 
 /* ---- linux-drm-syncobj --------------------------------------------------------------------- */
@@ -257,8 +317,9 @@ void fake_create_surface_globals(struct fake_server *server)
 {
 	wl_global_create(server->display, &wl_compositor_interface, 4, server, bind_compositor);
 	if (server->has_dmabuf)
-		wl_global_create(
-			server->display, &zwp_linux_dmabuf_v1_interface, 3, server, bind_dmabuf);
+		wl_global_create(server->display, &zwp_linux_dmabuf_v1_interface,
+			server->dmabuf_version ? (int)server->dmabuf_version : 3, server,
+			bind_dmabuf);
 	if (server->has_shm)
 		wl_display_init_shm(server->display);
 	if (server->has_syncobj)

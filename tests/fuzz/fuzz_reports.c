@@ -8,7 +8,7 @@
 
 #include "ctl.h"
 #include "fuzz.h"
-#include "report_file.h"
+#include "peer_file.h"
 
 /*
  * A report as waybufctl gets it: a file of so many bytes, or less, with a line for each object. All
@@ -21,7 +21,7 @@ static char *read_back(const uint8_t *data, size_t size, uint32_t told)
 	char *text = NULL;
 	int fd = memfd_create("report", MFD_CLOEXEC);
 	FUZZ_CHECK(fd >= 0 && write(fd, data, size) == (ssize_t)size);
-	int ret = report_file_read(fd, told, &text);
+	int ret = peer_file_read(fd, told, &text);
 	FUZZ_CHECK((ret == 0) == (told <= size));
 	close(fd);
 	return text;

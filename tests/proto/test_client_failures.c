@@ -8,6 +8,7 @@
 #include "fail_alloc.h"
 #include "fail_call.h"
 #include "fail_where.h"
+#include "waybuf-allocator-v1-server-protocol.h"
 
 /*
  * What a program does with the client library, again and again, and each time the library's next
@@ -16,8 +17,11 @@
  * all is well.
  */
 
-/* Where the memory comes from: the compositor, wl_shm, or a service beside the compositor. */
-enum way { COMPOSITOR, ALONE, BESIDE };
+/*
+ * Where the memory comes from: the compositor; wl_shm; a service beside the compositor, or one on its
+ * connection, whose memory the compositor takes through linux-dmabuf.
+ */
+enum way { COMPOSITOR, ALONE, BESIDE, FOREIGN };
 
 struct story {
 	struct fixture fixture;
@@ -36,11 +40,15 @@ static bool ok(struct story *story, int ret)
 	return ret == 0;
 }
 
+/* What is a dma-buf here has no brackets. */
 static bool draw(struct story *s)
 {
 	struct waybuf_client_image image;
-	if (!ok(s, waybuf_client_pool_acquire(s->pool, 2000, &s->buffer)) ||
-		!ok(s, waybuf_client_buffer_begin_cpu(s->buffer, WAYBUF_WRITE, &image)))
+	if (!ok(s, waybuf_client_pool_acquire(s->pool, 2000, &s->buffer)))
+		return false;
+	if (s->way == FOREIGN)
+		return true;
+	if (!ok(s, waybuf_client_buffer_begin_cpu(s->buffer, WAYBUF_WRITE, &image)))
 		return false;
 	memset(image.planes[0].data, 7, image.planes[0].stride);
 	return ok(s, waybuf_client_buffer_end_cpu(s->buffer));
@@ -87,6 +95,14 @@ static void start_service(struct story *s)
 	s->service_fd = fake_start(&s->service);
 }
 
+static void make_foreign(struct fake_server *server)
+{
+	server->capabilities = 0;
+	server->has_dmabuf = true;
+	server->dmabuf_version = 4;
+	server->layout.kind = WAYBUF_BUFFER_V1_MEMORY_KIND_DMABUF;
+}
+
 static void start(struct story *s, enum way way)
 {
 	*s = (struct story){.way = way, .service_fd = -1};
@@ -94,7 +110,9 @@ static void start(struct story *s, enum way way)
 	fail_here(false);
 	fake_init(&s->fixture.server);
 	s->fixture.server.report = "{}\n";
-	s->fixture.server.no_allocator = s->fixture.server.has_shm = way != COMPOSITOR;
+	s->fixture.server.no_allocator = s->fixture.server.has_shm = way == ALONE || way == BESIDE;
+	if (way == FOREIGN)
+		make_foreign(&s->fixture.server);
 	if (way == BESIDE)
 		start_service(s);
 	fixture_start_display(&s->fixture);
@@ -182,6 +200,11 @@ TEST(every_call_may_fail_without_an_allocator)
 {
 	setenv("WAYBUF_DISPLAY", "none", 1);
 	fail_calls(ALONE);
+}
+
+TEST(every_allocation_may_fail_beside_a_foreign_compositor)
+{
+	fail_allocations(FOREIGN);
 }
 
 TEST(every_allocation_of_a_connection_may_fail)

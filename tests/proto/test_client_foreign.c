@@ -16,9 +16,10 @@ static void init(void)
 }
 
 /* The compositor's list becomes the set of an attachment of kind other. */
-TEST(the_compositors_pairs)
+static void check_pairs(uint32_t dmabuf_version)
 {
 	init();
+	fixture.server.dmabuf_version = dmabuf_version;
 	fixture_start(&fixture);
 	fixture_pool(&fixture, 1);
 	ck_assert_str_eq(fixture_heard(&fixture),
@@ -39,6 +40,39 @@ TEST(the_compositors_pairs)
 	ck_assert_uint_eq(counts[0], 3);
 	ck_assert_uint_eq(counts[1], 1);
 	fixture_finish(&fixture);
+}
+
+TEST(the_compositors_pairs)
+{
+	check_pairs(3);
+}
+
+/* A newer one has them in a table, and says in tranches which of it count. */
+TEST(the_compositors_feedback)
+{
+	check_pairs(4);
+	check_pairs(5);
+}
+
+/* What it names of a table that cannot be read is nothing, and its imports are not tried. */
+TEST(table_that_is_too_short)
+{
+	static const uint32_t cut[] = {1, 16, 65536 * 16, UINT32_MAX - 64};
+	for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+		const struct waybuf_client_format *formats;
+		struct waybuf_client_pool_options options = {
+			.width = 64, .height = 32, .display = true};
+		struct waybuf_client_pool *pool = NULL;
+		init();
+		fixture.server.dmabuf_version = 4;
+		fixture.server.table_cut = cut[i];
+		fixture_start(&fixture);
+		ck_assert_uint_eq(waybuf_client_get_formats(fixture.client, &formats), 0);
+		ck_assert_int_eq(
+			waybuf_client_pool_create(fixture.client, &options, &pool), -EOPNOTSUPP);
+		ck_client_says(&fixture, "linux-dmabuf");
+		fixture_finish(&fixture);
+	}
 }
 
 /* A module in the compositor knows its device, which adds what the list does not say. */

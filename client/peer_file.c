@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "report_file.h"
+#include "peer_file.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #define MAX_SIZE (64u * 1024 * 1024)
 
 /* With pread(), so that a file which shrinks is an error and not a SIGBUS. */
-int report_file_read(int fd, uint32_t size, char **out)
+int peer_file_read(int fd, uint32_t size, char **out)
 {
 	if (size > MAX_SIZE)
 		return -EFBIG;
