@@ -15,6 +15,7 @@ static void handle_enter(void *data, struct wl_pointer *pointer, uint32_t serial
 	struct doings *doings = data;
 	doings->pointed_at = surface;
 	doings->entered = serial;
+	doings->enters++;
 	doings->x = wl_fixed_to_double(x);
 	doings->y = wl_fixed_to_double(y);
 }
@@ -70,11 +71,15 @@ static void handle_keymap(
 static void handle_keyboard_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
 	struct wl_surface *surface, struct wl_array *keys)
 {
+	struct doings *doings = data;
+	doings->keyboard_enters++;
 }
 
 static void handle_keyboard_leave(
 	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
 {
+	struct doings *doings = data;
+	doings->keyboard_leaves++;
 }
 
 static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t ms,

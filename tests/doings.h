@@ -15,7 +15,8 @@ struct doings {
 	struct wl_surface *pointed_at; /* NULL: none of its surfaces */
 	uint32_t entered; /* the serial of that */
 	double x, y; /* where on it, told last */
-	int moved, buttons, scrolls, keys; /* times */
+	int enters, moved, buttons, scrolls; /* times, of the pointer */
+	int keyboard_enters, keyboard_leaves, keys; /* of the keyboard */
 	int downs, slides, ups; /* of fingers */
 	int count; /* buttons, keys and fingers that went down or up */
 	uint32_t serial; /* of the last of these */

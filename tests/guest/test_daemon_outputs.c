@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "doings.h"
 #include "ext-image-copy-capture-v1-client-protocol.h"
 #include "input_devices.h"
 #include "outputs.h"
@@ -456,68 +457,6 @@ TEST(the_device_goes)
 
 /* ---- input --------------------------------------------------------------------------------- */
 
-struct pointer {
-	struct wl_pointer *proxy;
-	struct wl_surface *over; /* NULL: nobody of ours */
-	double x, y;
-	int entered;
-};
-
-static void handle_enter(void *data, struct wl_pointer *proxy, uint32_t serial,
-	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y)
-{
-	struct pointer *pointer = data;
-	pointer->over = surface;
-	pointer->entered++;
-	pointer->x = wl_fixed_to_double(x);
-	pointer->y = wl_fixed_to_double(y);
-}
-
-static void handle_leave(
-	void *data, struct wl_pointer *proxy, uint32_t serial, struct wl_surface *surface)
-{
-	((struct pointer *)data)->over = NULL;
-}
-
-static void handle_motion(
-	void *data, struct wl_pointer *proxy, uint32_t ms, wl_fixed_t x, wl_fixed_t y)
-{
-	struct pointer *pointer = data;
-	pointer->x = wl_fixed_to_double(x);
-	pointer->y = wl_fixed_to_double(y);
-}
-
-static void handle_button(void *data, struct wl_pointer *proxy, uint32_t serial, uint32_t ms,
-	uint32_t button, uint32_t state)
-{
-}
-
-static void handle_axis(
-	void *data, struct wl_pointer *proxy, uint32_t ms, uint32_t axis, wl_fixed_t value)
-{
-}
-
-static void handle_frame(void *data, struct wl_pointer *proxy) {}
-
-static void handle_axis_source(void *data, struct wl_pointer *proxy, uint32_t source) {}
-
-static void handle_axis_stop(void *data, struct wl_pointer *proxy, uint32_t ms, uint32_t axis) {}
-
-static void handle_axis_value(void *data, struct wl_pointer *proxy, uint32_t axis, int32_t value) {}
-
-static const struct wl_pointer_listener pointer_listener = {
-	.enter = handle_enter,
-	.leave = handle_leave,
-	.motion = handle_motion,
-	.button = handle_button,
-	.axis = handle_axis,
-	.frame = handle_frame,
-	.axis_source = handle_axis_source,
-	.axis_stop = handle_axis_stop,
-	.axis_discrete = handle_axis_value,
-	.axis_value120 = handle_axis_value,
-};
-
 static void move(struct input_device *mouse, int dx)
 {
 	input_device_send(mouse, EV_REL, REL_X, dx);
@@ -530,26 +469,25 @@ TEST(the_pointer_crosses)
 	struct scenario s;
 	struct placed left, right, third;
 	struct input_device mouse;
-	struct pointer pointer = {.over = NULL};
+	struct doings doings;
 	input_device_init(&mouse, INPUT_MOUSE);
 	begin(&s, "kl");
 	if (!s.client.seat)
 		SKIP("waybufd is built without a seat");
-	pointer.proxy = wl_seat_get_pointer(s.client.seat);
-	wl_pointer_add_listener(pointer.proxy, &pointer_listener, &pointer);
+	client_listen(&s.client, &doings);
 	placed_init(&left, &s.client, get(&s, s.k), PICTURE_SHM, 1);
 	placed_init(&right, &s.client, get(&s, s.l), PICTURE_SHM, 2);
 	window_show(&left.window, &left.picture);
 	window_show(&right.window, &right.picture);
-	expect(&s, &pointer.entered, 1);
-	ck_assert_ptr_eq(pointer.over, left.window.surface);
-	for (int i = 0; i < 500 && pointer.over == left.window.surface; i++) {
+	expect(&s, &doings.enters, 1);
+	ck_assert_ptr_eq(doings.pointed_at, left.window.surface);
+	for (int i = 0; i < 500 && doings.pointed_at == left.window.surface; i++) {
 		move(&mouse, 20);
 		client_sync(&s.client);
 	}
-	ck_assert(client_wait(&s.client, &pointer.entered, 2, PATIENCE_MS));
-	ck_assert_ptr_eq(pointer.over, right.window.surface);
-	ck_assert(pointer.x >= 0 && pointer.x < 400);
+	ck_assert(client_wait(&s.client, &doings.enters, 2, PATIENCE_MS));
+	ck_assert_ptr_eq(doings.pointed_at, right.window.surface);
+	ck_assert(doings.x >= 0 && doings.x < 400);
 	placed_init(&third, &s.client, NULL, PICTURE_SHM, 3);
 	window_show(&third.window, &third.picture);
 	ck_assert_ptr_eq(third.on, get(&s, s.l)->output);
@@ -557,14 +495,14 @@ TEST(the_pointer_crosses)
 	/* with its output it is brought back to the other one */
 	own_vkms_plug("l", false);
 	expect(&s, &s.outputs.removed, 1);
-	for (int i = 0; i < 100 && pointer.over != right.window.surface; i++) {
+	for (int i = 0; i < 100 && doings.pointed_at != right.window.surface; i++) {
 		move(&mouse, -1);
 		client_sync(&s.client);
 	}
-	ck_assert(pointer.x <= right.window.width);
+	ck_assert(doings.x <= right.window.width);
 	placed_finish(&left);
 	placed_finish(&right);
-	wl_pointer_destroy(pointer.proxy);
+	doings_finish(&doings);
 	end(&s);
 	input_device_finish(&mouse);
 }

@@ -347,60 +347,17 @@ TEST(click_outside)
 /* Somebody else, who is on top and types. */
 struct typist {
 	struct client client;
-	struct wl_keyboard *keyboard;
+	struct doings doings;
 	struct window window;
 	struct picture picture;
-	int entered, left;
-};
-
-static void handle_keymap(
-	void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size)
-{
-	close(fd);
-}
-
-static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-	struct wl_surface *surface, struct wl_array *keys)
-{
-	struct typist *typist = data;
-	typist->entered++;
-}
-
-static void handle_leave(
-	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
-{
-	struct typist *typist = data;
-	typist->left++;
-}
-
-static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t ms,
-	uint32_t key, uint32_t state)
-{
-}
-
-static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-	uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group)
-{
-}
-
-static void handle_repeat(void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay) {}
-
-static const struct wl_keyboard_listener keyboard_listener = {
-	.keymap = handle_keymap,
-	.enter = handle_enter,
-	.leave = handle_leave,
-	.key = handle_key,
-	.modifiers = handle_modifiers,
-	.repeat_info = handle_repeat,
 };
 
 static void typist_init(struct typist *typist, const struct daemon *daemon)
 {
 	*typist = (struct typist){0};
 	client_connect(&typist->client, daemon);
-	ck_assert(typist->client.capabilities & WL_SEAT_CAPABILITY_KEYBOARD);
-	typist->keyboard = wl_seat_get_keyboard(typist->client.seat);
-	wl_keyboard_add_listener(typist->keyboard, &keyboard_listener, typist);
+	client_listen(&typist->client, &typist->doings);
+	ck_assert_ptr_nonnull(typist->doings.keyboard);
 	window_init(&typist->window, &typist->client);
 	picture_init(&typist->client, &typist->picture, PICTURE_SHM, 8, 8, DRM_FORMAT_XRGB8888);
 	window_show(&typist->window, &typist->picture);
@@ -410,7 +367,7 @@ static void typist_finish(struct typist *typist)
 {
 	picture_finish(&typist->picture);
 	window_finish(&typist->window);
-	wl_keyboard_release(typist->keyboard);
+	doings_finish(&typist->doings);
 	client_disconnect(&typist->client);
 }
 
@@ -436,11 +393,11 @@ TEST(grab_of_a_window_that_is_hidden)
 	ck_assert(client_sync(&scenery.client));
 	ck_assert_int_eq(menu.dismissed + behind.dismissed, 0);
 	typist_init(&typist, &scenery.daemon);
-	ck_assert(client_wait(&typist.client, &typist.entered, 1, PATIENCE_MS));
+	ck_assert(client_wait(&typist.client, &typist.doings.keyboard_enters, 1, PATIENCE_MS));
 	menu_show(&behind);
 	usleep(100000);
 	ck_assert(client_sync(&typist.client));
-	ck_assert_int_eq(typist.left, 0);
+	ck_assert_int_eq(typist.doings.keyboard_leaves, 0);
 	typist_finish(&typist);
 	menu_finish(&behind);
 	window_finish(&never_shown);
