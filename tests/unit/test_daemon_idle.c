@@ -13,6 +13,7 @@
 #include "input/seat.h"
 #include "power.h"
 #include "subsurface.h"
+#include "wl_globals.h"
 
 /* Nobody does anything, and somebody comes back; on a machine that does not exist, where time stands. */
 
@@ -32,20 +33,14 @@ static struct {
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
 	const char *interface, uint32_t version)
 {
-	const struct {
-		const struct wl_interface *interface;
-		void *slot;
-		uint32_t version;
-	} wanted[] = {
+	const struct wl_wanted wanted[] = {
 		{&wl_seat_interface, &run.wl_seat, 4},
 		{&ext_idle_notifier_v1_interface, &run.notifier, 2},
 		{&zwp_idle_inhibit_manager_v1_interface, &run.inhibitors, 1},
 		{&wl_subcompositor_interface, &run.subcompositor, 1},
 	};
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (strcmp(interface, wanted[i].interface->name) == 0)
-			*(void **)wanted[i].slot = wl_registry_bind(
-				registry, name, wanted[i].interface, wanted[i].version);
+	wl_wanted_bind(
+		wanted, sizeof(wanted) / sizeof(wanted[0]), registry, name, interface, version);
 }
 
 static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {}

@@ -23,6 +23,7 @@
 #include "subsurface.h"
 #include "viewporter-client-protocol.h"
 #include "viewporter.h"
+#include "wl_globals.h"
 
 /*
  * A display with a scale, on a machine that does not exist: what a client has drawn for it is read by
@@ -50,21 +51,15 @@ static struct {
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
 	const char *interface, uint32_t version)
 {
-	const struct {
-		const struct wl_interface *interface;
-		void *slot;
-		uint32_t version;
-	} wanted[] = {
+	const struct wl_wanted wanted[] = {
 		{&wl_seat_interface, &run.wl_seat, 4},
 		{&wp_viewporter_interface, &run.viewporter, 1},
 		{&wp_fractional_scale_manager_v1_interface, &run.fractions, 1},
 		{&wl_data_device_manager_interface, &run.data_devices, 3},
 		{&wl_subcompositor_interface, &run.subcompositor, 1},
 	};
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (strcmp(interface, wanted[i].interface->name) == 0)
-			*(void **)wanted[i].slot = wl_registry_bind(
-				registry, name, wanted[i].interface, wanted[i].version);
+	wl_wanted_bind(
+		wanted, sizeof(wanted) / sizeof(wanted[0]), registry, name, interface, version);
 }
 
 static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {}
