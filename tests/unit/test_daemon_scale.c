@@ -266,6 +266,20 @@ static void show_sharp(struct scenario *s, int32_t width, int32_t height, uint32
 	picture_finish(&picture);
 }
 
+static void draw(struct scenario *s, struct picture *picture, uint32_t width, uint32_t height)
+{
+	picture_init(&s->client, picture, PICTURE_SHM, width, height, DRM_FORMAT_XRGB8888);
+	picture_draw(picture, 1);
+}
+
+/* Shows it, which is expected to be all that there is to be seen, pixel by pixel. */
+static void show_alone(struct scenario *s, struct picture *picture)
+{
+	window_show(&s->window, picture);
+	const struct reference_layer layer = {.picture = picture};
+	reference_check(&s->client, 0, &layer, 1, 0);
+}
+
 /* Wherever it is, and however large. */
 TEST(sharp)
 {
@@ -290,12 +304,9 @@ TEST(all_of_the_mode)
 	begin(&s, OPTIONS("--headless=64x49:scale=1.5"));
 	ck_assert_int_eq(s.window.width, 42);
 	ck_assert_int_eq(s.window.height, 32);
-	picture_init(&s.client, &picture, PICTURE_SHM, 64, 49, DRM_FORMAT_XRGB8888);
-	picture_draw(&picture, 1);
+	draw(&s, &picture, 64, 49);
 	wp_viewport_set_destination(s.viewport, 42, 32);
-	window_show(&s.window, &picture);
-	const struct reference_layer layer = {.picture = &picture};
-	reference_check(&s.client, 0, &layer, 1, 0);
+	show_alone(&s, &picture);
 	picture_finish(&picture);
 	end(&s);
 }
@@ -306,12 +317,9 @@ TEST(whole_scale)
 	struct scenario s;
 	struct picture picture;
 	begin(&s, OPTIONS("--headless=160x120:scale=2"));
-	picture_init(&s.client, &picture, PICTURE_SHM, 160, 120, DRM_FORMAT_XRGB8888);
-	picture_draw(&picture, 1);
+	draw(&s, &picture, 160, 120);
 	wl_surface_set_buffer_scale(s.window.surface, 2);
-	window_show(&s.window, &picture);
-	const struct reference_layer layer = {.picture = &picture};
-	reference_check(&s.client, 0, &layer, 1, 0);
+	show_alone(&s, &picture);
 	picture_finish(&picture);
 	end(&s);
 }
@@ -370,8 +378,7 @@ TEST(neighbours)
 	struct tile tiles[3];
 	struct picture picture;
 	begin(&s, OPTIONS("--headless=150x120:scale=1.5"));
-	picture_init(&s.client, &picture, PICTURE_SHM, 150, 120, DRM_FORMAT_XRGB8888);
-	picture_draw(&picture, 1);
+	draw(&s, &picture, 150, 120);
 	wp_viewport_set_destination(s.viewport, 100, 80);
 	/* the last one sticks out */
 	tile_init(&s, &tiles[0], 3, 5, 7, 3, 2);
@@ -398,8 +405,7 @@ TEST(opaque_parts)
 	struct tile tile;
 	struct picture picture, part;
 	begin(&s, OPTIONS("--headless=150x120:scale=1.5"));
-	picture_init(&s.client, &picture, PICTURE_SHM, 150, 120, DRM_FORMAT_XRGB8888);
-	picture_draw(&picture, 1);
+	draw(&s, &picture, 150, 120);
 	wp_viewport_set_destination(s.viewport, 100, 80);
 	tile_init(&s, &tile, 10, 10, 10, 10, 2);
 	picture_init(&s.client, &part, PICTURE_SHM, 15, 15, DRM_FORMAT_ARGB8888);
@@ -433,8 +439,7 @@ TEST(turned)
 	ck_assert_int_eq(s.window.width, 80);
 	ck_assert_int_eq(s.window.height, 100);
 	/* one pixel of the 121 is left over, at the right */
-	picture_init(&s.client, &picture, PICTURE_SHM, 120, 150, DRM_FORMAT_XRGB8888);
-	picture_draw(&picture, 1);
+	draw(&s, &picture, 120, 150);
 	wp_viewport_set_destination(s.viewport, 80, 100);
 	tile_init(&s, &tile, 11, 20, 3, 5, 2);
 	window_show(&s.window, &picture);
@@ -539,8 +544,7 @@ TEST(menus)
 	struct popup popup;
 	struct picture picture;
 	begin(&s, OPTIONS("--headless=151x121:scale=1.5"));
-	picture_init(&s.client, &picture, PICTURE_SHM, 137, 92, DRM_FORMAT_XRGB8888);
-	picture_draw(&picture, 1);
+	draw(&s, &picture, 137, 92);
 	wp_viewport_set_destination(s.viewport, 91, 61);
 	window_show(&s.window, &picture);
 	/* the window is at 6, 14, and so at 4, 9.33; the display ends at 96.67 and 71.33 of it */
@@ -571,8 +575,7 @@ TEST(menus_that_touch)
 	struct popup popups[2];
 	struct picture picture;
 	begin(&s, OPTIONS("--headless=150x120:scale=1.5"));
-	picture_init(&s.client, &picture, PICTURE_SHM, 150, 120, DRM_FORMAT_XRGB8888);
-	picture_draw(&picture, 1);
+	draw(&s, &picture, 150, 120);
 	wp_viewport_set_destination(s.viewport, 100, 80);
 	window_show(&s.window, &picture);
 	for (int32_t y = 5; y < 7; y++) {
