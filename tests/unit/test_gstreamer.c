@@ -362,8 +362,8 @@ TEST(there_and_back)
 	gst_kit_end(&kit);
 }
 
-/* What waits for its window is paused, and goes on: upstream hears of no end. */
-TEST(paused_while_it_waits)
+/* For its window, as the server has stopped. */
+static void begin_waiting(void)
 {
 	begin();
 	gst_kit_launch(&kit,
@@ -372,6 +372,12 @@ TEST(paused_while_it_waits)
 	gst_kit_go(&kit, GST_STATE_PAUSED);
 	ck_assert_int_eq(kill(kit.daemon.pid, SIGSTOP), 0);
 	gst_kit_go(&kit, GST_STATE_PLAYING);
+}
+
+/* What waits for its window is paused, and goes on: upstream hears of no end. */
+TEST(paused_while_it_waits)
+{
+	begin_waiting();
 	g_usleep(200000);
 	gst_kit_go(&kit, GST_STATE_PAUSED);
 	ck_assert_int_eq(kill(kit.daemon.pid, SIGCONT), 0);
@@ -384,13 +390,7 @@ TEST(paused_while_it_waits)
 /* And so is its end. */
 TEST(ended_while_it_waits)
 {
-	begin();
-	gst_kit_launch(&kit,
-		SOURCE " ! " BGRX(160, 100) " ! waybufsink name=sink show-preroll-frame=false",
-		500);
-	gst_kit_go(&kit, GST_STATE_PAUSED);
-	ck_assert_int_eq(kill(kit.daemon.pid, SIGSTOP), 0);
-	gst_kit_go(&kit, GST_STATE_PLAYING);
+	begin_waiting();
 	g_usleep(100000);
 	gint64 before = g_get_monotonic_time();
 	gst_kit_go(&kit, GST_STATE_READY);
