@@ -74,6 +74,7 @@ struct daemon {
 	int exit_code;
 	uint64_t n_frames; /* for frame.serial */
 	uint64_t n_surfaces; /* so far, for surface.id */
+	uint64_t n_refreshes; /* of all outputs, for pace.refresh */
 };
 
 /* Display and event loop, so that signals can be watched. False: said why on stderr. */

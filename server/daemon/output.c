@@ -30,7 +30,7 @@ static void handle_idle(void *data)
 {
 	struct output *output = data;
 	output->idle = NULL;
-	if (!busy(output) && output->dirty)
+	if (!busy(output) && output->dirty && !pace_waits(output))
 		repaint(output);
 }
 
@@ -116,6 +116,15 @@ static void retry(struct output *output, struct scene *scene, const struct waybu
 	output->dirty = true;
 }
 
+static int commit(
+	struct output *output, struct scene *scene, struct slot *slot, struct waybuf_kms_why *why)
+{
+	int ret = output->backend->commit(output, scene, slot, why);
+	if (ret == 0)
+		pace_committed(output);
+	return ret;
+}
+
 /* Taken when it came, and refused now: neither the plane nor the CPU can have it. */
 static void note_unreadable(struct daemon *daemon, const struct render_job *job)
 {
@@ -151,7 +160,7 @@ static void handle_composed(struct render_job *job, int error)
 		/* one that could not be read may be readable the next time */
 		if (!job->failed)
 			slot_note(slot, scene);
-		error = output->backend->commit(output, scene, slot, &why);
+		error = commit(output, scene, slot, &why);
 	}
 	if (error == 0)
 		output->shown_slot = slot;
@@ -198,7 +207,7 @@ static bool show(struct output *output, struct scene *scene)
 	struct slot *slot = needed ? slots_find(output, scene) : NULL;
 	if (needed && !slot)
 		return false;
-	if (output->backend->commit(output, scene, slot, &why) < 0) {
+	if (commit(output, scene, slot, &why) < 0) {
 		if (scene_has_planes(scene) && !output->dark)
 			scanout_refused(output, scene, &why);
 		return false;
@@ -273,6 +282,7 @@ static void scene_flipped(struct output *output)
 	scene_trace(scene, WAYBUF_TRACE_FLIP, output->flip_ns, output->flip_sequence);
 	count(output, scene);
 	surface_send_callbacks(&scene->callbacks, (uint32_t)(output->flip_ns / 1000000));
+	pace_flipped(output);
 	show_feedbacks(output, scene);
 	seat_scene_changed(output->daemon->seat);
 }
@@ -325,8 +335,8 @@ static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 		scene_flipped(output);
 		capture_flipped(output);
 	}
-	/* at once, not at the end of the turn: there is a vblank to be met */
-	if (output->dirty && !busy(output))
+	/* not at the end of the turn: there is a vblank to be met */
+	if (output->dirty && !busy(output) && !pace_waits(output))
 		repaint(output);
 	hotplug_settle(output);
 	power_settle(output);
@@ -379,6 +389,7 @@ void output_surface_gone(struct output *output, struct surface *surface)
 	scene_surface_gone(output->pending, surface);
 	if (output->composing)
 		scene_surface_gone(output->compose.scene, surface);
+	pace_forget(output);
 }
 
 void output_stack_changed(struct output *output)

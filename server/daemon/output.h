@@ -5,6 +5,7 @@
 #include "kms/assign.h"
 #include "kms/commit.h"
 #include "kms/restore.h"
+#include "pace.h"
 #include "render.h"
 #include "scene.h"
 #include "slots.h"
@@ -61,7 +62,7 @@ struct output_stats {
 /*
  * One display of several: a wl_output, and the loop that keeps its picture right.
  *
- *	idle --something visible changed--> repaint: a scene is made
+ *	idle --something visible changed, and all have drawn (pace.h)--> repaint: a scene is made
  *	     planes are found for its layers, as far as the display has them (scanout.c)
  *	     none is left, or what is left is in a slot already --> commit them
  *	     else --> the worker composes it into one of two slots --> commit all
@@ -95,6 +96,7 @@ struct output {
 	struct waybuf_kms_crtc *crtc;
 	struct waybuf_kms_plane *plane; /* the primary one: below all others, always on */
 	uint32_t width, height, refresh_mhz; /* of the mode: pixels as the display has them */
+	uint32_t blank_ns; /* of each refresh: nothing of the picture is sent then */
 	int32_t transform; /* how the display is turned: enum wl_output_transform */
 	uint32_t scale; /* of what is shown on it, in parts of GEOMETRY_SCALE_ONE */
 
@@ -119,6 +121,7 @@ struct output {
 	bool asleep; /* its CRTC is, and the next commit wakes it */
 	bool suspended; /* its windows have been told that it is off */
 	struct wl_event_source *idle; /* a repaint is due */
+	struct pace pace; /* whether it waits for somebody */
 	struct surface *visible[SCENE_MAX_LAYERS]; /* in the scene that was made last */
 	uint32_t n_visible;
 

@@ -42,6 +42,16 @@ static const struct _drmModeModeInfo *find_mode(const struct waybuf_kms_connecto
 	return NULL;
 }
 
+/* Its lines, and those of the picture, are all as long. */
+static uint32_t find_blank(const struct output *output)
+{
+	const struct _drmModeModeInfo *mode = output->mode;
+	if (mode->vtotal <= mode->vdisplay)
+		return 0;
+	return (uint32_t)((uint64_t)output_period_ns(output) *
+		(uint32_t)(mode->vtotal - mode->vdisplay) / mode->vtotal);
+}
+
 int output_choose(struct output *output, struct waybuf_kms_connector *connector, bool strict,
 	struct waybuf_kms_why *why)
 {
@@ -65,6 +75,7 @@ int output_choose(struct output *output, struct waybuf_kms_connector *connector,
 	output->width = mode->hdisplay;
 	output->height = mode->vdisplay;
 	output->refresh_mhz = waybuf_kms_mode_refresh(mode);
+	output->blank_ns = find_blank(output);
 	return 0;
 }
 
@@ -131,7 +142,8 @@ struct output *output_create(struct daemon *daemon)
 	wl_list_init(&output->resources);
 	wl_list_init(&output->xdg_resources);
 	pixman_region32_init(&output->difference);
-	if (callbacks_init(output) < 0 || watch_init(output) < 0 || !capture_create(output)) {
+	if (callbacks_init(output) < 0 || watch_init(output) < 0 || pace_init(output) < 0 ||
+		!capture_create(output)) {
 		output_destroy(output);
 		return NULL;
 	}
@@ -151,6 +163,7 @@ void output_destroy(struct output *output)
 	scene_destroy(output->shown);
 	callbacks_finish(output);
 	watch_finish(output);
+	pace_finish(output);
 	headless_finish(output);
 	slots_finish(output);
 	cursor_image_finish(output);

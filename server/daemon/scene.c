@@ -9,6 +9,7 @@
 #include "input/drag.h"
 #include "output.h"
 #include "outputs.h"
+#include "pace.h"
 #include "planes.h"
 #include "presentation.h"
 #include "scene.h"
@@ -205,6 +206,7 @@ static void add(const struct tree *tree, struct surface *surface, int64_t x, int
 		.id = surface->id,
 		.who = frame->who,
 		.surface = surface,
+		.asked = pace_asks(surface),
 		.x = (int32_t)place.x,
 		.y = (int32_t)place.y,
 		.width = (uint32_t)place.width,

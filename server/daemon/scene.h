@@ -30,6 +30,7 @@ struct scene_layer {
 	uint64_t id; /* of the surface */
 	/* what shows it from the client's own buffer; NULL: it is composed */
 	struct waybuf_kms_plane *plane;
+	bool asked; /* its client has been asked to draw again when it is on the screen */
 	bool is_cursor; /* all of it: it has no subsurfaces */
 	struct cursor_image *image; /* a copy of it that the plane shows instead; NULL: none */
 	struct waybuf_trace_event who; /* for the trace; its point is 0 */

@@ -22,6 +22,15 @@ bool subsurface_is_synchronised(const struct surface *surface)
 	return false;
 }
 
+struct surface *subsurface_leader(struct surface *surface)
+{
+	struct surface *leader = surface;
+	for (; parent_of(surface); surface = parent_of(surface))
+		if (surface->subsurface->synchronised)
+			leader = parent_of(surface);
+	return leader;
+}
+
 bool subsurface_descends(const struct surface *surface, const struct surface *ancestor)
 {
 	while (surface && surface != ancestor)

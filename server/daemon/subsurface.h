@@ -42,6 +42,9 @@ struct wl_global *subsurface_compositor_create(struct daemon *daemon);
 /* Whether its commits are its parent's. */
 bool subsurface_is_synchronised(const struct surface *surface);
 
+/* Whose commit shows what is drawn into it: its own, or that of an ancestor. */
+struct surface *subsurface_leader(struct surface *surface);
+
 /* Whether @surface is @ancestor or below it. */
 bool subsurface_descends(const struct surface *surface, const struct surface *ancestor);
 

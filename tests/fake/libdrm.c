@@ -177,6 +177,11 @@ void fake_drm_plug(bool connected)
 	fake.unplugged = !connected;
 }
 
+void fake_drm_set_time(uint64_t ns)
+{
+	fake.flip_ns = ns;
+}
+
 void fake_drm_send(const void *bytes, uint32_t size)
 {
 	JUDGE(write(fake.peer, bytes, size) == (ssize_t)size, "events do not go out");
@@ -192,8 +197,9 @@ void fake_drm_vblank_of(int crtc, bool tell)
 	struct drm_event_vblank event = {
 		.base = {DRM_EVENT_FLIP_COMPLETE, sizeof(event)},
 		.user_data = (uintptr_t)fake.pending_data[crtc],
-		.tv_sec = 5,
-		.tv_usec = fake.sequence,
+		.tv_sec = fake.flip_ns ? (uint32_t)(fake.flip_ns / 1000000000) : 5,
+		.tv_usec =
+			fake.flip_ns ? (uint32_t)(fake.flip_ns % 1000000000 / 1000) : fake.sequence,
 		.sequence = fake.sequence,
 		.crtc_id = crtc_object(crtc, 0),
 	};

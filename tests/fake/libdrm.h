@@ -69,6 +69,8 @@ void fake_drm_plug(bool connected);
 void fake_drm_vblank(void);
 /* The same for one CRTC, by its bit; what is not told (@tell false) is lost. */
 void fake_drm_vblank_of(int crtc, bool tell);
+/* When the next flips were, on CLOCK_MONOTONIC; 0: 5 s. */
+void fake_drm_set_time(uint64_t ns);
 /* Sends @size bytes as if they were events. */
 void fake_drm_send(const void *bytes, uint32_t size);
 

@@ -73,6 +73,7 @@ struct fake {
 	int (*open_fence)(uint32_t object);
 	struct fake_drm_watcher watcher;
 	uint16_t width, height; /* of the preferred mode */
+	uint64_t flip_ns; /* of the next flips; 0: 5 s */
 	bool unplugged;
 	uint32_t sequence, last_flags;
 	int commits, tests, removed;

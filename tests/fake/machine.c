@@ -288,11 +288,18 @@ void fake_machine_advance(uint64_t ms)
 	uint64_t until_ms = now_ms + ms;
 	int i;
 	while ((i = first_due(until_ms)) >= 0) {
-		now_ms = timers[i].due_ms;
+		if (now_ms < timers[i].due_ms)
+			now_ms = timers[i].due_ms;
 		timers[i].due_ms = 0;
 		timers[i].func(timers[i].data);
 	}
 	now_ms = until_ms;
+}
+
+void fake_machine_oversleep(uint64_t ms)
+{
+	now_ms += ms;
+	fake_machine_advance(0);
 }
 
 uint64_t fake_machine_now_ms(void)

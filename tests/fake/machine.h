@@ -22,6 +22,8 @@ void fake_machine_init(void);
 uint64_t fake_machine_now_ms(void);
 /* Goes on by @ms, and runs the timers that are due, each at its time. */
 void fake_machine_advance(uint64_t ms);
+/* Goes on by @ms while nobody runs: timers that are due meanwhile are late. */
+void fake_machine_oversleep(uint64_t ms);
 
 /* The kernel says that a display was plugged in or out, or that the device is @gone. */
 void fake_machine_uevent(bool gone);

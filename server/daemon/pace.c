@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "pace.h"
+
+#include "daemon.h"
+#include "output.h"
+#include "outputs.h"
+#include "subsurface.h"
+#include "util/clock.h"
+
+/*
+ * One commit can be made for each vblank. Made as soon as anybody has drawn, it leaves out whoever
+ * draws a moment later, and shows that one refresh late; made always at a fixed time before the
+ * vblank, it makes all wait for nothing, and misses the vblank when composition takes longer than
+ * somebody has guessed. Clients say themselves when they draw: who is asked, by a frame callback, and
+ * draws each time, will do so now. So
+ *
+ * - a repaint waits while a surface that is seen was asked with the last flip and has not committed
+ *   since. With the last of them it goes, and if there is none, at once: the only client of a display
+ *   never waits, and costs neither a timer nor a look at the clock;
+ * - it waits until the next vblank less a margin and no longer, so that who is late makes nobody miss
+ *   a vblank that would have been met;
+ * - it waits only for those that can be relied on, who have drawn in time for TRUSTED refreshes in a
+ *   row. Who is waited for in vain, or draws at another rate, has to show that anew: with it all
+ *   surfaces of its client, or one could be late after the other.
+ *
+ * So what a client can do to its neighbours is to have them committed as late as is safe: if it draws
+ * that late itself, or if it does not draw, for one refresh in TRUSTED + 1. They are shown by the same
+ * vblank as without it, and their frame callbacks and releases come with the flip in any case.
+ *
+ * A commit is an answer, also one whose fence has not signalled: when that is shown is the gate's
+ * affair. A synchronised subsurface is drawn for with the commit of whom it is synchronised with, and
+ * so it is that one who was asked. Who commits before the flip has answered before it is asked.
+ *
+ * The margin has what is known, the time in which the display sends no lines, as drivers want to be
+ * told before that; what was measured lately, from the beginning of a repaint to its commit, on the
+ * worker as well, and how late the timer came; what missed vblanks have taught; and something for all
+ * that is different the next time. It is measured where it may be needed: where several are asked, or
+ * somebody is expected. Before the first time nobody knows, and nobody waits; nor if it is more than
+ * half of a refresh, as then the display has other worries than latency.
+ */
+#define TRUSTED 8
+#define SLACK_NS 1000000
+
+/* What was the longest is forgotten by this part of it with each repaint: half of it in 44. */
+#define FORGET 64
+/* What was learned by a miss more slowly, or it would be learned again each second. */
+#define FORGET_MISS 1024
+
+static uint64_t longest(uint64_t before, uint64_t now)
+{
+	before -= before / FORGET;
+	return now > before ? now : before;
+}
+
+static uint64_t margin_of(const struct output *output)
+{
+	const struct pace *pace = &output->pace;
+	return output->blank_ns + pace->cost_ns + pace->late_ns + pace->missed_ns + SLACK_NS;
+}
+
+/* When the repaint is to begin, that it may meet the vblank. 0: nobody knows, or there is no room. */
+static uint64_t deadline_of(const struct output *output)
+{
+	const uint64_t period = output_period_ns(output), margin = margin_of(output);
+	if (!output->pace.measured || margin > period / 2)
+		return 0;
+	return output->pace.flip_ns + period - margin;
+}
+
+/* ---- who is expected ----------------------------------------------------------------------- */
+
+/* Not yet shown, or not any more, is not seen; nor is what was unmapped since the last scene. */
+static struct surface *expected(const struct output *output, uint32_t i)
+{
+	struct surface *surface = output->visible[i];
+	struct surface *leader = subsurface_leader(surface);
+	if (!surface->mapped || leader->asked_in != output->pace.refresh ||
+		leader->timely < TRUSTED)
+		return NULL;
+	return leader;
+}
+
+static bool anybody(const struct output *output)
+{
+	for (uint32_t i = 0; i < output->n_visible && output->pace.refresh; i++)
+		if (expected(output, i))
+			return true;
+	return false;
+}
+
+static void distrust(struct surface *late)
+{
+	const struct wl_client *client = wl_resource_get_client(late->resource);
+	struct surface *surface;
+	late->asked_in = 0;
+	wl_list_for_each(surface, &late->daemon->surfaces, link)
+		if (wl_resource_get_client(surface->resource) == client)
+			surface->timely = 0;
+}
+
+static void distrust_late(const struct output *output)
+{
+	for (uint32_t i = 0; i < output->n_visible; i++) {
+		struct surface *late = expected(output, i);
+		if (late)
+			distrust(late);
+	}
+}
+
+/* Whether it is early enough for a repaint that waits, or would. */
+static bool in_time(const struct output *output)
+{
+	const uint64_t period = output_period_ns(output), deadline = deadline_of(output);
+	return clock_now_ns() < (deadline ? deadline : output->pace.flip_ns + period / 2);
+}
+
+/* What waits in the gate is newer than the scene. */
+bool pace_asks(struct surface *surface)
+{
+	struct surface *leader = subsurface_leader(surface);
+	if (wl_list_empty(&surface->current.callbacks))
+		return false;
+	leader->ahead = !wl_list_empty(&leader->parts);
+	return true;
+}
+
+void pace_answered(struct surface *surface)
+{
+	struct output *output = outputs_of(surface);
+	const uint64_t asked_in = surface->asked_in;
+	surface->asked_in = 0;
+	surface->ahead = true;
+	if (!asked_in || surface->timely == TRUSTED)
+		;
+	else if (asked_in != output->pace.refresh)
+		surface->timely = 0;
+	else if (output->n_visible > 1)
+		surface->timely = in_time(output) ? surface->timely + 1 : 0;
+	/* what it has committed may change nothing, or wait for its fence */
+	pace_forget(output);
+}
+
+void pace_forget(struct output *output)
+{
+	if (output->pace.waiting)
+		output_schedule(output);
+}
+
+/* ---- waiting ------------------------------------------------------------------------------- */
+
+static void stop(struct pace *pace)
+{
+	if (pace->waiting)
+		waybuf_source_arm(pace->timer, 0);
+	pace->waiting = false;
+}
+
+static void handle_deadline(void *data)
+{
+	struct output *output = data;
+	struct pace *pace = &output->pace;
+	const uint64_t now = clock_now_ns();
+	if (!pace->waiting)
+		return;
+	pace->waiting = false;
+	pace->waited = true;
+	pace->late_ns =
+		longest(pace->late_ns, now > pace->deadline_ns ? now - pace->deadline_ns : 0);
+	distrust_late(output);
+	output_schedule(output);
+}
+
+int pace_init(struct output *output)
+{
+	int error = 0;
+	output->pace.timer =
+		waybuf_loop_add_timer(output->daemon->loop, handle_deadline, output, &error);
+	return output->pace.timer ? 0 : error;
+}
+
+void pace_finish(struct output *output)
+{
+	waybuf_source_remove(output->pace.timer);
+}
+
+/* A commit that sets more than planes is made when it can be: there may be no vblank to be met. */
+static bool may_wait(const struct output *output)
+{
+	return !output->asleep && (!output->kms || output->kms->known);
+}
+
+/* False: it is too late for that. Timers have milliseconds, so it may end one too early. */
+static bool wait_for(struct output *output, uint64_t now)
+{
+	struct pace *pace = &output->pace;
+	const uint64_t deadline = deadline_of(output);
+	const uint64_t left_ms = deadline > now ? (deadline - now) / 1000000 : 0;
+	/* a flip that is said to be in the future leaves more than there is */
+	if (!left_ms || deadline - now > output_period_ns(output) || !may_wait(output))
+		return false;
+	pace->deadline_ns = now + left_ms * 1000000;
+	pace->waiting = waybuf_source_arm(pace->timer, (uint32_t)left_ms) == 0;
+	return pace->waiting;
+}
+
+bool pace_waits(struct output *output)
+{
+	struct pace *pace = &output->pace;
+	const bool is_expected = anybody(output);
+	if (is_expected && pace->waiting)
+		return true;
+	pace->waited |= pace->waiting;
+	stop(pace);
+	const bool measures = is_expected || pace->waited || pace->several;
+	pace->begun_ns = measures ? clock_now_ns() : 0;
+	if (is_expected && !pace->waited && wait_for(output, pace->begun_ns))
+		return true;
+	/* whatever came in between, dark or a timer that was late, what begins later cannot meet it */
+	const uint64_t vblank_ns = pace->flip_ns + output_period_ns(output);
+	pace->vblank_ns = pace->waited && pace->begun_ns < vblank_ns ? vblank_ns : 0;
+	pace->waited = false;
+	return false;
+}
+
+/* ---- the margin ---------------------------------------------------------------------------- */
+
+void pace_committed(struct output *output)
+{
+	struct pace *pace = &output->pace;
+	if (!pace->begun_ns)
+		return;
+	pace->cost_ns = longest(pace->cost_ns, clock_now_ns() - pace->begun_ns);
+	pace->missed_ns -= pace->missed_ns / FORGET_MISS;
+	pace->begun_ns = 0;
+	pace->measured = true;
+}
+
+/* Twice as much each time, up to where nobody waits any more. */
+static void note_missed(struct output *output)
+{
+	struct pace *pace = &output->pace;
+	const uint64_t period = output_period_ns(output), next = pace->missed_ns * 2;
+	if (!pace->vblank_ns || pace->flip_ns <= pace->vblank_ns + period / 2)
+		return;
+	pace->missed_ns = next < SLACK_NS ? SLACK_NS : next < period / 2 ? next : period / 2;
+}
+
+/* False: it was asked already, or has answered. */
+static bool ask(struct surface *surface, uint64_t refresh)
+{
+	if (surface->asked_in == refresh || surface->ahead)
+		return false;
+	surface->asked_in = refresh;
+	return true;
+}
+
+void pace_flipped(struct output *output)
+{
+	struct pace *pace = &output->pace;
+	const struct scene *scene = output->shown;
+	unsigned n = 0;
+	stop(pace);
+	pace->waited = false;
+	pace->flip_ns = output->flip_ns;
+	pace->refresh = ++output->daemon->n_refreshes;
+	note_missed(output);
+	pace->vblank_ns = 0;
+	for (uint32_t i = 0; i < scene->n_layers; i++) {
+		const struct scene_layer *layer = &scene->layers[i];
+		if (layer->asked && layer->surface)
+			n += ask(subsurface_leader(layer->surface), pace->refresh);
+	}
+	pace->several = n > 1;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_PACE_H
+#define DAEMON_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct output;
+struct surface;
+struct waybuf_source;
+
+/* When an output is repainted, if others may draw for the same refresh; pace.c has the reasons. */
+struct pace {
+	struct waybuf_source *timer; /* armed while a repaint waits */
+	bool waiting; /* one does */
+	bool waited; /* one did that is due now */
+	bool several; /* more than one was asked with the last flip */
+
+	uint64_t refresh; /* no other refresh has it, of any output; 0: there was no flip */
+	uint64_t flip_ns; /* when it began, by the flip that asked */
+	uint64_t deadline_ns; /* of what waits */
+	uint64_t vblank_ns; /* that a repaint which has waited is to meet; 0: none does */
+	uint64_t begun_ns; /* a repaint that is measured; 0: none is */
+
+	bool measured; /* once at least */
+	uint64_t cost_ns; /* the longest lately, from the beginning of a repaint to its commit */
+	uint64_t late_ns; /* the longest lately that the timer came after its time */
+	uint64_t missed_ns; /* what there was to add after a vblank that was missed */
+};
+
+/* 0 or a negative errno: there is no timer. */
+int pace_init(struct output *output);
+void pace_finish(struct output *output);
+
+/*
+ * Whether the repaint that is due, and could be made now, is to wait for somebody. If so
+ * output_schedule() is called once it has waited long enough; whoever wants to know earlier asks
+ * again. False: it is to be made at once.
+ */
+bool pace_waits(struct output *output);
+/* The commit of a repaint was accepted. */
+void pace_committed(struct output *output);
+/* output.shown was flipped to, and its frame callbacks have been sent. */
+void pace_flipped(struct output *output);
+
+/* A scene is made that shows the surface. Whether its client will be asked with the flip to that. */
+bool pace_asks(struct surface *surface);
+/* Its client has committed the surface, whenever that becomes current. */
+void pace_answered(struct surface *surface);
+/* What is seen on the output is not any more: who waits for it need not. */
+void pace_forget(struct output *output);
+
+#endif
