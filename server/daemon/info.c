@@ -86,6 +86,10 @@ static void report_output(const struct output *output, struct waybuf_report *rep
 	json_add_number(&builder, builder.root, "captures", stats->captures);
 	json_add_number(&builder, builder.root, "captures_direct", stats->captures_direct);
 	json_add_number(&builder, builder.root, "refused", stats->refused);
+	json_add_number(&builder, builder.root, "waits", stats->waits);
+	json_add_number(&builder, builder.root, "waits_in_vain", stats->waits_in_vain);
+	json_add_number(&builder, builder.root, "waits_missed", stats->waits_missed);
+	json_add_number(&builder, builder.root, "margin_us", pace_margin_ns(output) / 1000);
 	json_add_number(&builder, builder.root, "discarded", stats->discarded);
 	json_add_number(&builder, builder.root, "commits", stats->commits);
 	report_add(report, json_finish(&builder));

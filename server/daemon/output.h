@@ -57,6 +57,9 @@ struct output_stats {
 	uint64_t captures; /* pictures that were taken */
 	uint64_t captures_direct; /* of these, written by the display into the client's buffer */
 	uint64_t refused; /* frames of dma-bufs in those that no plane took */
+	uint64_t waits; /* pictures that waited until others had drawn, too */
+	uint64_t waits_in_vain; /* of these, until it was time for the vblank */
+	uint64_t waits_missed; /* of these, shown by a later vblank all the same */
 };
 
 /*

@@ -52,17 +52,19 @@ static uint64_t longest(uint64_t before, uint64_t now)
 	return now > before ? now : before;
 }
 
-static uint64_t margin_of(const struct output *output)
+uint64_t pace_margin_ns(const struct output *output)
 {
 	const struct pace *pace = &output->pace;
+	if (!pace->measured)
+		return 0;
 	return output->blank_ns + pace->cost_ns + pace->late_ns + pace->missed_ns + SLACK_NS;
 }
 
 /* When the repaint is to begin, that it may meet the vblank. 0: nobody knows, or there is no room. */
 static uint64_t deadline_of(const struct output *output)
 {
-	const uint64_t period = output_period_ns(output), margin = margin_of(output);
-	if (!output->pace.measured || margin > period / 2)
+	const uint64_t period = output_period_ns(output), margin = pace_margin_ns(output);
+	if (!margin || margin > period / 2)
 		return 0;
 	return output->pace.flip_ns + period - margin;
 }
@@ -166,6 +168,7 @@ static void handle_deadline(void *data)
 	pace->waited = true;
 	pace->late_ns =
 		longest(pace->late_ns, now > pace->deadline_ns ? now - pace->deadline_ns : 0);
+	output->stats.waits_in_vain++;
 	distrust_late(output);
 	output_schedule(output);
 }
@@ -200,6 +203,7 @@ static bool wait_for(struct output *output, uint64_t now)
 		return false;
 	pace->deadline_ns = now + left_ms * 1000000;
 	pace->waiting = waybuf_source_arm(pace->timer, (uint32_t)left_ms) == 0;
+	output->stats.waits += pace->waiting;
 	return pace->waiting;
 }
 
@@ -242,6 +246,7 @@ static void note_missed(struct output *output)
 	const uint64_t period = output_period_ns(output), next = pace->missed_ns * 2;
 	if (!pace->vblank_ns || pace->flip_ns <= pace->vblank_ns + period / 2)
 		return;
+	output->stats.waits_missed++;
 	pace->missed_ns = next < SLACK_NS ? SLACK_NS : next < period / 2 ? next : period / 2;
 }
 

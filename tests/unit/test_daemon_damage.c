@@ -34,6 +34,8 @@ TEST(no_more_than_changed)
 	/* there are two images, and each gets all of it once */
 	window_show(&below, &large);
 	ck_assert_uint_eq(daemon_number(&daemon, "last_drawn_pixels"), 320 * 200);
+	/* nobody else draws */
+	ck_assert_uint_eq(daemon_number(&daemon, "waits"), 0);
 	show_a_little(&below, &large, 10, 10);
 	ck_assert_uint_eq(daemon_number(&daemon, "last_drawn_pixels"), 320 * 200);
 	/* from then on what is new in this frame and in the one before */

@@ -153,6 +153,8 @@ TEST(same_flip)
 	flip();
 	ck_assert_int_eq(answered[FIRST], drawn[FIRST]);
 	ck_assert_int_eq(answered[SECOND], drawn[SECOND]);
+	ck_assert_uint_eq(output()->stats.waits, 1);
+	ck_assert_uint_eq(output()->stats.waits_in_vain, 0);
 	finish();
 }
 
@@ -196,6 +198,9 @@ TEST(in_vain_once)
 		ck_assert(fake_screen_flipping());
 		flip();
 	}
+	ck_assert_uint_eq(output()->stats.waits, 1);
+	ck_assert_uint_eq(output()->stats.waits_in_vain, 1);
+	ck_assert_uint_eq(output()->stats.waits_missed, 0);
 	finish();
 }
 
@@ -514,6 +519,7 @@ TEST(missed_vblank)
 	trust(FIRST, SECOND);
 	check_waits_until(FIRST, PERIOD_MS - SLACK_MS);
 	flip_after(2);
+	ck_assert_uint_eq(output()->stats.waits_missed, 1);
 	trust(FIRST, SECOND);
 	check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 1);
 	flip_after(2);
