@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,11 +18,13 @@ struct waybuf_worker {
 	pthread_t thread;
 	bool running; /* the thread exists; only the loop's thread looks */
 
+	/* Counts jobs towards the thread, which a condition would wake into a lock that its waker has
+	 * just had, and that costs each of them a call. */
+	sem_t wake;
 	pthread_mutex_t lock; /* what follows */
-	pthread_cond_t wake;
 	struct waybuf_list queued; // waybuf_job.link
 	struct waybuf_list finished; // waybuf_job.link
-	bool stop;
+	unsigned n_finished;
 };
 
 static void notify(struct waybuf_worker *worker)
@@ -32,28 +35,40 @@ static void notify(struct waybuf_worker *worker)
 	(void)written;
 }
 
+/* NULL: it is to stop, and there is nothing left to be done. */
+static struct waybuf_job *wait_for_job(struct waybuf_worker *worker)
+{
+	struct waybuf_job *job = NULL;
+	/* it only fails when a handler of a signal has come in between */
+	while (sem_wait(&worker->wake) < 0)
+		continue;
+	pthread_mutex_lock(&worker->lock);
+	if (!waybuf_list_empty(&worker->queued)) {
+		job = waybuf_list_first(&worker->queued, struct waybuf_job, link);
+		waybuf_list_remove(&job->link);
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return job;
+}
+
+static void finish_job(struct waybuf_worker *worker, struct waybuf_job *job)
+{
+	pthread_mutex_lock(&worker->lock);
+	waybuf_list_append(&worker->finished, &job->link);
+	worker->n_finished++;
+	pthread_mutex_unlock(&worker->lock);
+	/* outside, so that the loop does not wake up only to wait for the lock */
+	notify(worker);
+}
+
 static void *thread_main(void *data)
 {
 	struct waybuf_worker *worker = data;
-	pthread_mutex_lock(&worker->lock);
-	for (;;) {
-		while (waybuf_list_empty(&worker->queued) && !worker->stop)
-			pthread_cond_wait(&worker->wake, &worker->lock);
-		if (waybuf_list_empty(&worker->queued))
-			break;
-		struct waybuf_job *job =
-			waybuf_list_first(&worker->queued, struct waybuf_job, link);
-		waybuf_list_remove(&job->link);
-		pthread_mutex_unlock(&worker->lock);
+	struct waybuf_job *job;
+	while ((job = wait_for_job(worker))) {
 		job->run(job);
-		pthread_mutex_lock(&worker->lock);
-		waybuf_list_append(&worker->finished, &job->link);
-		pthread_mutex_unlock(&worker->lock);
-		/* outside, so that the loop does not wake up only to wait for the lock */
-		notify(worker);
-		pthread_mutex_lock(&worker->lock);
+		finish_job(worker, job);
 	}
-	pthread_mutex_unlock(&worker->lock);
 	return NULL;
 }
 
@@ -64,21 +79,34 @@ static struct waybuf_job *take_finished(struct waybuf_worker *worker)
 	if (!waybuf_list_empty(&worker->finished)) {
 		job = waybuf_list_first(&worker->finished, struct waybuf_job, link);
 		waybuf_list_remove(&job->link);
+		worker->n_finished--;
 	}
 	pthread_mutex_unlock(&worker->lock);
 	return job;
 }
 
+static unsigned count_finished(struct waybuf_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	unsigned n = worker->n_finished;
+	pthread_mutex_unlock(&worker->lock);
+	return n;
+}
+
+/* The counter is reset last: whoever waits for what is done is not to wait for that call. */
 static void handle_finished(int fd, uint32_t mask, void *data)
 {
 	struct waybuf_worker *worker = data;
-	uint64_t count;
-	if (read(fd, &count, sizeof(count)) < 0)
-		return;
-	/* as many as were announced: a job that resubmits itself cannot keep the loop here */
 	struct waybuf_job *job;
-	while (count-- > 0 && (job = take_finished(worker)))
+	uint64_t count;
+	/* as many as there are now: a job that resubmits itself cannot keep the loop here */
+	for (unsigned n = count_finished(worker); n > 0 && (job = take_finished(worker)); n--)
 		job->done(job);
+	ssize_t got = read(fd, &count, sizeof(count));
+	(void)got;
+	/* what was finished meanwhile may have been announced by what was read */
+	if (count_finished(worker) > 0)
+		notify(worker);
 }
 
 int waybuf_worker_create(struct waybuf_loop *loop, struct waybuf_worker **out)
@@ -90,7 +118,7 @@ int waybuf_worker_create(struct waybuf_loop *loop, struct waybuf_worker **out)
 	waybuf_list_init(&worker->queued);
 	waybuf_list_init(&worker->finished);
 	pthread_mutex_init(&worker->lock, NULL);
-	pthread_cond_init(&worker->wake, NULL);
+	sem_init(&worker->wake, 0, 0);
 	worker->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (worker->event_fd < 0) {
 		error = -errno;
@@ -106,7 +134,7 @@ int waybuf_worker_create(struct waybuf_loop *loop, struct waybuf_worker **out)
 err_event_fd:
 	fd_close(&worker->event_fd);
 err_worker:
-	pthread_cond_destroy(&worker->wake);
+	sem_destroy(&worker->wake);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);
 	return error;
@@ -116,10 +144,8 @@ static void stop_thread(struct waybuf_worker *worker)
 {
 	if (!worker->running)
 		return;
-	pthread_mutex_lock(&worker->lock);
-	worker->stop = true;
-	pthread_cond_signal(&worker->wake);
-	pthread_mutex_unlock(&worker->lock);
+	/* one more than there are jobs */
+	sem_post(&worker->wake);
 	pthread_join(worker->thread, NULL);
 }
 
@@ -133,7 +159,7 @@ void waybuf_worker_destroy(struct waybuf_worker *worker)
 		job->done(job);
 	waybuf_source_remove(worker->source);
 	fd_close(&worker->event_fd);
-	pthread_cond_destroy(&worker->wake);
+	sem_destroy(&worker->wake);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);
 }
@@ -168,6 +194,6 @@ int waybuf_worker_submit(struct waybuf_worker *worker, struct waybuf_job *job)
 	pthread_mutex_lock(&worker->lock);
 	waybuf_list_append(&worker->queued, &job->link);
 	pthread_mutex_unlock(&worker->lock);
-	pthread_cond_signal(&worker->wake);
+	sem_post(&worker->wake);
 	return 0;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -312,6 +314,61 @@ TEST(worker_destroy_completes_what_is_queued)
 	waybuf_worker_destroy(worker);
 	for (int i = 0; i < 20; i++)
 		ck_assert_int_eq(squares[i].done, 1);
+	waybuf_loop_destroy(loop);
+}
+
+/* @first hands two jobs on; the second of them runs until the first is done. */
+struct chain {
+	struct waybuf_job first, second, third;
+	struct waybuf_worker *worker;
+	atomic_bool third_runs, second_is_done;
+	bool lost;
+};
+
+static void run_nothing(struct waybuf_job *job) {}
+
+static void first_done(struct waybuf_job *job)
+{
+	struct chain *chain = waybuf_container_of(job, struct chain, first);
+	ck_assert_int_eq(waybuf_worker_submit(chain->worker, &chain->second), 0);
+	ck_assert_int_eq(waybuf_worker_submit(chain->worker, &chain->third), 0);
+	/* by then the second one has been announced */
+	while (!chain->third_runs)
+		sched_yield();
+}
+
+static void second_done(struct waybuf_job *job)
+{
+	waybuf_container_of(job, struct chain, second)->second_is_done = true;
+}
+
+static void run_third(struct waybuf_job *job)
+{
+	struct chain *chain = waybuf_container_of(job, struct chain, third);
+	chain->third_runs = true;
+	for (int i = 0; i < 5000 && !chain->second_is_done; i++)
+		usleep(1000);
+	chain->lost = !chain->second_is_done;
+}
+
+/* What is finished while others complete is neither lost nor completed among them, without end. */
+TEST(worker_completes_what_is_finished_meanwhile)
+{
+	struct waybuf_loop *loop;
+	struct chain chain = {
+		.first = {.run = run_nothing, .done = first_done},
+		.second = {.run = run_nothing, .done = second_done},
+		.third = {.run = run_third, .done = run_nothing},
+	};
+	ck_assert_int_eq(waybuf_loop_create_epoll(&loop), 0);
+	ck_assert_int_eq(waybuf_worker_create(loop, &chain.worker), 0);
+	ck_assert_int_eq(waybuf_worker_submit(chain.worker, &chain.first), 0);
+	ck_assert_int_eq(waybuf_loop_dispatch(loop, 1000), 1);
+	ck_assert(!chain.second_is_done);
+	ck_assert_int_eq(waybuf_loop_dispatch(loop, 1000), 1);
+	ck_assert(chain.second_is_done);
+	waybuf_worker_destroy(chain.worker);
+	ck_assert(!chain.lost);
 	waybuf_loop_destroy(loop);
 }
 
