@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/udmabuf.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,7 +16,8 @@
 /*
  * The first map of a declared 1920x1080 XRGB8888 buffer, from the request to the grant: that is
  * when its memory is made. The floor is that memory made by the bench itself, in the system calls
- * that the exporter needs and no others, and two round trips.
+ * that the exporter needs and no others, and two round trips. A machine may lack the devices, and
+ * has memfds in any case.
  */
 #define WIDTH 1920
 #define HEIGHT 1080
@@ -80,7 +82,7 @@ static double allocate_and_trip(void *data)
 	return took;
 }
 
-/* The ioctl makes the pages of the memfd and clears them. */
+/* Without pages, which come with the ioctl of udmabuf. */
 static int make_memfd(size_t size)
 {
 	int fd = memfd_create("bench", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -107,6 +109,14 @@ static int allocate_udmabuf(size_t size)
 	return fd;
 }
 
+static int allocate_memfd(size_t size)
+{
+	int fd = make_memfd(size);
+	if (fallocate(fd, 0, 0, (off_t)size) < 0)
+		bench_fail("fallocate: %s", strerror(errno));
+	return fd;
+}
+
 static void trace_first_map(void *data)
 {
 	first_map(data);
@@ -120,11 +130,12 @@ static void trace_declare(void *data)
 	leave(&client, &image);
 }
 
-static void measure(
-	const char *name, const char *kind, const char *exporter, int (*allocate)(size_t size))
+/* @kind is the exporter, as WAYBUF_EXPORTERS has it, and @exporter its memory, as a grant has it. */
+static void measure(const char *kind, const char *exporter, int (*allocate)(size_t size))
 {
 	struct world w = {.exporter = exporter, .allocate = allocate};
-	char text[64];
+	char name[32], text[64];
+	snprintf(name, sizeof(name), "first_map_%s", kind);
 	bench_server_start(&w.server, kind);
 	bench_client_connect(&w.client, &w.server);
 	first_map(&w); /* learns the size */
@@ -138,10 +149,21 @@ static void measure(
 	bench_server_stop(&w.server);
 }
 
+static bool has(const char *device)
+{
+	if (access(device, R_OK | W_OK) == 0)
+		return true;
+	fprintf(stderr, "%s: %s\n", device, strerror(errno));
+	return false;
+}
+
 int main(void)
 {
 	bench_init("bench-first-map", 120);
-	measure("first_map_heap", "heap", "heap system", bench_heap_alloc);
-	measure("first_map_udmabuf", "udmabuf", "udmabuf", allocate_udmabuf);
+	if (has("/dev/dma_heap/system"))
+		measure("heap", "heap system", bench_heap_alloc);
+	if (has("/dev/udmabuf"))
+		measure("udmabuf", "udmabuf", allocate_udmabuf);
+	measure("memfd", "memfd", allocate_memfd);
 	return 0;
 }

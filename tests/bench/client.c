@@ -69,7 +69,7 @@ void bench_client_connect(struct bench_client *client, const struct bench_server
 	wl_registry_add_listener(client->registry, &registry_listener, client);
 	bench_client_sync(client);
 	if (!client->compositor || !client->output || !client->wm_base || !client->presentation ||
-		!client->dmabuf || !client->allocator)
+		!client->allocator)
 		bench_fail("waybufd lacks a global");
 	wl_output_add_listener(client->output, &output_listener, client);
 	xdg_wm_base_add_listener(client->wm_base, &wm_base_listener, NULL);
@@ -81,7 +81,8 @@ void bench_client_disconnect(struct bench_client *client)
 	if (client->syncobj)
 		wp_linux_drm_syncobj_manager_v1_destroy(client->syncobj);
 	waybuf_allocator_v1_destroy(client->allocator);
-	zwp_linux_dmabuf_v1_destroy(client->dmabuf);
+	if (client->dmabuf)
+		zwp_linux_dmabuf_v1_destroy(client->dmabuf);
 	wp_presentation_destroy(client->presentation);
 	xdg_wm_base_destroy(client->wm_base);
 	wl_output_destroy(client->output);

@@ -18,13 +18,13 @@ struct bench_client {
 	struct wl_output *output;
 	struct xdg_wm_base *wm_base;
 	struct wp_presentation *presentation;
-	struct zwp_linux_dmabuf_v1 *dmabuf;
+	struct zwp_linux_dmabuf_v1 *dmabuf; /* NULL without an exporter of dma-bufs */
 	struct waybuf_allocator_v1 *allocator;
 	struct wp_linux_drm_syncobj_manager_v1 *syncobj; /* NULL where there are no timelines */
 	int32_t width, height; /* of the output */
 };
 
-/* Fails without one of the above but syncobj. */
+/* Fails without one of the above, unless it may be NULL. */
 void bench_client_connect(struct bench_client *client, const struct bench_server *server);
 void bench_client_disconnect(struct bench_client *client);
 /* A round trip. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,16 @@
 
 #define PATIENCE_MS 10000
 
+/* vkms, or what the machine itself has. */
+static bool has_display(void)
+{
+	glob_t cards;
+	bool any = glob("/dev/dri/card*", 0, NULL, &cards) == 0;
+	if (any)
+		globfree(&cards);
+	return any;
+}
+
 static _Noreturn void exec_server(
 	const struct bench_server *server, const char *exporters, const char *mode, int ready_fd)
 {
@@ -28,8 +40,13 @@ static _Noreturn void exec_server(
 	setenv("XDG_RUNTIME_DIR", server->folder, 1);
 	if (exporters)
 		setenv("WAYBUF_EXPORTERS", exporters, 1);
-	execl(WAYBUFD, WAYBUFD, "--socket", "bench", "--ready-fd", ready, mode ? "--mode" : NULL,
-		mode, (char *)NULL);
+	const char *argv[] = {WAYBUFD, "--socket", "bench", "--ready-fd", ready,
+		has_display() ? NULL : "--headless", NULL, NULL};
+	if (mode) {
+		argv[5] = "--mode";
+		argv[6] = mode;
+	}
+	execv(WAYBUFD, (char **)argv);
 	fprintf(stderr, "%s: %s\n", WAYBUFD, strerror(errno));
 	_exit(127);
 }

@@ -14,8 +14,8 @@ struct bench_server {
 };
 
 /*
- * Starts it on the display, or with @exporters (as WAYBUF_EXPORTERS, NULL: all), and waits until it
- * is ready. Returns the microseconds that took, fork and exec included.
+ * Starts it on the display, or headless where there is none, with @exporters (as WAYBUF_EXPORTERS,
+ * NULL: all), and waits until it is ready. Returns the microseconds that took, fork and exec included.
  */
 double bench_server_start(struct bench_server *server, const char *exporters);
 /* The same in @mode, as waybufd --mode has it; NULL: the display's own. */

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2034,SC2154 # the parts share their tb_ variables
 # Benchmarks: every program that the build left in tests/bench, once each, one
 # after the other in one guest, because figures compare only within one run.
+# Those that need no display run on a machine without one, too (--host).
 # A line is: name value unit floor ratio target ok|short.
 #
 # Other compositors are compared when they are asked for by name: most of them
@@ -61,14 +62,16 @@ command_bench()
 		programs+=("${found[@]}")
 		[ ${#found[@]} -gt 0 ] || die "no bench is named $name: './testbed bench' runs all there are"
 	done
+	tb_extra_env+=(BENCH_ON_HOST="$tb_on_host")
 	# not on stdout, where each line is a figure
 	echo 'name value unit floor ratio target ok|short' >&2
 	# shellcheck disable=SC2016 # expanded by the shell in the guest
 	machine_run bash -c 'status=0
 		export LIBSEAT_BACKEND=builtin SEATD_VTBOUND=0 WLR_LIBINPUT_NO_DEVICES=1 WLR_RENDERER=pixman
 		for program; do
-			# wlroots and weston find their device by what udev knows of it
-			case $program in *import-any | *video)
+			# wlroots and weston find their device by what udev knows of it, which
+			# this machine started itself
+			case $BENCH_ON_HOST$program in no*import-any | no*video)
 				/usr/lib/systemd/systemd-udevd --daemon
 				udevadm trigger
 				udevadm settle --timeout=10 ;;

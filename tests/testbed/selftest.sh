@@ -222,11 +222,18 @@ bad_memory()
 	WAYBUF_TESTBED_MEM=lots guest true 2>&1 | said 'WAYBUF_TESTBED_MEM'
 }
 
-no_display_on_host()
+# without_display COMMAND...: of the testbed.
+without_display()
 {
 	# shellcheck disable=SC2016
-	unshare --mount bash -c '[ ! -e /dev/dri ] || mount -t tmpfs tmpfs /dev/dri; exec "$1/testbed" run --host -- true' \
-		_ "$top" 2>&1 | said 'needs a DRM device'
+	WAYBUF_TESTBED_CACHE=$real_cache unshare --mount bash -c '[ ! -e /dev/dri ] || mount -t tmpfs tmpfs /dev/dri
+		exec "$0/testbed" "$@"' "$top" "$@" 2>&1
+}
+
+no_display_on_host()
+{
+	without_display run --host -- true | said 'needs a DRM device' &&
+		without_display bench --host --no-build none | said 'no bench is named none'
 }
 
 exit_status()
