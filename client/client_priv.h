@@ -49,6 +49,12 @@
 
 struct client_feedback;
 
+/* What a compositor takes through linux-dmabuf; pairs with the implicit modifier come last. */
+struct client_offer {
+	struct waybuf_client_format *pairs;
+	size_t n, n_explicit;
+};
+
 /* A connection, as far as the library uses it. */
 struct client_link {
 	struct waybuf_client *client;
@@ -83,9 +89,8 @@ struct waybuf_client {
 
 	/* NULL: the compositor has none; what it takes is a constraint where it is not the allocator */
 	struct zwp_linux_dmabuf_v1 *dmabuf;
-	struct client_feedback *feedback; /* NULL: all has come, or it lists them otherwise */
-	struct waybuf_client_format *pairs;
-	size_t n_pairs;
+	struct client_feedback *feedback; /* NULL: its version has none */
+	struct client_offer offer;
 	/* NULL unless the server is not integrated, or the compositor has none */
 	struct wl_shm *shm;
 	struct waybuf_client_format shm_pairs[CLIENT_MAX_SHM_FORMATS];
@@ -451,7 +456,8 @@ int client_present_bind(struct waybuf_client_buffer *buffer, struct wl_buffer **
 int client_import_dmabuf(struct waybuf_client_buffer *buffer);
 /*
  * A wl_buffer of @layout, all dma-bufs, through linux-dmabuf, which is there. @whose says of whom the
- * memory is, for people. -EOPNOTSUPP: the compositor says no; -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
+ * memory is, for people. -EOPNOTSUPP: the compositor says no, or would if it were asked; -ETIMEDOUT,
+ * -ENOMEM, -EPIPE, -EPROTO.
  */
 int client_import_layout(struct waybuf_client *client, const struct waybuf_layout *layout,
 	const char *whose, struct wl_buffer **out);
@@ -526,17 +532,23 @@ void client_import_detach(struct waybuf_client_import *import);
 
 /* foreign.c */
 
-/* The compositor takes the pair: noted, unless the modifier is implicit. */
-void client_foreign_add(struct waybuf_client *client, uint32_t format, uint64_t modifier);
+/* Notes a pair; those that are too many, or for which there is no memory, are not. */
+void client_offer_add(struct client_offer *offer, uint32_t format, uint64_t modifier);
+/* Forgets all. */
+void client_offer_finish(struct client_offer *offer);
+/* Up to version 3. */
 extern const struct zwp_linux_dmabuf_v1_listener client_foreign_listener;
+/* Whether to ask for a wl_buffer of this kind is no mistake. Of a compositor with linux-dmabuf. */
+bool client_foreign_may_import(
+	const struct waybuf_client *client, uint32_t format, uint64_t modifier);
 /* What the compositor takes and has not refused, as a set. -EOPNOTSUPP if that is nothing. */
 int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_constraints **out);
 
 /* feedback.c */
 
-/* Asks the compositor for its pairs; without memory it has none. */
+/* Asks the compositor for its pairs, and for what becomes of them; without memory it has none. */
 void client_feedback_start(struct waybuf_client *client);
-/* There is nothing more to come, or to hear. A client that has not asked is fine. */
+/* Nothing more is to be heard. A client that has not asked is fine. */
 void client_feedback_finish(struct waybuf_client *client);
 
 /* report.c */

@@ -163,7 +163,7 @@ int waybuf_client_flush(struct waybuf_client *client)
 /* Without an allocator there must be another way to show something. */
 static int check_fallbacks(struct waybuf_client *client)
 {
-	if (client->n_pairs > 0 || client->n_shm_pairs > 0)
+	if (client->offer.n_explicit > 0 || client->n_shm_pairs > 0)
 		return 0;
 	return client_fail(client, -EOPNOTSUPP,
 		"the Wayland server offers no waybuf_allocator_v1, no linux-dmabuf and no wl_shm: "
@@ -244,12 +244,10 @@ static void stop(struct waybuf_client *client)
 	if (client->allocator)
 		waybuf_allocator_v1_destroy(client->allocator);
 	client_link_close(&client->compositor);
-	free(client->pairs);
+	client_offer_finish(&client->offer);
 	client->syncobj = NULL;
 	client->allocator = NULL;
 	client->service = NULL;
-	client->pairs = NULL;
-	client->n_pairs = 0;
 	client->n_shm_pairs = 0;
 	if (client->udmabuf)
 		client->udmabuf->ops->destroy(client->udmabuf);

@@ -13,7 +13,8 @@
  * other modifier, for old clients that took it for a wish; only the implicit one is left then, which
  * says nothing about our memory.
  *
- * It is asked for once: a list that changes under pools that were made by it would change nothing.
+ * A list may change, and is another one as soon as it is whole. Pools that were made by the former keep
+ * their memory: what was imported stays so, and the rest is refused as if the compositor had done it.
  */
 
 /* The protocol's: the numbers have 16 bits. */
@@ -30,7 +31,8 @@ struct client_feedback {
 	struct zwp_linux_dmabuf_feedback_v1 *proxy;
 	struct entry *table; /* of @n; NULL: none has come */
 	size_t n;
-	bool *named; /* of each entry: by a tranche so far */
+	bool *named; /* of each entry: by a tranche of the list that is coming */
+	struct client_offer incoming;
 };
 
 static void drop_table(struct client_feedback *feedback)
@@ -60,14 +62,14 @@ static void handle_formats(
 	void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy, struct wl_array *indices)
 {
 	struct client_feedback *feedback = data;
-	const uint16_t *index;
-	wl_array_for_each(index, indices) {
+	const uint16_t *at = indices->data;
+	for (size_t i = 0; i < indices->size / sizeof(*at); i++) {
 		/* tranches may share pairs */
-		if (*index >= feedback->n || feedback->named[*index])
+		if (at[i] >= feedback->n || feedback->named[at[i]])
 			continue;
-		const struct entry *entry = &feedback->table[*index];
-		feedback->named[*index] = true;
-		client_foreign_add(feedback->client, entry->format, entry->modifier);
+		const struct entry *entry = &feedback->table[at[i]];
+		feedback->named[at[i]] = true;
+		client_offer_add(&feedback->incoming, entry->format, entry->modifier);
 	}
 }
 
@@ -87,7 +89,13 @@ static void handle_tranche_done(void *data, struct zwp_linux_dmabuf_feedback_v1 
 static void handle_done(void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy)
 {
 	struct client_feedback *feedback = data;
-	client_feedback_finish(feedback->client);
+	struct client_offer *offer = &feedback->client->offer;
+	client_offer_finish(offer);
+	*offer = feedback->incoming;
+	feedback->incoming = (struct client_offer){0};
+	/* the next list may be of the same table */
+	for (size_t i = 0; i < feedback->n; i++)
+		feedback->named[i] = false;
 }
 
 static const struct zwp_linux_dmabuf_feedback_v1_listener listener = {
@@ -121,6 +129,7 @@ void client_feedback_finish(struct waybuf_client *client)
 	if (!feedback)
 		return;
 	zwp_linux_dmabuf_feedback_v1_destroy(feedback->proxy);
+	client_offer_finish(&feedback->incoming);
 	drop_table(feedback);
 	free(feedback);
 	client->feedback = NULL;

@@ -23,28 +23,44 @@ static void handle_format(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint32
 	/* Of version 1: a modifier event says the same and more. */
 }
 
-void client_foreign_add(struct waybuf_client *client, uint32_t format, uint64_t modifier)
+/* The array doubles at each power of two. */
+static bool make_room(struct client_offer *offer)
 {
-	/* An implicit modifier means what the driver of the exporter chose, and ours have none. */
-	if (modifier == DRM_FORMAT_MOD_INVALID || client->n_pairs >= MAX_PAIRS)
+	if ((offer->n & (offer->n - 1)) != 0)
+		return true;
+	struct waybuf_client_format *pairs =
+		reallocarray(offer->pairs, offer->n ? offer->n * 2 : 1, sizeof(*pairs));
+	if (!pairs)
+		return false;
+	offer->pairs = pairs;
+	return true;
+}
+
+void client_offer_add(struct client_offer *offer, uint32_t format, uint64_t modifier)
+{
+	const struct waybuf_client_format pair = {.format = format, .modifier = modifier};
+	if (offer->n >= MAX_PAIRS || !make_room(offer))
 		return;
-	/* The array doubles at each power of two. */
-	if ((client->n_pairs & (client->n_pairs - 1)) == 0) {
-		size_t room = client->n_pairs ? client->n_pairs * 2 : 1;
-		struct waybuf_client_format *pairs =
-			reallocarray(client->pairs, room, sizeof(*client->pairs));
-		if (!pairs)
-			return;
-		client->pairs = pairs;
-	}
-	client->pairs[client->n_pairs++] =
-		(struct waybuf_client_format){.format = format, .modifier = modifier};
+	size_t at = offer->n++;
+	offer->pairs[at] = pair;
+	/* An implicit modifier means what the driver of the exporter chose, and ours have none. */
+	if (modifier == DRM_FORMAT_MOD_INVALID)
+		return;
+	offer->pairs[at] = offer->pairs[offer->n_explicit];
+	offer->pairs[offer->n_explicit++] = pair;
+}
+
+void client_offer_finish(struct client_offer *offer)
+{
+	free(offer->pairs);
+	*offer = (struct client_offer){0};
 }
 
 static void handle_modifier(void *data, struct zwp_linux_dmabuf_v1 *dmabuf, uint32_t format,
 	uint32_t modifier_hi, uint32_t modifier_lo)
 {
-	client_foreign_add(data, format, client_u64(modifier_hi, modifier_lo));
+	struct waybuf_client *client = data;
+	client_offer_add(&client->offer, format, client_u64(modifier_hi, modifier_lo));
 }
 
 const struct zwp_linux_dmabuf_v1_listener client_foreign_listener = {
@@ -56,8 +72,26 @@ size_t waybuf_client_get_formats(
 	const struct waybuf_client *client, const struct waybuf_client_format **out)
 {
 	bool integrated = client->capabilities & WAYBUF_CLIENT_INTEGRATED;
-	*out = client->n_pairs ? client->pairs : client->shm_pairs;
-	return client->n_pairs || integrated ? client->n_pairs : client->n_shm_pairs;
+	size_t n = client->offer.n_explicit;
+	*out = n ? client->offer.pairs : client->shm_pairs;
+	return n || integrated ? n : client->n_shm_pairs;
+}
+
+/*
+ * As of version 4 a pair that is not listed is a protocol error, which ends the connection. Before, it
+ * is refused like any other, and a compositor may take more than it lists.
+ */
+bool client_foreign_may_import(
+	const struct waybuf_client *client, uint32_t format, uint64_t modifier)
+{
+	const struct client_offer *offer = &client->offer;
+	if (zwp_linux_dmabuf_v1_get_version(client->dmabuf) <
+		ZWP_LINUX_DMABUF_V1_GET_DEFAULT_FEEDBACK_SINCE_VERSION)
+		return true;
+	for (size_t i = 0; i < offer->n; i++)
+		if (offer->pairs[i].format == format && offer->pairs[i].modifier == modifier)
+			return true;
+	return false;
 }
 
 /* The modifiers of a format as a sorted list. */
@@ -145,11 +179,11 @@ static bool is_refused(
 /* Those that have not been refused; their number. */
 static size_t copy_pairs(const struct waybuf_client_pool *pool, struct waybuf_client_format *pairs)
 {
-	const struct waybuf_client *client = pool->client;
+	const struct client_offer *offer = &pool->client->offer;
 	size_t n = 0;
-	for (size_t i = 0; i < client->n_pairs; i++)
-		if (!is_refused(pool, &client->pairs[i]))
-			pairs[n++] = client->pairs[i];
+	for (size_t i = 0; i < offer->n_explicit; i++)
+		if (!is_refused(pool, &offer->pairs[i]))
+			pairs[n++] = offer->pairs[i];
 	return n;
 }
 
@@ -184,11 +218,11 @@ static int build(struct waybuf_constraints_builder *builder, struct waybuf_clien
 int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_constraints **out)
 {
 	struct waybuf_client *client = pool->client;
-	if (!client->dmabuf || client->n_pairs == 0)
+	if (!client->dmabuf || client->offer.n_explicit == 0)
 		return client_fail(client, -EOPNOTSUPP,
 			"the compositor takes no buffers through linux-dmabuf");
 	int ret = -ENOMEM;
-	struct waybuf_client_format *pairs = calloc(client->n_pairs, sizeof(*pairs));
+	struct waybuf_client_format *pairs = calloc(client->offer.n_explicit, sizeof(*pairs));
 	struct waybuf_constraints_builder *builder = waybuf_constraints_builder_create();
 	size_t count = pairs ? copy_pairs(pool, pairs) : 0;
 	if (pairs && count == 0)

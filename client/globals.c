@@ -73,9 +73,10 @@ static void bind_dmabuf(
 	client->dmabuf = wl_registry_bind(registry, name, &zwp_linux_dmabuf_v1_interface, version);
 	if (!client->dmabuf)
 		return;
-	zwp_linux_dmabuf_v1_add_listener(client->dmabuf, &client_foreign_listener, client);
 	if (version >= ZWP_LINUX_DMABUF_V1_GET_DEFAULT_FEEDBACK_SINCE_VERSION)
 		client_feedback_start(client);
+	else
+		zwp_linux_dmabuf_v1_add_listener(client->dmabuf, &client_foreign_listener, client);
 }
 
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,

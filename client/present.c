@@ -6,6 +6,8 @@
 
 #include <wayland-client.h>
 
+#include "core/format.h"
+
 static bool is_integrated(const struct waybuf_client_buffer *buffer)
 {
 	return buffer->pool->client->capabilities & WAYBUF_CLIENT_INTEGRATED;
@@ -104,6 +106,16 @@ static void add_planes(
 	}
 }
 
+static int fail_unlisted(
+	struct waybuf_client *client, const struct waybuf_layout *layout, const char *whose)
+{
+	char format[WAYBUF_FOURCC_LEN], modifier[WAYBUF_MODIFIER_LEN];
+	waybuf_fourcc_string(layout->format, format);
+	return client_fail(client, -EOPNOTSUPP,
+		"present: the compositor does not list %s %s, which memory of %s has", format,
+		waybuf_modifier_string(layout->modifier, modifier), whose);
+}
+
 /*
  * With create and not create_immed: there a failure may end the connection, and a compositor must
  * be allowed to say no.
@@ -111,6 +123,8 @@ static void add_planes(
 int client_import_layout(struct waybuf_client *client, const struct waybuf_layout *layout,
 	const char *whose, struct wl_buffer **out)
 {
+	if (!client_foreign_may_import(client, layout->format, layout->modifier))
+		return fail_unlisted(client, layout, whose);
 	struct zwp_linux_buffer_params_v1 *params =
 		zwp_linux_dmabuf_v1_create_params(client->dmabuf);
 	if (!params)

@@ -191,9 +191,10 @@ struct waybuf_client_format {
 
 /**
  * What the compositor says that it shows, in no order, by linux-dmabuf; or by wl_shm, as
- * DRM_FORMAT_MOD_LINEAR, where it has neither that nor an allocator. *out is an array, borrowed until
- * the next reconnect; the number of its elements. 0: it does not say, and what it takes shows only when
- * a pool asks for it. An allocator may make other kinds for it, too, in memory that is no dma-buf.
+ * DRM_FORMAT_MOD_LINEAR, where it has neither that nor an allocator. It may say something else as time
+ * goes by: *out is an array, borrowed until the next call with the client; the number of its elements.
+ * 0: it does not say, and what it takes shows only when a pool asks for it. An allocator may make other
+ * kinds for it, too, in memory that is no dma-buf.
  */
 WAYBUF_EXPORT size_t waybuf_client_get_formats(
 	const struct waybuf_client *client, const struct waybuf_client_format **out);
@@ -350,9 +351,9 @@ WAYBUF_EXPORT int waybuf_client_buffer_end_cpu(struct waybuf_client_buffer *buff
  * commit. Afterwards the buffer is no longer the caller's.
  *
  * 0; -EINVAL: not acquired, open to the CPU, no @surface, or no pool with `display`; otherwise the
- * buffer stays the caller's: -EOPNOTSUPP: the compositor does not import it after all: release it,
- * and an acquire when no buffer is in use gives one of another kind, if there is any; -ETIMEDOUT:
- * it did not answer the import within 5 s; -EPIPE, -EPROTO.
+ * buffer stays the caller's: -EOPNOTSUPP: the compositor does not import it after all, or lists its
+ * kind no longer: release it, and an acquire when no buffer is in use gives one of another kind, if
+ * there is any; -ETIMEDOUT: it did not answer the import within 5 s; -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_buffer_present(
 	struct waybuf_client_buffer *buffer, struct wl_surface *surface);
@@ -391,7 +392,8 @@ struct waybuf_client_import;
  * modifier, planes and memories, whose fds are duplicated on their way. Waits at most 5 s for the
  * answer. 0; -EINVAL: no planes, planes outside of their memory, no room for the image in them, or
  * memory that is no dma-buf; the errno of lseek() on a memory; -EOPNOTSUPP: the compositor has no
- * linux-dmabuf, or does not take this; -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
+ * linux-dmabuf, does not take this, or has version 4 and does not list the format with the modifier, and
+ * is not asked, since that would end the connection; -ETIMEDOUT, -ENOMEM, -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_import_create(struct waybuf_client *client,
 	const struct waybuf_layout *layout, struct waybuf_client_import **out);

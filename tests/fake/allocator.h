@@ -96,12 +96,17 @@ struct fake_server {
 	/* of linux-drm-syncobj-v1, in the order of their import */
 	int timelines[16];
 	uint32_t n_timelines;
+	/* of the last plane that was added */
+	uint64_t modifier;
 	uint8_t records[4096]; /* of the last constrain */
 	size_t records_size;
 
 	struct wl_display *display;
 	struct wl_client *client;
 	struct wl_resource *allocator, *pool, *attachments[4];
+	/* the newest; the pairs of the table that it lists, as bits; and those of a list without end */
+	struct wl_resource *feedback;
+	uint32_t listed, incoming;
 	uint32_t n_attachments;
 	struct fake_buffer buffers[64];
 	/* attached and committed */
@@ -131,5 +136,8 @@ void fake_call(struct fake_server *server, void (*func)(struct fake_server *serv
 /* For use in fake_call(). */
 void fake_grant(struct fake_buffer *buffer);
 void fake_end_claims(struct fake_server *server);
+/* The feedback names pairs of the table that it has sent, as bits; when it is done they are the list. */
+void fake_send_tranche(struct fake_server *server, uint32_t pairs);
+void fake_send_done(struct fake_server *server);
 
 #endif

@@ -128,8 +128,36 @@ static void handle_add(struct wl_client *client, struct wl_resource *resource, i
 	uint32_t plane, uint32_t offset, uint32_t stride, uint32_t modifier_hi,
 	uint32_t modifier_lo)
 {
-	fake_log(wl_resource_get_user_data(resource), "add%u:%u+%u", plane, offset, stride);
+	struct fake_server *server = wl_resource_get_user_data(resource);
+	fake_log(server, "add%u:%u+%u", plane, offset, stride);
+	server->modifier = (uint64_t)modifier_hi << 32 | modifier_lo;
 	close(fd);
+}
+
+/* As in a table of the feedback, which may have pairs twice, and pairs that are not listed. */
+static const struct pair {
+	uint32_t format, padding;
+	uint64_t modifier;
+} pairs[] = {
+	{DRM_FORMAT_XRGB8888, 0, DRM_FORMAT_MOD_LINEAR},
+	{DRM_FORMAT_ARGB8888, 0, DRM_FORMAT_MOD_LINEAR},
+	{DRM_FORMAT_NV12, 0, DRM_FORMAT_MOD_LINEAR},
+	{DRM_FORMAT_XRGB8888, 0, DRM_FORMAT_MOD_INVALID},
+	{DRM_FORMAT_XRGB8888, 0, DRM_FORMAT_MOD_LINEAR},
+	{DRM_FORMAT_ABGR8888, 0, DRM_FORMAT_MOD_LINEAR},
+};
+#define N_PAIRS (sizeof(pairs) / sizeof(pairs[0]))
+/* the first of them are those of version 3 */
+#define N_LISTED 4
+
+/* What was listed before, and is not any more, is as wrong here: the protocol does not say. */
+static bool is_listed(const struct fake_server *server, uint32_t format)
+{
+	for (size_t i = 0; i < N_PAIRS; i++)
+		if (server->listed & 1u << i && pairs[i].format == format &&
+			pairs[i].modifier == server->modifier)
+			return true;
+	return false;
 }
 
 static void handle_create(struct wl_client *client, struct wl_resource *resource, int32_t width,
@@ -139,6 +167,11 @@ static void handle_create(struct wl_client *client, struct wl_resource *resource
 	fake_log(server, "import%dx%d", width, height);
 	if (server->silent)
 		return;
+	if (wl_resource_get_version(resource) >= 4 && !is_listed(server, format)) {
+		wl_resource_post_error(
+			resource, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_FORMAT, "not listed");
+		return;
+	}
 	if (server->refuses_imports) {
 		zwp_linux_buffer_params_v1_send_failed(resource);
 		return;
@@ -170,17 +203,6 @@ static void handle_create_params(
 		params, &params_impl, wl_resource_get_user_data(resource), NULL);
 }
 
-/* As in a table of the feedback. */
-static const struct pair {
-	uint32_t format, padding;
-	uint64_t modifier;
-} pairs[] = {
-	{DRM_FORMAT_XRGB8888, 0, DRM_FORMAT_MOD_LINEAR},
-	{DRM_FORMAT_ARGB8888, 0, DRM_FORMAT_MOD_LINEAR},
-	{DRM_FORMAT_NV12, 0, DRM_FORMAT_MOD_LINEAR},
-	{DRM_FORMAT_XRGB8888, 0, DRM_FORMAT_MOD_INVALID},
-};
-
 static void send_table(struct fake_server *server, struct wl_resource *feedback)
 {
 	int fd = memfd_create("table", MFD_CLOEXEC);
@@ -191,37 +213,65 @@ static void send_table(struct fake_server *server, struct wl_resource *feedback)
 	close(fd);
 }
 
-static void send_tranche(struct wl_resource *feedback, const uint16_t *indices, size_t size)
+static void send_tranche(struct fake_server *server, const uint16_t *indices, size_t size)
 {
+	struct wl_resource *feedback = server->feedback;
 	struct wl_array array = {.data = (void *)indices, .size = size};
 	struct wl_array device = {.data = &(dev_t){0}, .size = sizeof(dev_t)};
+	for (size_t i = 0; i < size / sizeof(*indices); i++)
+		server->incoming |= indices[i] < N_PAIRS ? 1u << indices[i] : 0;
 	zwp_linux_dmabuf_feedback_v1_send_tranche_target_device(feedback, &device);
 	zwp_linux_dmabuf_feedback_v1_send_tranche_flags(feedback, 0);
 	zwp_linux_dmabuf_feedback_v1_send_tranche_formats(feedback, &array);
 	zwp_linux_dmabuf_feedback_v1_send_tranche_done(feedback);
 }
 
+void fake_send_tranche(struct fake_server *server, uint32_t bits)
+{
+	uint16_t indices[N_PAIRS];
+	size_t n = 0;
+	for (uint16_t i = 0; i < N_PAIRS; i++)
+		if (bits & 1u << i)
+			indices[n++] = i;
+	send_tranche(server, indices, n * sizeof(indices[0]));
+}
+
+void fake_send_done(struct fake_server *server)
+{
+	zwp_linux_dmabuf_feedback_v1_send_done(server->feedback);
+	server->listed = server->incoming;
+	server->incoming = 0;
+}
+
 static const struct zwp_linux_dmabuf_feedback_v1_interface feedback_impl = {
 	.destroy = destroy_resource,
 };
 
-/* Two tranches, which share a pair, and the second names some that are not in the table. */
+static void feedback_gone(struct wl_resource *resource)
+{
+	struct fake_server *server = wl_resource_get_user_data(resource);
+	if (server->feedback == resource)
+		server->feedback = NULL;
+}
+
+/*
+ * Two tranches, which share pairs. Of the first the last index is there by half only; the second names
+ * some that are not in the table.
+ */
 static void handle_get_feedback(struct wl_client *client, struct wl_resource *resource, uint32_t id)
 {
-	static const uint16_t first[] = {3, 0}, second[] = {0, 1, 4, 2, UINT16_MAX};
+	static const uint16_t first[] = {3, 0, 5}, second[] = {0, 1, N_PAIRS, 2, UINT16_MAX};
 	struct wl_resource *feedback = wl_resource_create(client,
 		&zwp_linux_dmabuf_feedback_v1_interface, wl_resource_get_version(resource), id);
 	struct fake_server *server = wl_resource_get_user_data(resource);
 	struct wl_array device = {.data = &(dev_t){0}, .size = sizeof(dev_t)};
-	wl_resource_set_implementation(feedback, &feedback_impl, server, NULL);
+	wl_resource_set_implementation(feedback, &feedback_impl, server, feedback_gone);
+	server->feedback = feedback;
 	send_table(server, feedback);
 	zwp_linux_dmabuf_feedback_v1_send_main_device(feedback, &device);
-	send_tranche(feedback, first, sizeof(first));
-	send_tranche(feedback, second, sizeof(second));
-	zwp_linux_dmabuf_feedback_v1_send_done(feedback);
-	/* of another list, which came too late to be heard */
-	send_tranche(feedback, second, sizeof(second));
-	zwp_linux_dmabuf_feedback_v1_send_done(feedback);
+	send_tranche(server, first, sizeof(first) - 1);
+	send_tranche(server, second, sizeof(second));
+	fake_send_done(server);
 }
 
 static const struct zwp_linux_dmabuf_v1_interface dmabuf_impl = {
@@ -243,7 +293,7 @@ static void bind_dmabuf(struct wl_client *client, void *data, uint32_t version, 
 	wl_resource_set_implementation(resource, &dmabuf_impl, data, NULL);
 	/* with feedback, wlroots has only the implicit modifier for who binds this without */
 	const bool whole = ((struct fake_server *)data)->dmabuf_version < 4;
-	for (size_t i = whole ? 0 : 3; version < 4 && i < sizeof(pairs) / sizeof(pairs[0]); i++)
+	for (size_t i = whole ? 0 : 3; version < 4 && i < N_LISTED; i++)
 		send_modifier(resource, &pairs[i]);
 }
 

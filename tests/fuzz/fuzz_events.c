@@ -61,12 +61,14 @@ static const struct wl_interface *const known[] = {
 
 /* ---- the server ---------------------------------------------------------------------------- */
 
+/* Of linux-dmabuf version 3, too, where buffers are imported whatever was listed. */
 static void offer(uint32_t registry)
 {
 	static const uint32_t versions[] = {4, 5, 1, 1};
 	for (uint32_t i = 0; known[i]; i++)
 		if (i == 0 || world.how & 1 << i)
-			peer_say_global(&world.server, registry, i + 1, known[i], versions[i]);
+			peer_say_global(&world.server, registry, i + 1, known[i],
+				i == 1 && world.how & 1 ? 3 : versions[i]);
 	world.offered = true;
 }
 

@@ -54,10 +54,32 @@ TEST(the_compositors_feedback)
 	check_pairs(5);
 }
 
+static void list_without_end(struct fake_server *server, void *data)
+{
+	for (int i = 0; i < 64; i++)
+		fake_send_tranche(server, UINT32_MAX);
+}
+
+/* Which is none, and goes with the client. */
+TEST(a_list_without_end)
+{
+	const struct waybuf_client_format *formats;
+	init();
+	fixture.server.dmabuf_version = 4;
+	fixture_start(&fixture);
+	size_t n = waybuf_client_get_formats(fixture.client, &formats);
+	fake_call(&fixture.server, list_without_end, NULL);
+	fixture_heard(&fixture);
+	while (waybuf_client_dispatch(fixture.client, 0) > 0)
+		;
+	ck_assert_uint_eq(waybuf_client_get_formats(fixture.client, &formats), n);
+	fixture_finish(&fixture);
+}
+
 /* What it names of a table that cannot be read is nothing, and its imports are not tried. */
 TEST(table_that_is_too_short)
 {
-	static const uint32_t cut[] = {1, 16, 65536 * 16, UINT32_MAX - 64};
+	static const uint32_t cut[] = {1, 16, 65536 * 16, INT32_MAX};
 	for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
 		const struct waybuf_client_format *formats;
 		struct waybuf_client_pool_options options = {
@@ -173,6 +195,38 @@ TEST(import_refused)
 	ck_client_says(&fixture, "does not import memory of fake exporter");
 	/* Still the caller's. */
 	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
+	fixture_finish(&fixture);
+}
+
+static void list_nothing(struct fake_server *server, void *data)
+{
+	fake_send_done(server);
+}
+
+static void list_again(struct fake_server *server, void *data)
+{
+	fake_send_tranche(server, 1 << 0);
+	fake_send_done(server);
+}
+
+/* Memory that is not listed any more when it is shown: the connection goes on, and so does the list. */
+TEST(listed_no_longer)
+{
+	init();
+	fixture.server.dmabuf_version = 4;
+	fixture_start(&fixture);
+	struct waybuf_client_buffer *buffer = fixture_acquire(fixture_pool(&fixture, 1));
+	fake_call(&fixture.server, list_nothing, NULL);
+	fixture_heard(&fixture);
+	ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 0), 0);
+	ck_assert_int_eq(waybuf_client_buffer_present(buffer, fixture.surface), -EOPNOTSUPP);
+	ck_client_says(&fixture, "does not list XR24 LINEAR, which memory of fake exporter has");
+	ck_assert_str_eq(fixture_heard(&fixture), "");
+	fake_call(&fixture.server, list_again, NULL);
+	fixture_heard(&fixture);
+	ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 0), 0);
+	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+	ck_assert_str_eq(fixture_heard(&fixture), "add0:0+256 import64x32 damage surface-commit ");
 	fixture_finish(&fixture);
 }
 

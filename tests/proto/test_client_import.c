@@ -13,11 +13,8 @@ static struct fixture fixture;
 
 static struct waybuf_layout layout;
 
-static void begin(void)
+static void init_layout(void)
 {
-	fake_init(&fixture.server);
-	fixture.server.has_dmabuf = true;
-	fixture_start(&fixture);
 	layout = (struct waybuf_layout){
 		.width = 64,
 		.height = 32,
@@ -30,6 +27,14 @@ static void begin(void)
 	};
 	layout.memory[0].fd = memfd_create("memory of others", MFD_CLOEXEC);
 	ck_assert_int_eq(ftruncate(layout.memory[0].fd, 8192), 0);
+}
+
+static void begin(void)
+{
+	fake_init(&fixture.server);
+	fixture.server.has_dmabuf = true;
+	fixture_start(&fixture);
+	init_layout();
 }
 
 static void end(void)
@@ -216,6 +221,116 @@ TEST(refused)
 	begin();
 	fake_call(&fixture.server, refuse, NULL);
 	expect_refused(-EOPNOTSUPP, "does not import memory of others");
+	end();
+}
+
+static void begin_at(uint32_t dmabuf_version)
+{
+	fake_init(&fixture.server);
+	fixture.server.has_dmabuf = true;
+	fixture.server.dmabuf_version = dmabuf_version;
+	fixture_start(&fixture);
+	init_layout();
+}
+
+static void expect_unlisted(uint32_t format, uint64_t modifier)
+{
+	layout.format = format;
+	layout.modifier = modifier;
+	fixture_heard(&fixture);
+	expect_refused(-EOPNOTSUPP, "does not list");
+	ck_assert_str_eq(fixture_heard(&fixture), "");
+}
+
+static void expect_taken(uint32_t format, uint64_t modifier)
+{
+	layout.format = format;
+	layout.modifier = modifier;
+	waybuf_client_import_destroy(import());
+	ck_assert_ptr_nonnull(strstr(fixture_heard(&fixture), "import64x32"));
+}
+
+/* As of version 4 to ask would end the connection: it is there afterwards. */
+TEST(not_listed)
+{
+	begin_at(4);
+	expect_unlisted(DRM_FORMAT_XRGB8888, I915_FORMAT_MOD_X_TILED);
+	ck_client_says(&fixture, "XR24 0x0100000000000001");
+	expect_unlisted(DRM_FORMAT_ARGB8888, DRM_FORMAT_MOD_INVALID);
+	expect_unlisted(DRM_FORMAT_XRGB2101010, DRM_FORMAT_MOD_LINEAR);
+	/* in the table, but in no tranche */
+	expect_unlisted(DRM_FORMAT_ABGR8888, DRM_FORMAT_MOD_LINEAR);
+	expect_taken(DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR);
+	expect_taken(DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_INVALID);
+	end();
+}
+
+/* Before, a compositor may take more than it lists. */
+TEST(not_listed_at_version_3)
+{
+	begin_at(3);
+	expect_taken(DRM_FORMAT_XRGB8888, I915_FORMAT_MOD_X_TILED);
+	expect_taken(DRM_FORMAT_ARGB8888, DRM_FORMAT_MOD_INVALID);
+	end();
+}
+
+/* A table that cannot be read lists nothing. */
+TEST(nothing_is_listed)
+{
+	fake_init(&fixture.server);
+	fixture.server.has_dmabuf = true;
+	fixture.server.dmabuf_version = 4;
+	fixture.server.table_cut = 1;
+	fixture_start(&fixture);
+	init_layout();
+	expect_unlisted(DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR);
+	end();
+}
+
+enum { XR24 = 1 << 0, NV12 = 1 << 2, XR24_IMPLICIT = 1 << 3, AB24 = 1 << 5 };
+
+static void name_pairs(struct fake_server *server, void *data)
+{
+	fake_send_tranche(server, *(uint32_t *)data);
+}
+
+static void end_list(struct fake_server *server, void *data)
+{
+	fake_send_done(server);
+}
+
+static void expect_formats(size_t n, uint32_t first)
+{
+	const struct waybuf_client_format *formats;
+	fixture_heard(&fixture);
+	ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 0), 0);
+	ck_assert_uint_eq(waybuf_client_get_formats(fixture.client, &formats), n);
+	ck_assert_uint_eq(formats[0].format, first);
+}
+
+/* Half of a list is none. */
+TEST(the_list_changes)
+{
+	begin_at(4);
+	fake_call(&fixture.server, name_pairs, &(uint32_t){XR24_IMPLICIT});
+	fake_call(&fixture.server, name_pairs, &(uint32_t){AB24});
+	const struct waybuf_client_format *formats;
+	size_t before = waybuf_client_get_formats(fixture.client, &formats);
+	expect_formats(before, formats[0].format);
+	expect_taken(DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR);
+	expect_unlisted(DRM_FORMAT_ABGR8888, DRM_FORMAT_MOD_LINEAR);
+	fake_call(&fixture.server, end_list, NULL);
+	expect_formats(1, DRM_FORMAT_ABGR8888);
+	expect_taken(DRM_FORMAT_ABGR8888, DRM_FORMAT_MOD_LINEAR);
+	expect_taken(DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_INVALID);
+	expect_unlisted(DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR);
+	/* and back, of the same table */
+	fake_call(&fixture.server, name_pairs, &(uint32_t){NV12 | XR24});
+	fake_call(&fixture.server, end_list, NULL);
+	expect_formats(2, DRM_FORMAT_XRGB8888);
+	expect_taken(DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR);
+	expect_unlisted(DRM_FORMAT_ABGR8888, DRM_FORMAT_MOD_LINEAR);
+	expect_unlisted(DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_INVALID);
 	end();
 }
 

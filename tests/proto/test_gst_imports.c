@@ -22,16 +22,22 @@ void connection_discard(struct connection *of, void *object)
 		gst_mini_object_unref(object);
 }
 
-static void begin(bool refuses)
+static void begin_at(uint32_t dmabuf_version, bool refuses)
 {
 	gst_init(NULL, NULL);
 	fake_init(&fixture.server);
 	fixture.server.has_dmabuf = true;
+	fixture.server.dmabuf_version = dmabuf_version;
 	fixture.server.refuses_imports = refuses;
 	fixture_start(&fixture);
 	connection = (struct connection){.client = fixture.client};
 	imports = (struct imports){.connection = &connection};
 	allocator = gst_dmabuf_allocator_new();
+}
+
+static void begin(bool refuses)
+{
+	begin_at(3, refuses);
 }
 
 static void end(void)
@@ -101,6 +107,22 @@ TEST(refused_once_for_all_like_it)
 	ck_assert(was_asked());
 	gst_buffer_unref(first);
 	gst_buffer_unref(second);
+	end();
+}
+
+/* Where to ask for what is not listed ends the connection, which is the window's. */
+TEST(not_listed)
+{
+	const char *why = NULL;
+	begin_at(4, false);
+	GstBuffer *buffer = make_buffer();
+	fixture_heard(&fixture);
+	ck_assert_int_eq(find(buffer, 64, I915_FORMAT_MOD_X_TILED, &why), -EOPNOTSUPP);
+	ck_assert(!was_asked());
+	ck_assert_ptr_nonnull(strstr(why, "does not list XR24 0x0100000000000001"));
+	ck_assert_int_eq(find(buffer, 64, DRM_FORMAT_MOD_LINEAR, &why), 0);
+	ck_assert(was_asked());
+	gst_buffer_unref(buffer);
 	end();
 }
 
