@@ -152,11 +152,21 @@ static int add_set(struct waybuf_constraints_builder *builder, struct format_lis
 		builder, formats, n_formats, modifiers, lists[first].count);
 }
 
+/* Sorted, and each pair once: a table of the feedback may have it twice. Their number. */
+static size_t sort(struct waybuf_client_format *pairs, size_t count)
+{
+	size_t n = 0;
+	qsort(pairs, count, sizeof(*pairs), compare_pairs);
+	for (size_t i = 0; i < count; i++)
+		if (n == 0 || compare_pairs(&pairs[n - 1], &pairs[i]) != 0)
+			pairs[n++] = pairs[i];
+	return n;
+}
+
 static int add_sets(struct waybuf_constraints_builder *builder, struct waybuf_client_format *pairs,
 	size_t count, struct format_list *lists, uint32_t *formats, uint64_t *modifiers)
 {
-	qsort(pairs, count, sizeof(*pairs), compare_pairs);
-	size_t n_lists = split(pairs, count, lists);
+	size_t n_lists = split(pairs, sort(pairs, count), lists);
 	for (size_t i = 0; i < n_lists; i++) {
 		if (lists[i].done)
 			continue;

@@ -260,7 +260,7 @@ static void feedback_gone(struct wl_resource *resource)
  */
 static void handle_get_feedback(struct wl_client *client, struct wl_resource *resource, uint32_t id)
 {
-	static const uint16_t first[] = {3, 0, 5}, second[] = {0, 1, N_PAIRS, 2, UINT16_MAX};
+	static const uint16_t first[] = {3, 0, 5}, second[] = {0, 4, 1, N_PAIRS, 2, UINT16_MAX};
 	struct wl_resource *feedback = wl_resource_create(client,
 		&zwp_linux_dmabuf_feedback_v1_interface, wl_resource_get_version(resource), id);
 	struct fake_server *server = wl_resource_get_user_data(resource);
