@@ -112,6 +112,7 @@ struct waybuf_client {
 	int wake_fd;
 	struct waybuf_list pools; /* waybuf_client_pool.link */
 	struct waybuf_list imports; /* waybuf_client_import.link */
+	struct waybuf_list questions; /* of imports that nobody waits for any more */
 	char error[CLIENT_ERROR_SIZE];
 };
 
@@ -461,6 +462,8 @@ int client_import_dmabuf(struct waybuf_client_buffer *buffer);
  */
 int client_import_layout(struct waybuf_client *client, const struct waybuf_layout *layout,
 	const char *whose, struct wl_buffer **out);
+/* Hears no more of imports that were not answered in time: the connection is over. */
+void client_import_forget(struct waybuf_client *client);
 /* To the release of a new storage->wl_buffer. */
 void client_present_listen(struct waybuf_client_buffer *buffer);
 /* Attaches, damages, commits. */

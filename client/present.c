@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <wayland-client.h>
 
@@ -60,29 +61,59 @@ void client_present_listen(struct waybuf_client_buffer *buffer)
 	wl_buffer_add_listener(buffer->storage->wl_buffer, &imported_listener, buffer);
 }
 
-/* The answer to create. */
-struct import {
-	bool answered;
+/*
+ * Whether the compositor makes a wl_buffer. If it is too slow, nobody waits for it any more, but the
+ * answer is still heard: libwayland drops an event whose receiver is gone, and then takes the next object
+ * that the compositor makes for a mistake, which ends the connection.
+ */
+struct question {
+	struct waybuf_list link; /* waybuf_client.questions */
+	struct zwp_linux_buffer_params_v1 *params;
+	bool answered, late;
 	struct wl_buffer *wl_buffer;
 };
+
+static void end_question(struct question *question)
+{
+	if (question->late)
+		waybuf_list_remove(&question->link);
+	zwp_linux_buffer_params_v1_destroy(question->params);
+	free(question);
+}
+
+static void put_off(struct waybuf_client *client, struct question *question)
+{
+	question->late = true;
+	waybuf_list_append(&client->questions, &question->link);
+}
+
+void client_import_forget(struct waybuf_client *client)
+{
+	struct question *question, *tmp;
+	waybuf_list_for_each_safe(question, tmp, &client->questions, link)
+		end_question(question);
+}
 
 static void handle_created(
 	void *data, struct zwp_linux_buffer_params_v1 *params, struct wl_buffer *wl_buffer)
 {
-	struct import *import = data;
+	struct question *question = data;
 	/* one answer is all there may be, and another one is not kept */
-	if (import->wl_buffer) {
+	if (question->wl_buffer || question->late)
 		wl_buffer_destroy(wl_buffer);
-		return;
-	}
-	import->answered = true;
-	import->wl_buffer = wl_buffer;
+	else
+		question->wl_buffer = wl_buffer;
+	question->answered = true;
+	if (question->late)
+		end_question(question);
 }
 
 static void handle_failed(void *data, struct zwp_linux_buffer_params_v1 *params)
 {
-	struct import *import = data;
-	import->answered = true;
+	struct question *question = data;
+	question->answered = true;
+	if (question->late)
+		end_question(question);
 }
 
 static const struct zwp_linux_buffer_params_v1_listener params_listener = {
@@ -92,7 +123,7 @@ static const struct zwp_linux_buffer_params_v1_listener params_listener = {
 
 static bool is_answered(void *data)
 {
-	return ((struct import *)data)->answered;
+	return ((struct question *)data)->answered;
 }
 
 static void add_planes(
@@ -120,33 +151,46 @@ static int fail_unlisted(
  * With create and not create_immed: there a failure may end the connection, and a compositor must
  * be allowed to say no.
  */
+static struct question *ask(struct waybuf_client *client, const struct waybuf_layout *layout)
+{
+	struct question *question = calloc(1, sizeof(*question));
+	if (!question)
+		return NULL;
+	question->params = zwp_linux_dmabuf_v1_create_params(client->dmabuf);
+	if (!question->params) {
+		free(question);
+		return NULL;
+	}
+	zwp_linux_buffer_params_v1_add_listener(question->params, &params_listener, question);
+	add_planes(question->params, layout);
+	zwp_linux_buffer_params_v1_create(question->params, (int32_t)layout->width,
+		(int32_t)layout->height, layout->format, 0);
+	return question;
+}
+
 int client_import_layout(struct waybuf_client *client, const struct waybuf_layout *layout,
 	const char *whose, struct wl_buffer **out)
 {
 	if (!client_foreign_may_import(client, layout->format, layout->modifier))
 		return fail_unlisted(client, layout, whose);
-	struct zwp_linux_buffer_params_v1 *params =
-		zwp_linux_dmabuf_v1_create_params(client->dmabuf);
-	if (!params)
+	struct question *question = ask(client, layout);
+	if (!question)
 		return client_fail(client, -ENOMEM, "present: out of memory");
-	struct import import = {0};
-	zwp_linux_buffer_params_v1_add_listener(params, &params_listener, &import);
-	add_planes(params, layout);
-	zwp_linux_buffer_params_v1_create(
-		params, (int32_t)layout->width, (int32_t)layout->height, layout->format, 0);
 	int ret = client_wait(client, &client->compositor, client_now_ms() + CLIENT_PATIENCE_MS,
-		is_answered, &import);
-	zwp_linux_buffer_params_v1_destroy(params);
-	if (ret < 0)
-		return ret == -ETIMEDOUT ? client_fail(client, ret,
-						   "present: the compositor did not answer the "
-						   "import")
-					 : ret;
-	if (!import.wl_buffer)
-		return client_fail(client, -EOPNOTSUPP,
+		is_answered, question);
+	if (ret == -ETIMEDOUT) {
+		put_off(client, question);
+		return client_fail(
+			client, ret, "present: the compositor did not answer the import");
+	}
+	struct wl_buffer *wl_buffer = question->wl_buffer;
+	end_question(question);
+	if (ret == 0 && !wl_buffer)
+		ret = client_fail(client, -EOPNOTSUPP,
 			"present: the compositor does not import memory of %s", whose);
-	*out = import.wl_buffer;
-	return 0;
+	if (ret == 0)
+		*out = wl_buffer;
+	return ret;
 }
 
 int client_import_dmabuf(struct waybuf_client_buffer *buffer)

@@ -96,6 +96,8 @@ struct fake_server {
 	/* of linux-drm-syncobj-v1, in the order of their import */
 	int timelines[16];
 	uint32_t n_timelines;
+	/* what was asked while it kept silent, and is answered at the last moment */
+	struct wl_resource *unanswered;
 	/* of the last plane that was added */
 	uint64_t modifier;
 	uint8_t records[4096]; /* of the last constrain */
@@ -136,6 +138,8 @@ void fake_call(struct fake_server *server, void (*func)(struct fake_server *serv
 /* For use in fake_call(). */
 void fake_grant(struct fake_buffer *buffer);
 void fake_end_claims(struct fake_server *server);
+/* Breaks the silence about an import. */
+void fake_answer_import(struct fake_server *server);
 /* The feedback names pairs of the table that it has sent, as bits; when it is done they are the list. */
 void fake_send_tranche(struct fake_server *server, uint32_t pairs);
 void fake_send_done(struct fake_server *server);

@@ -165,8 +165,10 @@ static void handle_create(struct wl_client *client, struct wl_resource *resource
 {
 	struct fake_server *server = wl_resource_get_user_data(resource);
 	fake_log(server, "import%dx%d", width, height);
-	if (server->silent)
+	if (server->silent) {
+		server->unanswered = resource;
 		return;
+	}
 	if (wl_resource_get_version(resource) >= 4 && !is_listed(server, format)) {
 		wl_resource_post_error(
 			resource, ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_FORMAT, "not listed");
@@ -187,8 +189,33 @@ static void handle_create_immed(struct wl_client *client, struct wl_resource *re
 	fake_log(wl_resource_get_user_data(resource), "create_immed");
 }
 
+void fake_answer_import(struct fake_server *server)
+{
+	struct wl_resource *params = server->unanswered;
+	server->unanswered = NULL;
+	if (params)
+		zwp_linux_buffer_params_v1_send_created(
+			params, make_wl_buffer(server, wl_resource_get_client(params), 0));
+}
+
+/* A server that was late has both requests before it. */
+static void handle_params_destroy(struct wl_client *client, struct wl_resource *resource)
+{
+	struct fake_server *server = wl_resource_get_user_data(resource);
+	if (server->unanswered == resource)
+		fake_answer_import(server);
+	wl_resource_destroy(resource);
+}
+
+static void params_gone(struct wl_resource *resource)
+{
+	struct fake_server *server = wl_resource_get_user_data(resource);
+	if (server->unanswered == resource)
+		server->unanswered = NULL;
+}
+
 static const struct zwp_linux_buffer_params_v1_interface params_impl = {
-	.destroy = destroy_resource,
+	.destroy = handle_params_destroy,
 	.add = handle_add,
 	.create = handle_create,
 	.create_immed = handle_create_immed,
@@ -200,7 +227,7 @@ static void handle_create_params(
 	struct wl_resource *params = wl_resource_create(client,
 		&zwp_linux_buffer_params_v1_interface, wl_resource_get_version(resource), id);
 	wl_resource_set_implementation(
-		params, &params_impl, wl_resource_get_user_data(resource), NULL);
+		params, &params_impl, wl_resource_get_user_data(resource), params_gone);
 }
 
 static void send_table(struct fake_server *server, struct wl_resource *feedback)

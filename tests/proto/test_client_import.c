@@ -339,11 +339,24 @@ static void keep_silent(struct fake_server *server, void *data)
 	server->silent = true;
 }
 
-TEST(never_answered)
+static void speak(struct fake_server *server, void *data)
+{
+	server->silent = false;
+	fake_answer_import(server);
+}
+
+/* What comes then is given back, and its id is not in the way of the next. */
+TEST(answered_late)
 {
 	begin();
 	fake_call(&fixture.server, keep_silent, NULL);
 	expect_refused(-ETIMEDOUT, "did not answer");
+	fake_call(&fixture.server, speak, NULL);
+	struct waybuf_client_import *made = import();
+	ck_client_ok(&fixture, waybuf_client_import_present(made, fixture.surface));
+	fixture_heard(&fixture);
+	ck_assert_uint_eq(fixture.server.wl_buffers, 1);
+	waybuf_client_import_destroy(made);
 	end();
 }
 
