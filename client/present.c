@@ -171,12 +171,16 @@ static struct question *ask(struct waybuf_client *client, const struct waybuf_la
 int client_import_layout(struct waybuf_client *client, const struct waybuf_layout *layout,
 	const char *whose, struct wl_buffer **out)
 {
+	/* a newer list may have been read along with what the program waited for */
+	int ret = client_link_dispatch(&client->compositor, false);
+	if (ret < 0)
+		return ret;
 	if (!client_foreign_may_import(client, layout->format, layout->modifier))
 		return fail_unlisted(client, layout, whose);
 	struct question *question = ask(client, layout);
 	if (!question)
 		return client_fail(client, -ENOMEM, "present: out of memory");
-	int ret = client_wait(client, &client->compositor, client_now_ms() + CLIENT_PATIENCE_MS,
+	ret = client_wait(client, &client->compositor, client_now_ms() + CLIENT_PATIENCE_MS,
 		is_answered, question);
 	if (ret == -ETIMEDOUT) {
 		put_off(client, question);
