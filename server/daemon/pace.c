@@ -46,9 +46,10 @@
 /* What was learned by a miss more slowly, or it would be learned again each second. */
 #define FORGET_MISS 1024
 
-static uint64_t longest(uint64_t before, uint64_t now)
+/* Up to @most: one stall of the loop is not to keep all from waiting for long. */
+static uint64_t longest(uint64_t before, uint64_t now, uint64_t most)
 {
-	before -= before / FORGET;
+	now = now < most ? now : most;
 	return now > before ? now : before;
 }
 
@@ -162,12 +163,12 @@ static void handle_deadline(void *data)
 	struct output *output = data;
 	struct pace *pace = &output->pace;
 	const uint64_t now = clock_now_ns();
+	const uint64_t late_ns = now > pace->deadline_ns ? now - pace->deadline_ns : 0;
 	if (!pace->waiting)
 		return;
 	pace->waiting = false;
 	pace->waited = true;
-	pace->late_ns =
-		longest(pace->late_ns, now > pace->deadline_ns ? now - pace->deadline_ns : 0);
+	pace->late_ns = longest(pace->late_ns, late_ns, output_period_ns(output) / 4);
 	output->stats.waits_in_vain++;
 	distrust_late(output);
 	output_schedule(output);
@@ -228,13 +229,22 @@ bool pace_waits(struct output *output)
 
 /* ---- the margin ---------------------------------------------------------------------------- */
 
+/* With each repaint, not with each wait: a margin that leaves no room to wait would last for ever. */
+static void forget(struct pace *pace)
+{
+	pace->cost_ns -= pace->cost_ns / FORGET;
+	pace->late_ns -= pace->late_ns / FORGET;
+	pace->missed_ns -= pace->missed_ns / FORGET_MISS;
+}
+
 void pace_committed(struct output *output)
 {
 	struct pace *pace = &output->pace;
 	if (!pace->begun_ns)
 		return;
-	pace->cost_ns = longest(pace->cost_ns, clock_now_ns() - pace->begun_ns);
-	pace->missed_ns -= pace->missed_ns / FORGET_MISS;
+	forget(pace);
+	pace->cost_ns = longest(
+		pace->cost_ns, clock_now_ns() - pace->begun_ns, output_period_ns(output) / 2);
 	pace->begun_ns = 0;
 	pace->measured = true;
 }

@@ -482,6 +482,20 @@ TEST(long_composition)
 	finish();
 }
 
+/* Nor is it lost for long where that was once. */
+TEST(long_composition_once)
+{
+	begin();
+	trust(FIRST, THIRD);
+	compose_for(19);
+	trust(FIRST, THIRD);
+	draw(FIRST);
+	ck_assert(output()->pace.waiting);
+	draw(THIRD);
+	flip();
+	finish();
+}
+
 /* It is forgotten by and by. */
 TEST(composition_once)
 {
@@ -509,6 +523,28 @@ TEST(late_timer)
 	flip_after(2);
 	trust(FIRST, SECOND);
 	check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 3);
+	flip();
+	finish();
+}
+
+/* As after a modeset of another display in the same loop: it counts for little, and not for long. */
+TEST(very_late_timer)
+{
+	begin();
+	trust(FIRST, SECOND);
+	draw(FIRST);
+	fake_machine_oversleep(PERIOD_MS - SLACK_MS + 15);
+	world_settle(&world);
+	flip_after(2);
+	trust(FIRST, SECOND);
+	check_waits_until(FIRST, PERIOD_MS - SLACK_MS - PERIOD_MS / 4);
+	flip();
+	for (int n = 0; n < 500; n++) {
+		commit(FIRST);
+		draw(SECOND);
+		flip();
+	}
+	check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 1);
 	flip();
 	finish();
 }
