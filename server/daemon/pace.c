@@ -187,7 +187,10 @@ void pace_finish(struct output *output)
 	waybuf_source_remove(output->pace.timer);
 }
 
-/* A commit that sets more than planes is made when it can be: there may be no vblank to be met. */
+/*
+ * A commit that sets more than planes is made when it can be: there may be no vblank to be met, and how
+ * long it takes says nothing of others.
+ */
 static bool may_wait(const struct output *output)
 {
 	return !output->asleep && (!output->kms || output->kms->known);
@@ -200,7 +203,7 @@ static bool wait_for(struct output *output, uint64_t now)
 	const uint64_t deadline = deadline_of(output);
 	const uint64_t left_ms = deadline > now ? (deadline - now) / 1000000 : 0;
 	/* a flip that is said to be in the future leaves more than there is */
-	if (!left_ms || deadline - now > output_period_ns(output) || !may_wait(output))
+	if (!left_ms || deadline - now > output_period_ns(output))
 		return false;
 	pace->deadline_ns = now + left_ms * 1000000;
 	pace->waiting = waybuf_source_arm(pace->timer, (uint32_t)left_ms) == 0;
@@ -216,13 +219,14 @@ bool pace_waits(struct output *output)
 		return true;
 	pace->waited |= pace->waiting;
 	stop(pace);
-	const bool measures = is_expected || pace->waited || pace->several;
+	const bool measures = may_wait(output) && (is_expected || pace->waited || pace->several);
 	pace->begun_ns = measures ? clock_now_ns() : 0;
-	if (is_expected && !pace->waited && wait_for(output, pace->begun_ns))
+	if (measures && is_expected && !pace->waited && wait_for(output, pace->begun_ns))
 		return true;
 	/* whatever came in between, dark or a timer that was late, what begins later cannot meet it */
 	const uint64_t vblank_ns = pace->flip_ns + output_period_ns(output);
-	pace->vblank_ns = pace->waited && pace->begun_ns < vblank_ns ? vblank_ns : 0;
+	const bool meets = measures && pace->waited && pace->begun_ns < vblank_ns;
+	pace->vblank_ns = meets ? vblank_ns : 0;
 	pace->waited = false;
 	return false;
 }

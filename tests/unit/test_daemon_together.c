@@ -445,6 +445,27 @@ TEST(switched_off)
 	finish();
 }
 
+/* What it costs to wake up says nothing of what comes then. */
+TEST(wakes_up)
+{
+	begin();
+	trust(FIRST, THIRD);
+	ck_assert_int_eq(power_command(&world.daemon, NULL, false), 0);
+	draw(THIRD);
+	fake_worker_hold(true);
+	ck_assert_int_eq(power_command(&world.daemon, NULL, true), 0);
+	world_settle(&world);
+	advance(8);
+	ck_assert(!fake_screen_flipping());
+	fake_worker_hold(false);
+	world_settle(&world);
+	flip();
+	trust(FIRST, THIRD);
+	check_waits_until(FIRST, PERIOD_MS - SLACK_MS);
+	flip();
+	finish();
+}
+
 /* ---- the margin ------------------------------------------------------------------------------ */
 
 static void compose_for(uint64_t ms)
