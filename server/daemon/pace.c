@@ -101,8 +101,13 @@ static void distrust(struct surface *late)
 			surface->timely = 0;
 }
 
-static void distrust_late(const struct output *output)
+/*
+ * The wait is over, and all that had come until then was read: timers come before sockets in a turn of
+ * the loop, so that only at its end it is known who was late, and not the server.
+ */
+static void distrust_late(struct output *output)
 {
+	output->stats.waits_in_vain++;
 	for (uint32_t i = 0; i < output->n_visible; i++) {
 		struct surface *late = expected(output, i);
 		if (late)
@@ -110,11 +115,12 @@ static void distrust_late(const struct output *output)
 	}
 }
 
-/* Whether it is early enough for a repaint that waits, or would. */
+/* Whether it is early enough for a repaint that waits, or would; or that will be made in this turn. */
 static bool in_time(const struct output *output)
 {
 	const uint64_t period = output_period_ns(output), deadline = deadline_of(output);
-	return clock_now_ns() < (deadline ? deadline : output->pace.flip_ns + period / 2);
+	return output->pace.waited ||
+		clock_now_ns() < (deadline ? deadline : output->pace.flip_ns + period / 2);
 }
 
 /* What waits in the gate is newer than the scene. */
@@ -169,8 +175,6 @@ static void handle_deadline(void *data)
 	pace->waiting = false;
 	pace->waited = true;
 	pace->late_ns = longest(pace->late_ns, late_ns, output_period_ns(output) / 4);
-	output->stats.waits_in_vain++;
-	distrust_late(output);
 	output_schedule(output);
 }
 
@@ -217,6 +221,8 @@ bool pace_waits(struct output *output)
 	const bool is_expected = anybody(output);
 	if (is_expected && pace->waiting)
 		return true;
+	if (is_expected && pace->waited)
+		distrust_late(output);
 	pace->waited |= pace->waiting;
 	stop(pace);
 	const bool measures = may_wait(output) && (is_expected || pace->waited || pace->several);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "daemon_world.h"
 #include "fake/libdrm.h"
@@ -594,6 +596,82 @@ TEST(blank)
 	trust(FIRST, SECOND);
 	check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 2);
 	flip();
+	finish();
+}
+
+/* ---- a server that is late ------------------------------------------------------------------- */
+
+static int handle_busy(int fd, uint32_t mask, void *data)
+{
+	uint64_t ms;
+	ck_assert_int_eq(read(fd, &ms, sizeof(ms)), sizeof(ms));
+	fake_machine_oversleep(ms);
+	return 0;
+}
+
+/* Time goes on in a turn of the loop in which SECOND is read last, as timers come before sockets. */
+static void draw_while_busy(uint64_t ms)
+{
+	struct wl_event_loop *loop = wl_display_get_event_loop(world.daemon.display);
+	int fd = eventfd(0, EFD_CLOEXEC);
+	struct wl_event_source *source =
+		wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, handle_busy, NULL);
+	ck_assert_int_eq(write(fd, &ms, sizeof(ms)), sizeof(ms));
+	draw(SECOND);
+	wl_event_source_remove(source);
+	close(fd);
+}
+
+TEST(read_at_the_deadline)
+{
+	begin();
+	trust(FIRST, SECOND);
+	draw(FIRST);
+	draw_while_busy(PERIOD_MS - SLACK_MS);
+	ck_assert(fake_screen_flipping());
+	flip();
+	ck_assert_int_eq(answered[FIRST], drawn[FIRST]);
+	ck_assert_int_eq(answered[SECOND], drawn[SECOND]);
+	ck_assert_uint_eq(output()->stats.waits, 1);
+	ck_assert_uint_eq(output()->stats.waits_in_vain, 0);
+	finish();
+}
+
+/* As drawn in time, for who is not relied on yet. */
+TEST(counted_at_the_deadline)
+{
+	begin();
+	trust(FIRST, SECOND);
+	for (int n = 0; n <= TRUSTED; n++) {
+		draw(FIRST);
+		commit(THIRD);
+		if (n == TRUSTED / 2)
+			draw_while_busy(PERIOD_MS - SLACK_MS);
+		else
+			draw(SECOND);
+		flip();
+	}
+	draw(FIRST);
+	draw(SECOND);
+	ck_assert(output()->pace.waiting);
+	draw(THIRD);
+	flip();
+	finish();
+}
+
+/* It is nobody else's fault. */
+TEST(stalled)
+{
+	begin();
+	trust(FIRST, SECOND);
+	draw(FIRST);
+	draw_while_busy(5 * PERIOD_MS);
+	flip_after(6);
+	draw(FIRST);
+	ck_assert(output()->pace.waiting);
+	draw(SECOND);
+	flip();
+	ck_assert_uint_eq(output()->stats.waits_in_vain, 0);
 	finish();
 }
 
