@@ -14,22 +14,26 @@
  * somebody has guessed. Clients say themselves when they draw: who is asked, by a frame callback, and
  * draws each time, will do so now. So
  *
- * - a repaint waits while a surface that is seen was asked with the last flip and has not committed
+ * - a repaint waits while a surface that is seen was asked with the last flip and has no new state
  *   since. With the last of them it goes, and if there is none, at once: the only client of a display
  *   never waits, and costs neither a timer nor a look at the clock;
  * - it waits until the next vblank less a margin and no longer, so that who is late makes nobody miss
  *   a vblank that would have been met;
- * - it waits only for those that can be relied on, who have drawn in time for TRUSTED refreshes in a
- *   row. Who is waited for in vain, or draws at another rate, has to show that anew: with it all
+ * - it waits only for those that can be relied on, whose state was there in time for TRUSTED refreshes
+ *   in a row. Who is waited for in vain, or draws at another rate, has to show that anew: with it all
  *   surfaces of its client, or one could be late after the other.
  *
  * So what a client can do to its neighbours is to have them committed as late as is safe: if it draws
  * that late itself, or if it does not draw, for one refresh in TRUSTED + 1. They are shown by the same
  * vblank as without it, and their frame callbacks and releases come with the flip in any case.
  *
- * A commit is an answer, also one whose fence has not signalled: when that is shown is the gate's
- * affair. A synchronised subsurface is drawn for with the commit of whom it is synchronised with, and
- * so it is that one who was asked. Who commits before the flip has answered before it is asked.
+ * A commit is an answer when the gate lets it become current, whatever is left of it then: a repaint
+ * that goes with the commit itself would be without all who draw by a GPU, beside one who does not. A
+ * GPU that is late is late as its client would be, and so is a fence that never signals. What was
+ * committed before the flip is an answer, too, if it comes out of the gate after it; what has come out
+ * since the scene was made, but before its flip, has answered before it is asked. A synchronised
+ * subsurface is drawn for with the commit of whom it is synchronised with, and so it is that one who
+ * was asked.
  *
  * The margin has what is known, the time in which the display sends no lines, as drivers want to be
  * told before that; what was measured lately, from the beginning of a repaint to its commit, on the
@@ -123,13 +127,11 @@ static bool in_time(const struct output *output)
 		clock_now_ns() < (deadline ? deadline : output->pace.flip_ns + period / 2);
 }
 
-/* What waits in the gate is newer than the scene. */
 bool pace_asks(struct surface *surface)
 {
-	struct surface *leader = subsurface_leader(surface);
 	if (wl_list_empty(&surface->current.callbacks))
 		return false;
-	leader->ahead = !wl_list_empty(&leader->parts);
+	subsurface_leader(surface)->ahead = false;
 	return true;
 }
 
@@ -145,7 +147,7 @@ void pace_answered(struct surface *surface)
 		surface->timely = 0;
 	else if (output->n_visible > 1)
 		surface->timely = in_time(output) ? surface->timely + 1 : 0;
-	/* what it has committed may change nothing, or wait for its fence */
+	/* it may change nothing */
 	pace_forget(output);
 }
 

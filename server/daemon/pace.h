@@ -47,7 +47,7 @@ void pace_flipped(struct output *output);
 
 /* A scene is made that shows the surface. Whether its client will be asked with the flip to that. */
 bool pace_asks(struct surface *surface);
-/* Its client has committed the surface, whenever that becomes current. */
+/* What its client has committed of the surface becomes current. */
 void pace_answered(struct surface *surface);
 /* What is seen on the output is not any more: who waits for it need not. */
 void pace_forget(struct output *output);

@@ -13,7 +13,6 @@
 #include "input/seat.h"
 #include "output.h"
 #include "outputs.h"
-#include "pace.h"
 #include "presentation.h"
 #include "region.h"
 #include "subsurface.h"
@@ -227,7 +226,6 @@ static void make_commit(struct surface *surface, struct waybuf_syncobj_points *p
 	if (surface->role && surface->role->committed)
 		surface->role->committed(surface);
 	surface_enqueue(surface, &surface->pending, &fences);
-	pace_answered(surface);
 }
 
 static void handle_commit(struct wl_client *client, struct wl_resource *resource)

@@ -148,9 +148,10 @@ struct surface {
 	/* changed since a scene was last made of it: its frame is not the one on the screen */
 	bool dirty;
 	bool visible; /* in the scene that was made last */
-	uint64_t asked_in; /* the refresh that it was asked to draw for, and has not; 0: none */
-	bool ahead; /* it has been committed since the scene was made by which it is asked */
-	unsigned timely; /* refreshes in a row that it has drawn for in time */
+	uint64_t
+		asked_in; /* the refresh that it was asked to draw for, and has no new state; 0: none */
+	bool ahead; /* it has a new current state since the scene was made by which it is asked */
+	unsigned timely; /* refreshes in a row for which that was there in time */
 	uint32_t width, height; /* surface coordinates; 0: has no content */
 	struct geometry_box source; /* what of the buffer it shows; in parts of GEOMETRY_ONE */
 	struct wl_resource *extensions[SURFACE_EXTENSIONS]; /* NULL: none of that kind */

@@ -6,6 +6,7 @@
 #include "daemon.h"
 #include "output.h"
 #include "outputs.h"
+#include "pace.h"
 #include "presentation.h"
 #include "subsurface.h"
 #include "surface_state.h"
@@ -321,6 +322,8 @@ void surface_apply(struct surface *surface, struct surface_state *state)
 	const uint32_t format = format_of(surface);
 	uint32_t changes = state->changes;
 	struct surface_state *now = &surface->current;
+	/* first: unmapped, it would be on no output */
+	pace_answered(surface);
 	surface_state_fold(now, state);
 	now->changes = 0;
 	update_size(surface);

@@ -311,32 +311,146 @@ TEST(hidden)
 	finish();
 }
 
-/* It has drawn; when that is shown is the gate's affair. */
-TEST(waits_for_its_fence)
+/* ---- fences ---------------------------------------------------------------------------------- */
+
+/* Of what is committed next for @surface, by window @i if that has no points of its own. */
+static struct waybuf_syncobj *acquire_later(struct wl_surface *surface, int i)
 {
 	struct waybuf_syncobj *acquire, *release;
+	ck_assert_int_eq(waybuf_syncobj_create(world.device, &acquire), 0);
+	ck_assert_int_eq(waybuf_syncobj_create(world.device, &release), 0);
+	world.windows[i].points =
+		wp_linux_drm_syncobj_manager_v1_get_surface(world.manager, surface);
+	world_set_points(&world, i, acquire, release);
+	waybuf_syncobj_unref(release);
+	return acquire;
+}
+
+/* Commits what nobody has submitted to a GPU yet. */
+static struct waybuf_syncobj *draw_later(int i)
+{
+	struct waybuf_syncobj *acquire = acquire_later(world.windows[i].surface, i);
+	commit(i);
+	drop_points(i);
+	world_settle(&world);
+	return acquire;
+}
+
+static void acquire_now(struct waybuf_syncobj *acquire)
+{
+	ck_assert_int_eq(waybuf_syncobj_signal(acquire, 1), 0);
+	waybuf_syncobj_unref(acquire);
+	world_settle(&world);
+}
+
+TEST(waits_for_its_point)
+{
+	begin();
+	trust(FIRST, SECOND);
+	draw(FIRST);
+	advance(2);
+	struct waybuf_syncobj *acquire = draw_later(SECOND);
+	advance(3);
+	ck_assert(!fake_screen_flipping());
+	acquire_now(acquire);
+	ck_assert(fake_screen_flipping());
+	flip();
+	ck_assert_int_eq(answered[FIRST], drawn[FIRST]);
+	ck_assert_int_eq(answered[SECOND], drawn[SECOND]);
+	ck_assert_uint_eq(output()->stats.waits_in_vain, 0);
+	finish();
+}
+
+/* As the point of a GPU that is at work. */
+TEST(waits_for_its_fence)
+{
+	struct waybuf_fence *fence;
+	begin();
+	const int drawing = fake_fence();
+	trust(FIRST, SECOND);
+	draw(FIRST);
+	struct waybuf_syncobj *acquire = draw_later(SECOND);
+	ck_assert_int_eq(waybuf_fence_from_sync_file(fake_sync_file(&drawing, 1), &fence), 0);
+	ck_assert_int_eq(waybuf_syncobj_put_fence(acquire, 1, fence), 0);
+	world_settle(&world);
+	ck_assert(!fake_screen_flipping());
+	fake_fence_settle(drawing, 1, fake_machine_now_ms() * 1000000);
+	world_settle(&world);
+	ck_assert(fake_screen_flipping());
+	flip();
+	ck_assert_int_eq(answered[SECOND], drawn[SECOND]);
+	waybuf_fence_unref(fence);
+	waybuf_syncobj_unref(acquire);
+	finish();
+}
+
+/* Nobody waits for a GPU beyond the deadline, nor for the same one again at once. */
+TEST(slow_fence)
+{
+	begin();
+	trust(FIRST, SECOND);
+	struct waybuf_syncobj *acquire = draw_later(SECOND);
+	check_waits_until(FIRST, PERIOD_MS - SLACK_MS);
+	flip();
+	ck_assert_int_eq(answered[FIRST], drawn[FIRST]);
+	ck_assert_int_lt(answered[SECOND], drawn[SECOND]);
+	ck_assert_uint_eq(output()->stats.waits_in_vain, 1);
+	acquire_now(acquire);
+	draw(FIRST);
+	flip();
+	ck_assert_int_eq(answered[SECOND], drawn[SECOND]);
+	draw(FIRST);
+	ck_assert(fake_screen_flipping());
+	flip();
+	finish();
+}
+
+/* The newest of what it has committed is there first. */
+TEST(several_fences)
+{
+	begin();
+	trust(FIRST, SECOND);
+	draw(FIRST);
+	struct waybuf_syncobj *older = draw_later(SECOND);
+	struct waybuf_syncobj *newer = draw_later(SECOND);
+	ck_assert(!fake_screen_flipping());
+	acquire_now(newer);
+	ck_assert(fake_screen_flipping());
+	flip();
+	ck_assert_int_eq(answered[SECOND], drawn[SECOND]);
+	acquire_now(older);
+	finish();
+}
+
+/* Committed before the flip that asks, and ready after it. */
+TEST(fence_across_the_flip)
+{
+	begin();
+	trust(FIRST, SECOND);
+	commit(FIRST);
+	draw(SECOND);
+	struct waybuf_syncobj *acquire = draw_later(SECOND);
+	flip();
+	draw(FIRST);
+	ck_assert(!fake_screen_flipping());
+	acquire_now(acquire);
+	ck_assert(fake_screen_flipping());
+	flip();
+	ck_assert_int_eq(answered[SECOND], drawn[SECOND]);
+	finish();
+}
+
+/* That there is nothing new this time is an answer, too. */
+TEST(nothing_new)
+{
 	begin();
 	trust(FIRST, SECOND);
 	draw(FIRST);
 	ck_assert(!fake_screen_flipping());
-	ck_assert_int_eq(waybuf_syncobj_create(world.device, &acquire), 0);
-	ck_assert_int_eq(waybuf_syncobj_create(world.device, &release), 0);
-	world.windows[SECOND].points = wp_linux_drm_syncobj_manager_v1_get_surface(
-		world.manager, world.windows[SECOND].surface);
-	world_set_points(&world, SECOND, acquire, release);
-	draw(SECOND);
+	wl_surface_commit(world.windows[SECOND].surface);
+	world_settle(&world);
 	ck_assert(fake_screen_flipping());
 	flip();
-	ck_assert_int_eq(answered[FIRST], drawn[FIRST]);
-	ck_assert_int_lt(answered[SECOND], drawn[SECOND]);
-	ck_assert_int_eq(waybuf_syncobj_signal(acquire, 1), 0);
-	world_settle(&world);
-	ck_assert(!fake_screen_flipping());
-	draw(FIRST);
-	flip();
-	ck_assert_int_eq(answered[SECOND], drawn[SECOND]);
-	waybuf_syncobj_unref(acquire);
-	waybuf_syncobj_unref(release);
 	finish();
 }
 
@@ -405,8 +519,13 @@ static void check_synchronised(int i)
 	commit_child(child, i, 1);
 	world_settle(&world);
 	ck_assert(!fake_screen_flipping());
+	struct waybuf_syncobj *acquire = acquire_later(child, 1);
+	commit_child(child, i, 2);
+	drop_points(1);
 	commit_parent();
 	world_settle(&world);
+	ck_assert(!fake_screen_flipping());
+	acquire_now(acquire);
 	ck_assert(fake_screen_flipping());
 	flip();
 	ck_assert_int_eq(answered[1], drawn[1]);
