@@ -49,7 +49,7 @@ void pace_flipped(struct output *output);
 bool pace_asks(struct surface *surface);
 /* What its client has committed of the surface becomes current. */
 void pace_answered(struct surface *surface);
-/* What is seen on the output is not any more: who waits for it need not. */
+/* Something that was seen on the output is gone, or drawn by another commit: waits may be over. */
 void pace_forget(struct output *output);
 
 #endif

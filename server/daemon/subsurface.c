@@ -4,6 +4,8 @@
 #include <wayland-server-protocol.h>
 
 #include "daemon.h"
+#include "outputs.h"
+#include "pace.h"
 #include "subsurface.h"
 #include "surface_state.h"
 
@@ -146,16 +148,23 @@ static void handle_place_below(
 	place(wl_resource_get_user_data(resource), sibling, false);
 }
 
+/* Whose commit is waited for may be another surface now. */
+static void set_synchronised(struct subsurface *subsurface, bool synchronised)
+{
+	subsurface->synchronised = synchronised;
+	if (subsurface->surface)
+		pace_forget(outputs_of(subsurface->surface));
+}
+
 static void handle_set_sync(struct wl_client *client, struct wl_resource *resource)
 {
-	struct subsurface *subsurface = wl_resource_get_user_data(resource);
-	subsurface->synchronised = true;
+	set_synchronised(wl_resource_get_user_data(resource), true);
 }
 
 static void handle_set_desync(struct wl_client *client, struct wl_resource *resource)
 {
 	struct subsurface *subsurface = wl_resource_get_user_data(resource);
-	subsurface->synchronised = false;
+	set_synchronised(subsurface, false);
 	if (subsurface->parent && !subsurface_is_synchronised(subsurface->surface))
 		release_kept(subsurface->surface);
 }

@@ -547,6 +547,51 @@ TEST(synchronised_above_all)
 	check_synchronised(FIRST);
 }
 
+/* Whose commit it would be is another surface then, who was not asked. */
+static void check_becomes(bool sync)
+{
+	begin();
+	struct wl_subcompositor *subcompositor = bind_subcompositor();
+	struct wl_surface *child = wl_compositor_create_surface(world.compositor);
+	struct wl_subsurface *subsurface =
+		wl_subcompositor_get_subsurface(subcompositor, child, world.windows[FIRST].surface);
+	commit(FIRST);
+	commit_child(child, FIRST, 1);
+	commit_parent();
+	if (sync)
+		wl_subsurface_set_desync(subsurface);
+	for (int n = 0; n < TRUSTED + 2; n++) {
+		commit_child(child, FIRST, 1 + n % 2);
+		commit_parent();
+		draw(SECOND);
+		flip();
+	}
+	draw(SECOND);
+	ck_assert(!fake_screen_flipping());
+	if (sync)
+		wl_subsurface_set_sync(subsurface);
+	else
+		wl_subsurface_set_desync(subsurface);
+	world_settle(&world);
+	ck_assert(fake_screen_flipping());
+	flip();
+	wl_subsurface_destroy(subsurface);
+	wl_surface_destroy(child);
+	wl_subcompositor_destroy(subcompositor);
+	world_settle(&world);
+	finish();
+}
+
+TEST(becomes_synchronised)
+{
+	check_becomes(true);
+}
+
+TEST(becomes_desynchronised)
+{
+	check_becomes(false);
+}
+
 /* ---- no display ------------------------------------------------------------------------------ */
 
 /* Nothing is committed meanwhile, and nothing is left waiting after it. */
