@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "fake/machine.h"
+#include "fake/screen.h"
+#include "fake/worker.h"
+#include "output.h"
+#include "together_stage.h"
+
+/* How late a repaint that waits for somebody begins (pace.h), and who is late then. */
+
+static void compose_for(uint64_t ms)
+{
+	fake_worker_hold(true);
+	stage_commit(FIRST);
+	stage_draw(THIRD);
+	stage_advance(ms);
+	ck_assert(!fake_screen_flipping());
+	fake_worker_hold(false);
+	world_settle(&stage.world);
+	ck_assert(fake_screen_flipping());
+	stage_flip();
+}
+
+TEST(composition)
+{
+	stage_begin();
+	stage_trust(FIRST, THIRD);
+	compose_for(5);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 5);
+	stage_flip();
+	stage_finish();
+}
+
+/* Nothing is gained where it takes most of the refresh. */
+TEST(long_composition)
+{
+	stage_begin();
+	stage_trust(FIRST, THIRD);
+	compose_for(12);
+	stage_draw(FIRST);
+	ck_assert(!stage_output()->pace.waiting);
+	stage_flip();
+	stage_finish();
+}
+
+/* Nor is it lost for long where that was once. */
+TEST(long_composition_once)
+{
+	stage_begin();
+	stage_trust(FIRST, THIRD);
+	compose_for(19);
+	stage_trust(FIRST, THIRD);
+	stage_draw(FIRST);
+	ck_assert(stage_output()->pace.waiting);
+	stage_draw(THIRD);
+	stage_flip();
+	stage_finish();
+}
+
+/* It is forgotten by and by. */
+TEST(composition_once)
+{
+	stage_begin();
+	stage_trust(FIRST, THIRD);
+	compose_for(5);
+	for (int n = 0; n < 500; n++) {
+		stage_commit(FIRST);
+		stage_draw(THIRD);
+		stage_flip();
+	}
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 1);
+	stage_flip();
+	stage_finish();
+}
+
+TEST(late_timer)
+{
+	stage_begin();
+	stage_trust(FIRST, SECOND);
+	stage_draw(FIRST);
+	fake_machine_oversleep(PERIOD_MS - SLACK_MS + 3);
+	world_settle(&stage.world);
+	ck_assert(fake_screen_flipping());
+	stage_flip_after(2);
+	stage_trust(FIRST, SECOND);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 3);
+	stage_flip();
+	stage_finish();
+}
+
+/* As after a modeset of another display in the same loop: it counts for little, and not for long. */
+TEST(very_late_timer)
+{
+	stage_begin();
+	stage_trust(FIRST, SECOND);
+	stage_draw(FIRST);
+	fake_machine_oversleep(PERIOD_MS - SLACK_MS + 15);
+	world_settle(&stage.world);
+	stage_flip_after(2);
+	stage_trust(FIRST, SECOND);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - PERIOD_MS / 4);
+	stage_flip();
+	for (int n = 0; n < 500; n++) {
+		stage_commit(FIRST);
+		stage_draw(SECOND);
+		stage_flip();
+	}
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 1);
+	stage_flip();
+	stage_finish();
+}
+
+TEST(missed_vblank)
+{
+	stage_begin();
+	stage_trust(FIRST, SECOND);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS);
+	stage_flip_after(2);
+	ck_assert_uint_eq(stage_output()->stats.waits_missed, 1);
+	stage_trust(FIRST, SECOND);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 1);
+	stage_flip_after(2);
+	stage_trust(FIRST, SECOND);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 2);
+	stage_flip();
+	stage_finish();
+}
+
+/* The display is told before it has sent its last line. */
+TEST(blank)
+{
+	stage_begin();
+	stage_output()->blank_ns = 2000000;
+	stage_trust(FIRST, SECOND);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 2);
+	stage_flip();
+	stage_finish();
+}
+
+/* ---- a server that is late ------------------------------------------------------------------- */
+
+static int handle_busy(int fd, uint32_t mask, void *data)
+{
+	uint64_t ms;
+	ck_assert_int_eq(read(fd, &ms, sizeof(ms)), sizeof(ms));
+	fake_machine_oversleep(ms);
+	return 0;
+}
+
+/* Time goes on in a turn of the loop in which SECOND is read last, as timers come before sockets. */
+static void draw_while_busy(uint64_t ms)
+{
+	struct wl_event_loop *loop = wl_display_get_event_loop(stage.world.daemon.display);
+	int fd = eventfd(0, EFD_CLOEXEC);
+	struct wl_event_source *source =
+		wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, handle_busy, NULL);
+	ck_assert_int_eq(write(fd, &ms, sizeof(ms)), sizeof(ms));
+	stage_draw(SECOND);
+	wl_event_source_remove(source);
+	close(fd);
+}
+
+TEST(read_at_the_deadline)
+{
+	stage_begin();
+	stage_trust(FIRST, SECOND);
+	stage_draw(FIRST);
+	draw_while_busy(PERIOD_MS - SLACK_MS);
+	ck_assert(fake_screen_flipping());
+	stage_flip();
+	ck_assert_int_eq(stage.answered[FIRST], stage.drawn[FIRST]);
+	ck_assert_int_eq(stage.answered[SECOND], stage.drawn[SECOND]);
+	ck_assert_uint_eq(stage_output()->stats.waits, 1);
+	ck_assert_uint_eq(stage_output()->stats.waits_in_vain, 0);
+	stage_finish();
+}
+
+/* As drawn in time, for who is not relied on yet. */
+TEST(counted_at_the_deadline)
+{
+	stage_begin();
+	stage_trust(FIRST, SECOND);
+	for (int n = 0; n <= TRUSTED; n++) {
+		stage_draw(FIRST);
+		stage_commit(THIRD);
+		if (n == TRUSTED / 2)
+			draw_while_busy(PERIOD_MS - SLACK_MS);
+		else
+			stage_draw(SECOND);
+		stage_flip();
+	}
+	stage_draw(FIRST);
+	stage_draw(SECOND);
+	ck_assert(stage_output()->pace.waiting);
+	stage_draw(THIRD);
+	stage_flip();
+	stage_finish();
+}
+
+/* It is nobody else's fault. */
+TEST(stalled)
+{
+	stage_begin();
+	stage_trust(FIRST, SECOND);
+	stage_draw(FIRST);
+	draw_while_busy(5 * PERIOD_MS);
+	stage_flip_after(6);
+	stage_draw(FIRST);
+	ck_assert(stage_output()->pace.waiting);
+	stage_draw(SECOND);
+	stage_flip();
+	ck_assert_uint_eq(stage_output()->stats.waits_in_vain, 0);
+	stage_finish();
+}
+
+TEST_TIMEOUT(60)
+TEST_MAIN("daemon-margin")
