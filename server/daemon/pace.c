@@ -45,6 +45,9 @@
 #define TRUSTED 8
 #define SLACK_NS 1000000
 
+/* Timers count whole milliseconds: a wait ends before its deadline, by less than that. */
+#define TIMER_NS 1000000
+
 /* What was the longest is forgotten by this part of it with each repaint: half of it in 44. */
 #define FORGET 64
 /* What was learned by a miss more slowly, or it would be learned again each second. */
@@ -119,12 +122,15 @@ static void distrust_late(struct output *output)
 	}
 }
 
-/* Whether it is early enough for a repaint that waits, or would; or that will be made in this turn. */
+/*
+ * Whether it is early enough for any repaint that waits, or would; or for one that is due in this turn.
+ * Who draws when a wait may be over would else be relied on and waited for in vain by turns.
+ */
 static bool in_time(const struct output *output)
 {
 	const uint64_t period = output_period_ns(output), deadline = deadline_of(output);
-	return output->pace.waited ||
-		clock_now_ns() < (deadline ? deadline : output->pace.flip_ns + period / 2);
+	const uint64_t until = deadline ? deadline : output->pace.flip_ns + period / 2;
+	return output->pace.waited || clock_now_ns() + TIMER_NS <= until;
 }
 
 bool pace_asks(struct surface *surface)
@@ -202,16 +208,16 @@ static bool may_wait(const struct output *output)
 	return !output->asleep && (!output->kms || output->kms->known);
 }
 
-/* False: it is too late for that. Timers have milliseconds, so it may end one too early. */
+/* False: it is too late for that. */
 static bool wait_for(struct output *output, uint64_t now)
 {
 	struct pace *pace = &output->pace;
 	const uint64_t deadline = deadline_of(output);
-	const uint64_t left_ms = deadline > now ? (deadline - now) / 1000000 : 0;
+	const uint64_t left_ms = deadline > now ? (deadline - now) / TIMER_NS : 0;
 	/* a flip that is said to be in the future leaves more than there is */
 	if (!left_ms || deadline - now > output_period_ns(output))
 		return false;
-	pace->deadline_ns = now + left_ms * 1000000;
+	pace->deadline_ns = now + left_ms * TIMER_NS;
 	pace->waiting = waybuf_source_arm(pace->timer, (uint32_t)left_ms) == 0;
 	output->stats.waits += pace->waiting;
 	return pace->waiting;

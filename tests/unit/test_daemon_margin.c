@@ -112,6 +112,25 @@ TEST(very_late_timer)
 	stage_finish();
 }
 
+/* Timers count whole milliseconds: who draws after one, if before the deadline, is late. */
+TEST(just_too_late)
+{
+	stage_begin();
+	stage_output()->blank_ns = 500000;
+	stage_trust(FIRST, SECOND);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 1);
+	for (int n = 0; n < 6 * TRUSTED; n++) {
+		if (!stage.callbacks[SECOND])
+			stage_draw(SECOND);
+		stage_flip();
+		stage_draw(FIRST);
+		stage_advance(PERIOD_MS - SLACK_MS - 1);
+	}
+	stage_flip();
+	ck_assert_uint_eq(stage_output()->stats.waits_in_vain, 1);
+	stage_finish();
+}
+
 TEST(missed_vblank)
 {
 	stage_begin();
