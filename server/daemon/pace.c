@@ -24,8 +24,12 @@
  *   surfaces of its client, or one could be late after the other.
  *
  * So what a client can do to its neighbours is to have them committed as late as is safe: if it draws
- * that late itself, or if it does not draw, for one refresh in TRUSTED + 1. They are shown by the same
- * vblank as without it, and their frame callbacks and releases come with the flip in any case.
+ * that late itself, or if it does not draw, for one refresh in TRUSTED + 1. What is released with the
+ * commit, by a fence or because it was composed, is released that much later; frame callbacks come with
+ * the flip in any case. All are shown by the same vblank as without it, as long as composition takes no
+ * longer than it did lately. Who is cheap for long, and then expensive just before the deadline, makes
+ * them miss a vblank: a few times, as each of these adds to the margin until there is room for that, or
+ * nobody waits any more, and then once in some hundred refreshes.
  *
  * A commit is an answer when the gate lets it become current, whatever is left of it then: a repaint
  * that goes with the commit itself would be without all who draw by a GPU, beside one who does not. A
@@ -223,6 +227,17 @@ static bool wait_for(struct output *output, uint64_t now)
 	return pace->waiting;
 }
 
+/* A repaint begins that may have waited: the vblank that it is to meet. */
+static void aim(struct output *output)
+{
+	struct pace *pace = &output->pace;
+	const uint64_t vblank_ns = pace->flip_ns + output_period_ns(output);
+	/* whatever came in between, dark or a timer that was late, what begins later cannot meet it */
+	const bool meets = pace->waited && pace->begun_ns && pace->begun_ns < vblank_ns;
+	pace->vblank_ns = meets ? vblank_ns : 0;
+	pace->waited = false;
+}
+
 bool pace_waits(struct output *output)
 {
 	struct pace *pace = &output->pace;
@@ -237,11 +252,7 @@ bool pace_waits(struct output *output)
 	pace->begun_ns = measures ? clock_now_ns() : 0;
 	if (measures && is_expected && !pace->waited && wait_for(output, pace->begun_ns))
 		return true;
-	/* whatever came in between, dark or a timer that was late, what begins later cannot meet it */
-	const uint64_t vblank_ns = pace->flip_ns + output_period_ns(output);
-	const bool meets = measures && pace->waited && pace->begun_ns < vblank_ns;
-	pace->vblank_ns = meets ? vblank_ns : 0;
-	pace->waited = false;
+	aim(output);
 	return false;
 }
 

@@ -147,6 +147,44 @@ TEST(missed_vblank)
 	stage_finish();
 }
 
+/* THIRD draws when it is nearly too late, what takes 8 ms to compose. False: nobody waits for it. */
+static bool draw_expensively(void)
+{
+	stage_draw(FIRST);
+	if (!stage_output()->pace.waiting)
+		return false;
+	const uint64_t deadline_ms = stage_output()->pace.deadline_ns / 1000000;
+	stage_advance(deadline_ms - 1 - fake_machine_now_ms());
+	fake_worker_hold(true);
+	stage_draw(THIRD);
+	stage_advance(8);
+	fake_worker_hold(false);
+	world_settle(&stage.world);
+	stage_flip_after(deadline_ms + 7 < stage.flip_ms + PERIOD_MS ? 1 : 2);
+	return true;
+}
+
+/* So that nobody can make the others miss one vblank after the other. */
+TEST(expensive_at_last)
+{
+	stage_begin();
+	stage_trust(FIRST, THIRD);
+	for (int n = 0; n < 20; n++) {
+		if (!draw_expensively()) {
+			stage_draw(THIRD);
+			stage_flip();
+		}
+		for (int k = 0; k < 50; k++) {
+			stage_commit(FIRST);
+			stage_draw(THIRD);
+			stage_flip();
+		}
+	}
+	ck_assert_uint_ge(stage_output()->stats.waits_missed, 1);
+	ck_assert_uint_le(stage_output()->stats.waits_missed, 5);
+	stage_finish();
+}
+
 /* The display is told before it has sent its last line. */
 TEST(blank)
 {
