@@ -257,6 +257,36 @@ TEST(waits_for_its_fence)
 	stage_finish();
 }
 
+/* FIRST has drawn 1 ms after a flip that asks it, SECOND after 3 ms, and its GPU after 12. */
+static void draw_beside_a_gpu(void)
+{
+	struct waybuf_syncobj *acquire = NULL;
+	stage_advance(1);
+	if (!stage.callbacks[FIRST])
+		stage_draw(FIRST);
+	stage_advance(2);
+	if (!stage.callbacks[SECOND])
+		acquire = draw_later(SECOND);
+	stage_advance(9);
+	if (acquire)
+		acquire_now(acquire);
+	stage_flip();
+}
+
+/* Before they are relied on each has every second refresh; then both have all of them. */
+TEST(beside_a_gpu)
+{
+	stage_begin();
+	for (int n = 0; n < 5 * TRUSTED; n++)
+		draw_beside_a_gpu();
+	const int first = stage.answered[FIRST], second = stage.answered[SECOND];
+	for (int n = 0; n < TRUSTED; n++)
+		draw_beside_a_gpu();
+	ck_assert_int_eq(stage.answered[FIRST], first + TRUSTED);
+	ck_assert_int_eq(stage.answered[SECOND], second + TRUSTED);
+	stage_finish();
+}
+
 /* Nobody waits for a GPU beyond the deadline, nor for the same one again at once. */
 TEST(slow_fence)
 {
