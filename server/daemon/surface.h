@@ -149,7 +149,7 @@ struct surface {
 	bool dirty;
 	bool visible; /* in the scene that was made last */
 	uint64_t
-		asked_in; /* the refresh that it was asked to draw for, and has no new state; 0: none */
+		asked_in; /* the refresh that it was asked to draw for; 0: none, or it has new state */
 	bool ahead; /* it has a new current state since the scene was made by which it is asked */
 	unsigned timely; /* refreshes in a row for which that was there in time */
 	uint32_t width, height; /* surface coordinates; 0: has no content */
