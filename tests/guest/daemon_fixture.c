@@ -70,6 +70,28 @@ static void print_errors(const struct daemon *daemon)
 		fclose(file);
 }
 
+/* -1: it had to be killed. */
+static int wait_for(pid_t pid)
+{
+	int status;
+	for (int i = 0; i < PATIENCE_MS / 10; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		usleep(10000);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	return -1;
+}
+
+/* It may have ended without a word, by a signal. */
+static void fail_start(const struct daemon *daemon)
+{
+	int status = wait_for(daemon->pid);
+	print_errors(daemon);
+	ck_abort_msg("waybufd did not get ready, its exit status is %d", status);
+}
+
 void daemon_start(struct daemon *daemon, const char *const options[])
 {
 	char ready[16], byte;
@@ -89,8 +111,7 @@ void daemon_start(struct daemon *daemon, const char *const options[])
 	bool is_ready = poll(&poll_fd, 1, PATIENCE_MS) == 1 && read(fds[0], &byte, 1) == 1;
 	close(fds[0]);
 	if (!is_ready)
-		print_errors(daemon);
-	ck_assert_msg(is_ready, "waybufd did not get ready");
+		fail_start(daemon);
 }
 
 void daemon_start_with_gpu(struct daemon *daemon)
@@ -103,20 +124,6 @@ void daemon_start_with_gpu(struct daemon *daemon)
 		return;
 	daemon_stop(daemon, SIGTERM);
 	SKIP("no GPU, and no Mesa to stand for one");
-}
-
-/* -1: it had to be killed. */
-static int wait_for(pid_t pid)
-{
-	int status;
-	for (int i = 0; i < PATIENCE_MS / 10; i++) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-		usleep(10000);
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	return -1;
 }
 
 bool daemon_said(const struct daemon *daemon, const char *text)
