@@ -362,3 +362,16 @@ void show_close(struct show *show)
 	show->connection->shown = NULL;
 	imports_finish(&show->imports);
 }
+
+GstStructure *show_stats(const struct show *show)
+{
+	const struct show_counts *counts = &show->counts;
+	const struct window *window = show->window;
+	return gst_structure_new("waybuf-display-stats", "direct", G_TYPE_UINT64, counts->direct,
+		"imported", G_TYPE_UINT64, counts->imported, "copied", G_TYPE_UINT64,
+		counts->copied, "copied-bytes", G_TYPE_UINT64, counts->copied_bytes, "replaced",
+		G_TYPE_UINT64, counts->replaced, "failed", G_TYPE_UINT64, counts->failed,
+		"presented", G_TYPE_UINT64, window ? window->presented : 0, "zero-copy",
+		G_TYPE_UINT64, window ? window->zero_copy : 0, "discarded", G_TYPE_UINT64,
+		window ? window->discarded : 0, NULL);
+}

@@ -93,5 +93,7 @@ void show_turn(struct show *show);
 void show_flush(struct show *show);
 /* The window and all that belongs to it. The converter is the caller's to finish. */
 void show_close(struct show *show);
+/* Its counts and those of the window, to be freed. Within the connection, if there still is one. */
+GstStructure *show_stats(const struct show *show);
 
 #endif
