@@ -15,6 +15,7 @@
 #include "ext-image-copy-capture-v1-client-protocol.h"
 #include "fake/libdrm.h"
 #include "fake/machine.h"
+#include "fake/screen.h"
 #include "fake/sync.h"
 #include "fake/udmabuf.h"
 #include "fake/worker.h"
@@ -97,6 +98,15 @@ void world_settle(struct world *world)
 		ck_assert_int_lt(++turns, 1000);
 	}
 	run_client(world);
+}
+
+void world_flip(struct world *world)
+{
+	world_settle(world);
+	while (fake_screen_flipping()) {
+		fake_screen_flip(0, true);
+		world_settle(world);
+	}
 }
 
 /* ---- the daemon ------------------------------------------------------------------------------ */
@@ -255,20 +265,23 @@ static struct wl_buffer *make_shm(struct world *world, const struct world_buffer
 	return proxy;
 }
 
-static struct wl_buffer *make_dmabuf(struct world *world, const struct world_buffer *buffer, int i)
+struct wl_buffer *world_make_dmabuf(struct world *world, const struct world_buffer *buffer,
+	uint32_t width, uint32_t height, uint32_t format)
 {
 	struct zwp_linux_buffer_params_v1 *params =
 		zwp_linux_dmabuf_v1_create_params(world->dmabuf);
-	zwp_linux_buffer_params_v1_add(params, buffer->fd, 0, 0, kinds[i].width * 4, 0, 0);
+	zwp_linux_buffer_params_v1_add(params, buffer->fd, 0, 0, width * 4, 0, 0);
 	struct wl_buffer *proxy = zwp_linux_buffer_params_v1_create_immed(
-		params, (int32_t)kinds[i].width, (int32_t)kinds[i].height, kinds[i].format, 0);
+		params, (int32_t)width, (int32_t)height, format, 0);
 	zwp_linux_buffer_params_v1_destroy(params);
 	return proxy;
 }
 
 static void make_buffer(struct world *world, struct world_buffer *buffer, int i)
 {
-	buffer->proxy = is_shm(i) ? make_shm(world, buffer, i) : make_dmabuf(world, buffer, i);
+	buffer->proxy = is_shm(i) ? make_shm(world, buffer, i)
+				  : world_make_dmabuf(world, buffer, kinds[i].width,
+					    kinds[i].height, kinds[i].format);
 	wl_buffer_add_listener(buffer->proxy, &buffer_listener, buffer);
 	buffer->busy = false;
 }

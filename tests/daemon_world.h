@@ -64,6 +64,8 @@ struct world {
 void world_init(struct world *world);
 /* Both sides, until neither has anything to do but to wait. */
 void world_settle(struct world *world);
+/* The same with a flip for each commit, until all that is new is on the screen, cursors included. */
+void world_flip(struct world *world);
 /* The daemon ends, whatever is going on. */
 void world_shut_down(struct world *world);
 /* Ends what there is. What the fake kernel has left is the caller's. */
@@ -82,6 +84,9 @@ extern uint32_t world_scale;
 /* With a commit without content, so that it will be configured. */
 void world_open_window(struct world *world, int i);
 void world_close_window(struct world *world, int i);
+/* An image from the first byte of that memory on, without padding; the caller's to destroy. */
+struct wl_buffer *world_make_dmabuf(struct world *world, const struct world_buffer *buffer,
+	uint32_t width, uint32_t height, uint32_t format);
 /* Another wl_buffer for the same memory, in place of this. */
 void world_renew_buffer(struct world *world, struct world_buffer *buffer, int i);
 

@@ -6,7 +6,6 @@
 #include "ext-idle-notify-v1-client-protocol.h"
 #include "fake/libdrm.h"
 #include "fake/machine.h"
-#include "fake/screen.h"
 #include "fake/sync.h"
 #include "idle-inhibit-unstable-v1-client-protocol.h"
 #include "idle_v1.h"
@@ -57,14 +56,9 @@ static void settle(void)
 	world_settle(&run.world);
 }
 
-/* What is new is shown: also the cursor, which comes and goes with what it is over. */
 static void flip(void)
 {
-	settle();
-	while (fake_screen_flipping()) {
-		fake_screen_flip(0, true);
-		settle();
-	}
+	world_flip(&run.world);
 }
 
 /* Window 2 is in the middle, and the first one is over all there is. */

@@ -6,7 +6,6 @@
 #include "fake/machine.h"
 #include "fake/screen.h"
 #include "fake/sync.h"
-#include "linux-dmabuf-v1-client-protocol.h"
 
 /*
  * A window whose frames have another size, another format or other memory each time, in a waybufd of
@@ -24,8 +23,7 @@ struct image {
 };
 
 struct look {
-	int32_t width, height;
-	uint32_t format;
+	uint32_t width, height, format;
 };
 
 struct film {
@@ -49,13 +47,8 @@ static void image_init(struct image *image, struct world *world, int i, const st
 {
 	const struct world_buffer *buffer =
 		&world->windows[i % WORLD_WINDOWS].buffers[i / WORLD_WINDOWS % WORLD_BUFFERS];
-	struct zwp_linux_buffer_params_v1 *params =
-		zwp_linux_dmabuf_v1_create_params(world->dmabuf);
-	zwp_linux_buffer_params_v1_add(params, buffer->fd, 0, 0, (uint32_t)look->width * 4, 0, 0);
 	image->memory = buffer->memory;
-	image->proxy = zwp_linux_buffer_params_v1_create_immed(
-		params, look->width, look->height, look->format, 0);
-	zwp_linux_buffer_params_v1_destroy(params);
+	image->proxy = world_make_dmabuf(world, buffer, look->width, look->height, look->format);
 	wl_buffer_add_listener(image->proxy, &buffer_listener, image);
 }
 
@@ -136,8 +129,8 @@ TEST(other_memory)
 
 static void resize(int i, struct look *look)
 {
-	look->width -= i % 7 * 4;
-	look->height -= i % 5 * 4;
+	look->width -= (uint32_t)i % 7 * 4;
+	look->height -= (uint32_t)i % 5 * 4;
 }
 
 TEST(storm_of_sizes)

@@ -17,7 +17,6 @@
 #include "fractional-scale-v1-client-protocol.h"
 #include "fractional_scale.h"
 #include "input/seat.h"
-#include "linux-dmabuf-v1-client-protocol.h"
 #include "output.h"
 #include "outputs.h"
 #include "subsurface.h"
@@ -69,14 +68,9 @@ static const struct wl_registry_listener registry_listener = {
 	.global_remove = handle_global_remove,
 };
 
-/* Until everything that is new is shown, cursors included. */
 static void flip(void)
 {
-	world_settle(&run.world);
-	while (fake_screen_flipping()) {
-		fake_screen_flip(0, true);
-		world_settle(&run.world);
-	}
+	world_flip(&run.world);
 }
 
 /* A pointer has a cursor. */
@@ -134,24 +128,19 @@ static void end(void)
 }
 
 /* In memory of its own, which *@memory names. */
-static struct wl_buffer *make_buffer(int32_t width, int32_t height, ino_t *memory)
+static struct wl_buffer *make_buffer(uint32_t width, uint32_t height, ino_t *memory)
 {
 	ck_assert_int_lt(run.n_buffers, MOST_BUFFERS);
 	const struct world_buffer *from = &run.world.windows[run.n_buffers / WORLD_BUFFERS]
 						   .buffers[run.n_buffers % WORLD_BUFFERS];
-	struct zwp_linux_buffer_params_v1 *params =
-		zwp_linux_dmabuf_v1_create_params(run.world.dmabuf);
-	zwp_linux_buffer_params_v1_add(params, from->fd, 0, 0, (uint32_t)width * 4, 0, 0);
-	struct wl_buffer *buffer = zwp_linux_buffer_params_v1_create_immed(
-		params, width, height, DRM_FORMAT_XRGB8888, 0);
-	zwp_linux_buffer_params_v1_destroy(params);
 	*memory = from->memory;
-	run.buffers[run.n_buffers++] = buffer;
-	return buffer;
+	run.buffers[run.n_buffers] =
+		world_make_dmabuf(&run.world, from, width, height, DRM_FORMAT_XRGB8888);
+	return run.buffers[run.n_buffers++];
 }
 
 /* A buffer of @width x @height as a surface of @shown_width x @shown_height. */
-static ino_t show(int32_t width, int32_t height, int32_t shown_width, int32_t shown_height)
+static ino_t show(uint32_t width, uint32_t height, int32_t shown_width, int32_t shown_height)
 {
 	ino_t memory;
 	wl_surface_attach(run.surface, make_buffer(width, height, &memory), 0, 0);
@@ -433,7 +422,7 @@ TEST(input_region)
 
 /* ---- what goes with the pointer -------------------------------------------------------------- */
 
-static struct wl_surface *make_small(int32_t pixels, int32_t size, ino_t *memory)
+static struct wl_surface *make_small(uint32_t pixels, int32_t size, ino_t *memory)
 {
 	struct wl_surface *surface = wl_compositor_create_surface(run.world.compositor);
 	run.small = wp_viewporter_get_viewport(run.viewporter, surface);
