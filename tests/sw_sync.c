@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <linux/ioctl.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "sw_sync.h"
 
@@ -33,6 +35,17 @@ int sw_sync_fence(int timeline, uint32_t value)
 {
 	struct sw_sync_create_fence arg = {.value = value, .name = "waybuf test", .fence = -1};
 	return ioctl(timeline, SW_SYNC_CREATE_FENCE, &arg) < 0 ? -errno : arg.fence;
+}
+
+int sw_sync_occupy(int timeline, uint32_t value, int dmabuf)
+{
+	struct dma_buf_import_sync_file import = {
+		.flags = DMA_BUF_SYNC_WRITE, .fd = sw_sync_fence(timeline, value)};
+	if (import.fd < 0)
+		return import.fd;
+	int ret = ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import) < 0 ? -errno : 0;
+	close(import.fd);
+	return ret;
 }
 
 int sw_sync_advance(int timeline, uint32_t by)

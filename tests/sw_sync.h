@@ -14,6 +14,11 @@
 int sw_sync_open(void);
 /* A sync_file that signals when the timeline has reached @value. */
 int sw_sync_fence(int timeline, uint32_t value);
+/*
+ * Puts such a fence on the dma-buf, as if somebody wrote into it until then. -ENOTTY where the kernel
+ * puts none there.
+ */
+int sw_sync_occupy(int timeline, uint32_t value, int dmabuf);
 /* Advances the timeline. */
 int sw_sync_advance(int timeline, uint32_t by);
 /* The earliest deadline hint that has reached the fence; -ENOENT if none has. */

@@ -255,35 +255,6 @@ uint32_t pixel_at(const struct waybuf_kms_dumb *picture, uint32_t x, uint32_t y)
 	return pixel & 0xffffff;
 }
 
-struct sw_sync_create_fence_data {
-	uint32_t value;
-	char name[32];
-	int32_t fence;
-};
-#define SW_SYNC_IOC_CREATE_FENCE _IOWR('W', 0, struct sw_sync_create_fence_data)
-#define SW_SYNC_IOC_INC _IOW('W', 1, uint32_t)
-
-int sw_timeline(void)
-{
-	int fd = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		SKIP("no sw_sync");
-	return fd;
-}
-
-int sw_fence(int timeline, uint32_t point)
-{
-	struct sw_sync_create_fence_data data = {.value = point, .name = "test", .fence = -1};
-	ck_assert_int_eq(ioctl(timeline, SW_SYNC_IOC_CREATE_FENCE, &data), 0);
-	fcntl(data.fence, F_SETFD, FD_CLOEXEC);
-	return data.fence;
-}
-
-void sw_signal(int timeline, uint32_t by)
-{
-	ck_assert_int_eq(ioctl(timeline, SW_SYNC_IOC_INC, &by), 0);
-}
-
 int fence_info(int sync_file, uint64_t *time_ns)
 {
 	struct sync_fence_info fences[4] = {0};

@@ -62,11 +62,6 @@ void draw_pattern(const struct waybuf_layout *layout, uint8_t *bytes);
 uint32_t pattern_at(uint32_t x, uint32_t y);
 uint32_t pixel_at(const struct waybuf_kms_dumb *picture, uint32_t x, uint32_t y);
 
-/* A software timeline of the kernel (sw_sync): the fd, -1 and a skip without one. */
-int sw_timeline(void);
-/* A sync_file for @point. */
-int sw_fence(int timeline, uint32_t point);
-void sw_signal(int timeline, uint32_t by);
 /* FILE_INFO: status, and the time it was signalled. */
 int fence_info(int sync_file, uint64_t *time_ns);
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
 #include <fcntl.h>
-#include <linux/dma-buf.h>
 #include <poll.h>
 #include <presentation-time-client-protocol.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,11 +19,7 @@
 /* Puts a fence that never signals on the memory, as if something were drawing there. */
 static void haunt(struct scenario *s, const struct picture *picture, uint32_t value)
 {
-	int fence = sw_sync_fence(s->timeline, value);
-	ck_assert_int_ge(fence, 0);
-	struct dma_buf_import_sync_file import = {.flags = DMA_BUF_SYNC_WRITE, .fd = fence};
-	ck_assert_int_eq(ioctl(picture->fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import), 0);
-	close(fence);
+	ck_assert_int_eq(sw_sync_occupy(s->timeline, value, picture->fd), 0);
 }
 
 /* ---- neighbours ---------------------------------------------------------------------------- */

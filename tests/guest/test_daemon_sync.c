@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
-#include <linux/dma-buf.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "daemon_fixture.h"
@@ -97,11 +95,7 @@ static int make_unready(const struct picture *picture)
 	int timeline = sw_sync_open();
 	if (timeline < 0)
 		SKIP("no sw_sync");
-	int fence = sw_sync_fence(timeline, 1);
-	ck_assert_int_ge(fence, 0);
-	struct dma_buf_import_sync_file import = {.flags = DMA_BUF_SYNC_WRITE, .fd = fence};
-	ck_assert_int_eq(ioctl(picture->fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import), 0);
-	close(fence);
+	ck_assert_int_eq(sw_sync_occupy(timeline, 1, picture->fd), 0);
 	return timeline;
 }
 
