@@ -477,7 +477,7 @@ static void note_refusal(struct waybuf_client_pool *pool, const struct waybuf_la
 
 static int make_wl_buffer(struct waybuf_client_buffer *buffer)
 {
-	int ret = client_import_dmabuf(buffer);
+	int ret = client_present_import(buffer);
 	if (ret == -EOPNOTSUPP)
 		note_refusal(buffer->pool, &buffer->storage->layout);
 	return ret;

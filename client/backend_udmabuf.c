@@ -57,7 +57,7 @@ static int wrap(struct waybuf_client *client, struct client_storage *storage)
 static int make_wl_buffer(struct waybuf_client_buffer *buffer)
 {
 	struct waybuf_client_pool *pool = buffer->pool;
-	int ret = client_import_dmabuf(buffer);
+	int ret = client_present_import(buffer);
 	if (ret == 0)
 		fd_close(&buffer->storage->memfd);
 	if (ret != -EOPNOTSUPP || !client_shm_takes(pool->client, &buffer->storage->layout))

@@ -25,6 +25,7 @@
  *   backend_*.c   where the memory of a pool comes from
  *   storage.c     what a generation consists of, checked: layout, fds, CPU mappings
  *   present.c     wl_buffers, on servers of ours and on others
+ *   dmabuf.c      wl_buffers of dma-bufs, through linux-dmabuf
  *   restore.c     pools on a new connection, after a restart of the server
  *   swapchain.c   pools that belong to a surface, with fences in and out
  *   timelines.c   fences as timeline points
@@ -112,7 +113,7 @@ struct waybuf_client {
 	int wake_fd;
 	struct waybuf_list pools; /* waybuf_client_pool.link */
 	struct waybuf_list imports; /* waybuf_client_import.link */
-	struct waybuf_list questions; /* of imports that nobody waits for any more */
+	struct waybuf_list late_imports; /* of dmabuf.c: nobody waits for them any more */
 	char error[CLIENT_ERROR_SIZE];
 };
 
@@ -454,16 +455,7 @@ int client_present_check(struct waybuf_client_buffer *buffer, struct wl_surface 
 /* Its wl_buffer, made if need be; borrowed. */
 int client_present_bind(struct waybuf_client_buffer *buffer, struct wl_buffer **out);
 /* Makes storage->wl_buffer through linux-dmabuf. As waybuf_client_buffer_present(). */
-int client_import_dmabuf(struct waybuf_client_buffer *buffer);
-/*
- * A wl_buffer of @layout, all dma-bufs, through linux-dmabuf, which is there. @whose says of whom the
- * memory is, for people. -EOPNOTSUPP: the compositor says no, or would if it were asked; -ETIMEDOUT,
- * -ENOMEM, -EPIPE, -EPROTO.
- */
-int client_import_layout(struct waybuf_client *client, const struct waybuf_layout *layout,
-	const char *whose, struct wl_buffer **out);
-/* Hears no more of imports that were not answered in time: the connection is over. */
-void client_import_forget(struct waybuf_client *client);
+int client_present_import(struct waybuf_client_buffer *buffer);
 /* To the release of a new storage->wl_buffer. */
 void client_present_listen(struct waybuf_client_buffer *buffer);
 /* Attaches, damages, commits. */
@@ -471,6 +463,18 @@ void client_surface_show(struct wl_surface *surface, struct wl_buffer *wl_buffer
 /* The same, and notes it. */
 void client_present_commit(struct waybuf_client_buffer *buffer, struct wl_surface *surface,
 	struct wl_buffer *wl_buffer);
+
+/* dmabuf.c */
+
+/*
+ * A wl_buffer of @layout, all dma-bufs, through linux-dmabuf, which is there. @whose says of whom the
+ * memory is, for people. -EOPNOTSUPP: the compositor says no, or would if it were asked; -ETIMEDOUT,
+ * -ENOMEM, -EPIPE, -EPROTO.
+ */
+int client_dmabuf_import(struct waybuf_client *client, const struct waybuf_layout *layout,
+	const char *whose, struct wl_buffer **out);
+/* Hears no more of imports that were not answered in time: the connection is over. */
+void client_dmabuf_forget(struct waybuf_client *client);
 
 /* swapchain.c */
 
@@ -541,9 +545,6 @@ void client_offer_add(struct client_offer *offer, uint32_t format, uint64_t modi
 void client_offer_finish(struct client_offer *offer);
 /* Up to version 3. */
 extern const struct zwp_linux_dmabuf_v1_listener client_foreign_listener;
-/* Whether to ask for a wl_buffer of this kind is no mistake. Of a compositor with linux-dmabuf. */
-bool client_foreign_may_import(
-	const struct waybuf_client *client, uint32_t format, uint64_t modifier);
 /* What the compositor takes and has not refused, as a set. -EOPNOTSUPP if that is nothing. */
 int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_constraints **out);
 

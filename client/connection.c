@@ -212,7 +212,7 @@ static void drop_foreign(struct waybuf_client *client)
 {
 	drop_shm(client);
 	client_feedback_finish(client);
-	client_import_forget(client);
+	client_dmabuf_forget(client);
 	if (client->dmabuf)
 		zwp_linux_dmabuf_v1_destroy(client->dmabuf);
 	client->dmabuf = NULL;
@@ -269,7 +269,7 @@ static int create(struct wl_display *display, bool owns, struct waybuf_client **
 	client->wake_fd = client->epoll_fd = -1;
 	waybuf_list_init(&client->pools);
 	waybuf_list_init(&client->imports);
-	waybuf_list_init(&client->questions);
+	waybuf_list_init(&client->late_imports);
 	int ret = start(client);
 	if (ret < 0) {
 		memcpy(connect_error, client->error, sizeof(connect_error));

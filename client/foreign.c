@@ -77,23 +77,6 @@ size_t waybuf_client_get_formats(
 	return n || integrated ? n : client->n_shm_pairs;
 }
 
-/*
- * As of version 4 a pair that is not listed is a protocol error, which ends the connection. Before, it
- * is refused like any other, and a compositor may take more than it lists.
- */
-bool client_foreign_may_import(
-	const struct waybuf_client *client, uint32_t format, uint64_t modifier)
-{
-	const struct client_offer *offer = &client->offer;
-	if (zwp_linux_dmabuf_v1_get_version(client->dmabuf) <
-		ZWP_LINUX_DMABUF_V1_GET_DEFAULT_FEEDBACK_SINCE_VERSION)
-		return true;
-	for (size_t i = 0; i < offer->n; i++)
-		if (offer->pairs[i].format == format && offer->pairs[i].modifier == modifier)
-			return true;
-	return false;
-}
-
 /* The modifiers of a format as a sorted list. */
 struct format_list {
 	uint32_t format;

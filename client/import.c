@@ -78,7 +78,7 @@ int waybuf_client_import_create(struct waybuf_client *client, const struct waybu
 	struct waybuf_client_import *import = calloc(1, sizeof(*import));
 	if (!import)
 		return client_fail(client, -ENOMEM, "import: out of memory");
-	ret = client_import_layout(client, layout, "others like that", &import->wl_buffer);
+	ret = client_dmabuf_import(client, layout, "others like that", &import->wl_buffer);
 	if (ret < 0) {
 		free(import);
 		return ret;

@@ -3,11 +3,8 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <wayland-client.h>
-
-#include "core/format.h"
 
 static bool is_integrated(const struct waybuf_client_buffer *buffer)
 {
@@ -61,143 +58,7 @@ void client_present_listen(struct waybuf_client_buffer *buffer)
 	wl_buffer_add_listener(buffer->storage->wl_buffer, &imported_listener, buffer);
 }
 
-/*
- * Whether the compositor makes a wl_buffer. If it is too slow, nobody waits for it any more, but the
- * answer is still heard: libwayland drops an event whose receiver is gone, and then takes the next object
- * that the compositor makes for a mistake, which ends the connection.
- */
-struct question {
-	struct waybuf_list link; /* waybuf_client.questions */
-	struct zwp_linux_buffer_params_v1 *params;
-	bool answered, late;
-	struct wl_buffer *wl_buffer;
-};
-
-static void end_question(struct question *question)
-{
-	if (question->late)
-		waybuf_list_remove(&question->link);
-	zwp_linux_buffer_params_v1_destroy(question->params);
-	free(question);
-}
-
-static void put_off(struct waybuf_client *client, struct question *question)
-{
-	question->late = true;
-	waybuf_list_append(&client->questions, &question->link);
-}
-
-void client_import_forget(struct waybuf_client *client)
-{
-	struct question *question, *tmp;
-	waybuf_list_for_each_safe(question, tmp, &client->questions, link)
-		end_question(question);
-}
-
-static void handle_created(
-	void *data, struct zwp_linux_buffer_params_v1 *params, struct wl_buffer *wl_buffer)
-{
-	struct question *question = data;
-	/* one answer is all there may be, and another one is not kept */
-	if (question->wl_buffer || question->late)
-		wl_buffer_destroy(wl_buffer);
-	else
-		question->wl_buffer = wl_buffer;
-	question->answered = true;
-	if (question->late)
-		end_question(question);
-}
-
-static void handle_failed(void *data, struct zwp_linux_buffer_params_v1 *params)
-{
-	struct question *question = data;
-	question->answered = true;
-	if (question->late)
-		end_question(question);
-}
-
-static const struct zwp_linux_buffer_params_v1_listener params_listener = {
-	.created = handle_created,
-	.failed = handle_failed,
-};
-
-static bool is_answered(void *data)
-{
-	return ((struct question *)data)->answered;
-}
-
-static void add_planes(
-	struct zwp_linux_buffer_params_v1 *params, const struct waybuf_layout *layout)
-{
-	for (uint32_t i = 0; i < layout->n_planes; i++) {
-		const struct waybuf_plane *plane = &layout->planes[i];
-		zwp_linux_buffer_params_v1_add(params, layout->memory[plane->slot].fd, i,
-			plane->offset, plane->stride, (uint32_t)(layout->modifier >> 32),
-			(uint32_t)layout->modifier);
-	}
-}
-
-static int fail_unlisted(
-	struct waybuf_client *client, const struct waybuf_layout *layout, const char *whose)
-{
-	char format[WAYBUF_FOURCC_LEN], modifier[WAYBUF_MODIFIER_LEN];
-	waybuf_fourcc_string(layout->format, format);
-	return client_fail(client, -EOPNOTSUPP,
-		"present: the compositor does not list %s %s, which memory of %s has", format,
-		waybuf_modifier_string(layout->modifier, modifier), whose);
-}
-
-/*
- * With create and not create_immed: there a failure may end the connection, and a compositor must
- * be allowed to say no.
- */
-static struct question *ask(struct waybuf_client *client, const struct waybuf_layout *layout)
-{
-	struct question *question = calloc(1, sizeof(*question));
-	if (!question)
-		return NULL;
-	question->params = zwp_linux_dmabuf_v1_create_params(client->dmabuf);
-	if (!question->params) {
-		free(question);
-		return NULL;
-	}
-	zwp_linux_buffer_params_v1_add_listener(question->params, &params_listener, question);
-	add_planes(question->params, layout);
-	zwp_linux_buffer_params_v1_create(question->params, (int32_t)layout->width,
-		(int32_t)layout->height, layout->format, 0);
-	return question;
-}
-
-int client_import_layout(struct waybuf_client *client, const struct waybuf_layout *layout,
-	const char *whose, struct wl_buffer **out)
-{
-	/* a newer list may have been read along with what the program waited for */
-	int ret = client_link_dispatch(&client->compositor, false);
-	if (ret < 0)
-		return ret;
-	if (!client_foreign_may_import(client, layout->format, layout->modifier))
-		return fail_unlisted(client, layout, whose);
-	struct question *question = ask(client, layout);
-	if (!question)
-		return client_fail(client, -ENOMEM, "present: out of memory");
-	ret = client_wait(client, &client->compositor, client_now_ms() + CLIENT_PATIENCE_MS,
-		is_answered, question);
-	if (ret == -ETIMEDOUT) {
-		put_off(client, question);
-		return client_fail(
-			client, ret, "present: the compositor did not answer the import");
-	}
-	struct wl_buffer *wl_buffer = question->wl_buffer;
-	end_question(question);
-	if (ret == 0 && !wl_buffer)
-		ret = client_fail(client, -EOPNOTSUPP,
-			"present: the compositor does not import memory of %s", whose);
-	if (ret == 0)
-		*out = wl_buffer;
-	return ret;
-}
-
-int client_import_dmabuf(struct waybuf_client_buffer *buffer)
+int client_present_import(struct waybuf_client_buffer *buffer)
 {
 	struct waybuf_client *client = buffer->pool->client;
 	struct client_storage *storage = buffer->storage;
@@ -206,7 +67,7 @@ int client_import_dmabuf(struct waybuf_client_buffer *buffer)
 		return client_fail(client, -EOPNOTSUPP,
 			"present: shared memory of %s cannot go through linux-dmabuf",
 			layout->exporter);
-	int ret = client_import_layout(client, layout, layout->exporter, &storage->wl_buffer);
+	int ret = client_dmabuf_import(client, layout, layout->exporter, &storage->wl_buffer);
 	if (ret == 0)
 		client_present_listen(buffer);
 	return ret;
