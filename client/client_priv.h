@@ -29,8 +29,9 @@
  *   restore.c     pools on a new connection, after a restart of the server
  *   swapchain.c   pools that belong to a surface, with fences in and out
  *   timelines.c   fences as timeline points
- *   foreign.c     what a compositor that is not ours says through linux-dmabuf, as constraints
- *   feedback.c    the list of pairs of linux-dmabuf 4
+ *   offer.c       which pairs a compositor takes through linux-dmabuf
+ *   feedback.c    the lists of them as of version 4
+ *   foreign.c     the same as constraints, of a compositor that is not ours
  *   import.c      memory of others, shown through linux-dmabuf
  *   reason.c      refusals as errnos and sentences
  *   report.c      answers that come as files
@@ -537,16 +538,14 @@ int client_layout_check(const struct waybuf_layout *layout);
 /* The connection is over. */
 void client_import_detach(struct waybuf_client_import *import);
 
-/* foreign.c */
+/* offer.c */
 
 /* Notes a pair; those that are too many, or for which there is no memory, are not. */
 void client_offer_add(struct client_offer *offer, uint32_t format, uint64_t modifier);
 /* Forgets all. */
 void client_offer_finish(struct client_offer *offer);
-/* Up to version 3. */
-extern const struct zwp_linux_dmabuf_v1_listener client_foreign_listener;
-/* What the compositor takes and has not refused, as a set. -EOPNOTSUPP if that is nothing. */
-int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_constraints **out);
+/* Fills that of the client (the data), where the global is of version 3. */
+extern const struct zwp_linux_dmabuf_v1_listener client_offer_listener;
 
 /* feedback.c */
 
@@ -554,6 +553,11 @@ int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_co
 void client_feedback_start(struct waybuf_client *client);
 /* Nothing more is to be heard. A client that has not asked is fine. */
 void client_feedback_finish(struct waybuf_client *client);
+
+/* foreign.c */
+
+/* What the compositor takes and has not refused, as a set. -EOPNOTSUPP if that is nothing. */
+int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_constraints **out);
 
 /* report.c */
 

@@ -76,7 +76,7 @@ static void bind_dmabuf(
 	if (version >= ZWP_LINUX_DMABUF_V1_GET_DEFAULT_FEEDBACK_SINCE_VERSION)
 		client_feedback_start(client);
 	else
-		zwp_linux_dmabuf_v1_add_listener(client->dmabuf, &client_foreign_listener, client);
+		zwp_linux_dmabuf_v1_add_listener(client->dmabuf, &client_offer_listener, client);
 }
 
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
