@@ -23,6 +23,7 @@
  *   pool.c        pools, whatever their memory comes from; who gets which buffer (acquire)
  *   buffer.c      one buffer's states
  *   backend_*.c   where the memory of a pool comes from
+ *   grants.c      what an allocator answers to maps of buffers
  *   storage.c     what a generation consists of, checked: layout, fds, CPU mappings
  *   present.c     wl_buffers, on servers of ours and on others
  *   dmabuf.c      wl_buffers of dma-bufs, through linux-dmabuf
@@ -362,6 +363,9 @@ void client_service_check(struct waybuf_client *client);
 
 /* backend_allocator.c */
 extern const struct client_backend client_backend_allocator;
+
+/* grants.c: with the buffer as data */
+extern const struct waybuf_buffer_v1_listener client_grant_listener;
 
 /* backend_local.c */
 struct waybuf_exporter_caps;
