@@ -7,7 +7,9 @@
 
 #include <wayland-client-protocol.h>
 
-#include "fence/syncobj.h"
+#include "client_link.h"
+#include "client_storage.h"
+#include "client_timelines.h"
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "linux-drm-syncobj-v1-client-protocol.h"
 #include "util/list.h"
@@ -37,6 +39,8 @@
  *   reason.c      refusals as errnos and sentences
  *   report.c      answers that come as files
  *
+ * What link.c, storage.c and timelines.c do is in client_*.h.
+ *
  * All proxies of the library are on its own event queue. Listeners only note what came: no listener
  * waits, and none calls back into the program.
  */
@@ -57,21 +61,6 @@ struct client_offer {
 	struct waybuf_client_format *pairs;
 	size_t n, n_explicit;
 };
-
-/* A connection, as far as the library uses it. */
-struct client_link {
-	struct waybuf_client *client;
-	const char *peer; /* for people: who is at the other end */
-	struct wl_display *display; /* NULL: there is none */
-	bool owned;
-	struct wl_event_queue *queue;
-	struct wl_display *wrapper; /* of the display, on the queue */
-	struct wl_registry *registry;
-	/* negative errno of a broken connection, for good */
-	int broken;
-};
-
-struct client_storage;
 
 struct waybuf_client {
 	/* to who shows the buffers; and one of our own to a service beside that, if there is one */
@@ -214,21 +203,6 @@ struct waybuf_client_import {
 	bool busy;
 };
 
-/* One generation of a buffer. */
-struct client_storage {
-	struct waybuf_layout layout;
-	char exporter[64];
-	/* per memory, made by the first begin_cpu */
-	struct waybuf_cpu *cpu[WAYBUF_MAX_PLANES];
-	/* per memory, with which a restarted server takes it back; size 0: none */
-	uint8_t tickets[WAYBUF_MAX_PLANES][WAYBUF_ALLOCATOR_V1_LIMIT_TICKET];
-	size_t ticket_sizes[WAYBUF_MAX_PLANES];
-	/* under the dma-buf of memory 0, to be shown through wl_shm if that is refused; -1: none */
-	int memfd;
-	/* on other compositors, where a wl_buffer is bound to the storage */
-	struct wl_buffer *wl_buffer;
-};
-
 /*
  * States of a buffer and what leads from one to the other:
  *
@@ -251,13 +225,6 @@ enum client_buffer_state {
 	CLIENT_BUFFER_ACQUIRED,
 	CLIENT_BUFFER_SHOWN,
 	CLIENT_BUFFER_FAILED,
-};
-
-/* A timeline of a surface's client, and the last point on it that was used. */
-struct client_timeline {
-	struct waybuf_syncobj *syncobj; /* NULL: not made yet */
-	struct wp_linux_drm_syncobj_timeline_v1 *proxy;
-	uint64_t point;
 };
 
 struct waybuf_client_buffer {
@@ -320,28 +287,6 @@ int client_wait(struct waybuf_client *client, const struct client_link *link, in
 bool client_is_true(void *data);
 /* Sends what is pending. As waybuf_client_flush(). */
 int client_flush(struct waybuf_client *client);
-
-/* link.c */
-struct pollfd;
-
-/* Queue and registry on the display that is there. -ENOMEM. */
-int client_link_open(struct client_link *link);
-/* Closes what is open; nothing else may be left on its queue. */
-void client_link_close(struct client_link *link);
-/* 0, or the error of a connection that broke. */
-int client_link_check(struct client_link *link);
-bool client_link_is_live(const struct client_link *link);
-/* wl_display_roundtrip_queue() with a limit. As client_wait(), and -ENOMEM. */
-int client_link_roundtrip(struct client_link *link, int64_t deadline_ms);
-/* Runs listeners: the library's own, or @everything. Their number, or the error. */
-int client_link_dispatch(struct client_link *link, bool everything);
-/* Before a poll: sends, and fills @pollfd. False: events are there already, nothing was begun. */
-bool client_link_prepare(struct client_link *link, struct pollfd *pollfd);
-/* Ends what prepare began. 1: something came; 0: nothing did; or the error. */
-int client_link_read(struct client_link *link, const struct pollfd *pollfd);
-void client_link_cancel(struct client_link *link, const struct pollfd *pollfd);
-/* 0, -EAGAIN or the error. */
-int client_link_flush(struct client_link *link);
 
 /* globals.c */
 extern const struct wl_registry_listener client_registry_listener;
@@ -494,48 +439,6 @@ bool client_swapchain_has_points(const struct waybuf_client_swapchain *chain);
 void client_swapchain_drop_points(struct waybuf_client_swapchain *chain);
 /* The connection is over. */
 void client_swapchain_detach(struct waybuf_client_swapchain *chain);
-
-/* timelines.c */
-struct client_timelines;
-
-/* -EOPNOTSUPP: the compositor or @drm_fd (borrowed) has none; -EMFILE, -ENFILE, -ENOMEM. */
-int client_timelines_create(struct waybuf_client *client, struct wl_surface *surface, int drm_fd,
-	struct client_timelines **out);
-/* NULL is a no-op. */
-void client_timelines_destroy(struct client_timelines *timelines);
-/* Readable when a release point has got a fence. */
-int client_timelines_wake_fd(const struct client_timelines *timelines);
-/* Looks away from what made it readable. */
-void client_timelines_drain(struct client_timelines *timelines);
-/* Sets the points of the next commit, with @fence (NULL: signalled) on the acquire point. */
-int client_timelines_set(struct client_timelines *timelines, struct waybuf_client_buffer *buffer,
-	struct waybuf_fence *fence);
-/* Whether the buffer's release point has a fence, which *fence becomes a file of. */
-bool client_timelines_take_release(struct waybuf_client_buffer *buffer, int *fence);
-/* Lets go of the buffer's own. */
-void client_timeline_finish(struct client_timeline *timeline);
-
-/* storage.c */
-
-/* NULL: -ENOMEM. */
-struct client_storage *client_storage_create(uint32_t generation, const char *exporter);
-/* Closes the fds, unmaps and destroys the wl_buffer. NULL is a no-op. */
-void client_storage_destroy(struct client_storage *storage);
-/* Takes over the planes of a layout event. -EINVAL if they are no planes. */
-int client_storage_set_planes(struct client_storage *storage, const struct wl_array *planes);
-/* Takes @fd, on failure too. -EINVAL if it is not the next slot. */
-int client_storage_add_memory(
-	struct client_storage *storage, uint32_t slot, int fd, uint32_t kind, uint64_t size);
-/* Keeps the ticket of memory @slot; one that is too long is none. */
-void client_storage_set_ticket(
-	struct client_storage *storage, uint32_t slot, const struct wl_array *ticket);
-/*
- * Whether every plane lies in memory that is really there, and the image in its planes. 0, -EINVAL,
- * or the errno of fd_size().
- */
-int client_storage_check(const struct client_storage *storage);
-/* The same for the layout alone. */
-int client_layout_check(const struct waybuf_layout *layout);
 
 /* import.c */
 

@@ -8,6 +8,7 @@
 
 #include <waybuf/fence.h>
 
+#include "fence/syncobj.h"
 #include "util/fd.h"
 
 /*
