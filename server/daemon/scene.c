@@ -79,15 +79,21 @@ static bool is_whole(const struct output *output, const struct surface *surface,
 			(uint32_t)upright->width, (uint32_t)upright->height);
 }
 
-/* On the upright display: here what is logical becomes pixels. */
-static struct geometry_box place_of(const struct tree *tree, const struct surface *surface,
-	int64_t x, int64_t y, const struct geometry_box *upright)
+/* Here what is logical becomes pixels, first on the upright display, then on that as it is. */
+static struct geometry_box place_of(
+	const struct tree *tree, const struct surface *surface, int64_t x, int64_t y)
 {
+	const struct output *output = tree->output;
+	uint32_t width, height;
+	output_upright_size(output, &width, &height);
+	const struct geometry_box upright = {0, 0, width, height};
 	const struct geometry_box logical = {x, y, surface->width, surface->height};
 	struct geometry_box place = geometry_scale_box(tree->scale, &logical);
 	place.x += tree->x;
 	place.y += tree->y;
-	return is_whole(tree->output, surface, &place, upright) ? *upright : place;
+	if (is_whole(output, surface, &place, &upright))
+		place = upright;
+	return geometry_turn(output->transform, place, width, height);
 }
 
 /* From surface coordinates to those of the layer, as the display has them. */
@@ -186,43 +192,44 @@ static struct scene_logical describe_logical(
 	};
 }
 
-static void add(const struct tree *tree, struct surface *surface, int64_t x, int64_t y)
+/* What the surface says of the layer, and where that is. */
+static void describe(const struct tree *tree, struct surface *surface,
+	const struct geometry_box *place, struct scene_layer *layer)
 {
-	struct output *output = tree->output;
-	struct scene *scene = tree->scene;
-	uint32_t width, height;
-	output_upright_size(output, &width, &height);
-	const struct geometry_box all = {0, 0, width, height};
-	const struct geometry_box upright = place_of(tree, surface, x, y, &all);
-	const struct geometry_box place = geometry_turn(output->transform, upright, width, height);
-	if (!is_seen(scene, &place))
-		return;
-	struct frame *frame = frame_read(surface->current.frame);
-	if (!frame)
-		return;
-	struct scene_layer *layer = &scene->layers[scene->n_layers++];
+	const int32_t upright = geometry_inverse(tree->output->transform);
 	*layer = (struct scene_layer){
-		.frame = frame,
 		.id = surface->id,
-		.who = frame->who,
 		.surface = surface,
 		.asked = pace_asks(surface),
-		.x = (int32_t)place.x,
-		.y = (int32_t)place.y,
-		.width = (uint32_t)place.width,
-		.height = (uint32_t)place.height,
-		.logical = describe_logical(tree, surface, x, y),
+		.x = (int32_t)place->x,
+		.y = (int32_t)place->y,
+		.width = (uint32_t)place->width,
+		.height = (uint32_t)place->height,
 		.source = surface->source,
-		.transform = geometry_concat(
-			geometry_inverse(output->transform), surface->current.transform),
+		.transform = geometry_concat(upright, surface->current.transform),
 		.color = surface->current.color,
 		.alpha = (uint16_t)(surface->current.alpha >> 16),
 		.opaque = surface_is_opaque(surface),
 	};
+	wl_list_init(&layer->feedbacks);
+}
+
+static void add(const struct tree *tree, struct surface *surface, int64_t x, int64_t y)
+{
+	struct output *output = tree->output;
+	struct scene *scene = tree->scene;
+	const struct geometry_box place = place_of(tree, surface, x, y);
+	struct frame *frame = is_seen(scene, &place) ? frame_read(surface->current.frame) : NULL;
+	if (!frame)
+		return;
+	struct scene_layer *layer = &scene->layers[scene->n_layers++];
+	describe(tree, surface, &place, layer);
+	layer->frame = frame;
+	layer->who = frame->who;
+	layer->logical = describe_logical(tree, surface, x, y);
 	find_hiding(output, layer, surface);
 	add_damage(output, layer, surface);
 	move_list(&scene->callbacks, &surface->current.callbacks);
-	wl_list_init(&layer->feedbacks);
 	move_list(&layer->feedbacks, &surface->current.feedbacks);
 	output->visible[output->n_visible++] = surface;
 	surface->visible = true;
@@ -459,9 +466,7 @@ void scene_destroy_at(struct scene *scene, uint64_t ns)
 		cursor_image_unref(scene->layers[i].image);
 		presentation_discard(&scene->layers[i].feedbacks);
 	}
-	struct wl_resource *callback, *tmp;
-	wl_resource_for_each_safe(callback, tmp, &scene->callbacks)
-		wl_resource_destroy(callback);
+	surface_drop_callbacks(&scene->callbacks);
 	free(scene);
 }
 

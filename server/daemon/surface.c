@@ -409,3 +409,10 @@ void surface_send_callbacks(struct wl_list *list, uint32_t ms)
 		wl_resource_destroy(resource);
 	}
 }
+
+void surface_drop_callbacks(struct wl_list *list)
+{
+	struct wl_resource *resource, *tmp;
+	wl_resource_for_each_safe(resource, tmp, list)
+		wl_resource_destroy(resource);
+}

@@ -197,5 +197,7 @@ void surface_log(struct surface *surface, const char *what, ...)
 
 /* Answers all frame callbacks in @list with @ms, and empties it. */
 void surface_send_callbacks(struct wl_list *list, uint32_t ms);
+/* Answers none of them, and empties it. */
+void surface_drop_callbacks(struct wl_list *list);
 
 #endif

@@ -22,18 +22,11 @@ void surface_state_init(struct surface_state *state)
 	wl_list_init(&state->feedbacks);
 }
 
-static void destroy_callbacks(struct wl_list *list)
-{
-	struct wl_resource *resource, *tmp;
-	wl_resource_for_each_safe(resource, tmp, list)
-		wl_resource_destroy(resource);
-}
-
 void surface_state_finish(struct surface_state *state)
 {
 	frame_drop(state->frame);
 	state->frame = NULL;
-	destroy_callbacks(&state->callbacks);
+	surface_drop_callbacks(&state->callbacks);
 	presentation_discard(&state->feedbacks);
 	pixman_region32_fini(&state->opaque);
 	pixman_region32_fini(&state->input);
