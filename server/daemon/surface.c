@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,15 +69,21 @@ static void handle_attach(struct wl_client *client, struct wl_resource *resource
 	}
 }
 
+static void add_damage(
+	struct surface *surface, struct damage *damage, const struct geometry_box *box)
+{
+	if (box->width <= 0 || box->height <= 0)
+		return;
+	surface->pending.changes |= SURFACE_DAMAGE;
+	damage_add(damage, box);
+}
+
 static void handle_damage(struct wl_client *client, struct wl_resource *resource, int32_t x,
 	int32_t y, int32_t width, int32_t height)
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
 	const struct geometry_box box = {x, y, width, height};
-	if (width <= 0 || height <= 0)
-		return;
-	surface->pending.changes |= SURFACE_DAMAGE;
-	damage_add(&surface->pending.damage, &box);
+	add_damage(surface, &surface->pending.damage, &box);
 }
 
 static void handle_damage_buffer(struct wl_client *client, struct wl_resource *resource, int32_t x,
@@ -86,10 +91,7 @@ static void handle_damage_buffer(struct wl_client *client, struct wl_resource *r
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
 	const struct geometry_box box = {x, y, width, height};
-	if (width <= 0 || height <= 0)
-		return;
-	surface->pending.changes |= SURFACE_DAMAGE;
-	damage_add(&surface->pending.buffer_damage, &box);
+	add_damage(surface, &surface->pending.buffer_damage, &box);
 }
 
 static void handle_frame(struct wl_client *client, struct wl_resource *resource, uint32_t id)
@@ -104,14 +106,19 @@ static void handle_frame(struct wl_client *client, struct wl_resource *resource,
 	wl_list_insert(surface->pending.callbacks.prev, wl_resource_get_link(callback));
 }
 
+static void set_region(pixman_region32_t *to, struct wl_resource *region)
+{
+	if (region)
+		pixman_region32_copy(to, region_from_resource(region));
+	else
+		pixman_region32_clear(to);
+}
+
 static void handle_set_opaque_region(
 	struct wl_client *client, struct wl_resource *resource, struct wl_resource *region)
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
-	if (region)
-		pixman_region32_copy(&surface->pending.opaque, region_from_resource(region));
-	else
-		pixman_region32_clear(&surface->pending.opaque);
+	set_region(&surface->pending.opaque, region);
 	surface->pending.changes |= SURFACE_OPAQUE;
 }
 
@@ -120,10 +127,7 @@ static void handle_set_input_region(
 {
 	struct surface *surface = wl_resource_get_user_data(resource);
 	surface->pending.input_everywhere = !region;
-	if (region)
-		pixman_region32_copy(&surface->pending.input, region_from_resource(region));
-	else
-		pixman_region32_clear(&surface->pending.input);
+	set_region(&surface->pending.input, region);
 	surface->pending.changes |= SURFACE_INPUT;
 }
 
@@ -288,18 +292,30 @@ static void surface_destroyed(struct wl_resource *resource)
 	free(surface);
 }
 
+/* With its place in the gate. NULL: no memory. */
+static struct surface *allocate(
+	struct daemon *daemon, struct wl_client *client, int version, uint32_t id)
+{
+	struct surface *surface = calloc(1, sizeof(*surface));
+	if (!surface)
+		return NULL;
+	if (waybuf_gate_queue_create(daemon->gate, &surface->queue) < 0)
+		goto memory;
+	surface->resource = wl_resource_create(client, &wl_surface_interface, version, id);
+	if (surface->resource)
+		return surface;
+	waybuf_gate_queue_destroy(surface->queue);
+memory:
+	free(surface);
+	return NULL;
+}
+
 static void handle_create_surface(
 	struct wl_client *client, struct wl_resource *resource, uint32_t id)
 {
 	struct daemon *daemon = wl_resource_get_user_data(resource);
-	struct surface *surface = calloc(1, sizeof(*surface));
-	if (surface && waybuf_gate_queue_create(daemon->gate, &surface->queue) == 0)
-		surface->resource = wl_resource_create(
-			client, &wl_surface_interface, wl_resource_get_version(resource), id);
-	if (!surface || !surface->resource) {
-		if (surface)
-			waybuf_gate_queue_destroy(surface->queue);
-		free(surface);
+	struct surface *surface = allocate(daemon, client, wl_resource_get_version(resource), id);
+	if (!surface) {
 		wl_client_post_no_memory(client);
 		return;
 	}
