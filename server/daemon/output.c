@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <drm_fourcc.h>
 
 #include "capture.h"
 #include "daemon.h"
@@ -140,12 +136,26 @@ static void note_unreadable(struct daemon *daemon, const struct render_job *job)
 	}
 }
 
+/* @whole: nothing was left out of the picture. */
+static void commit_composed(struct output *output, struct scene *scene, bool whole)
+{
+	struct waybuf_kms_why why = {.text = "the commit failed"};
+	struct slot *slot = slots_free(output, &why);
+	/* one that could not be read may be readable the next time */
+	if (whole)
+		slot_note(slot, scene);
+	if (commit(output, scene, slot, &why) == 0)
+		output->shown_slot = slot;
+	else if (scene_has_planes(scene) && !output->dark)
+		retry(output, scene, &why);
+	else
+		drop_scene(output, scene, why.text);
+}
+
 static void handle_composed(struct render_job *job, int error)
 {
 	struct output *output = job->data;
 	struct scene *scene = job->scene;
-	struct slot *slot = NULL;
-	struct waybuf_kms_why why = {.text = "composition failed"};
 	output->composing = false;
 	output->drawn = job->drawn;
 	output->stats.drawn += job->drawn;
@@ -153,21 +163,10 @@ static void handle_composed(struct render_job *job, int error)
 	job->scene = NULL;
 	scene_drop_composed(scene);
 	/* unplugged meanwhile, say: what is dark takes no commit */
-	if (output->dark)
-		error = -ENOTCONN;
-	if (error == 0) {
-		slot = slots_free(output, &why);
-		/* one that could not be read may be readable the next time */
-		if (!job->failed)
-			slot_note(slot, scene);
-		error = commit(output, scene, slot, &why);
-	}
-	if (error == 0)
-		output->shown_slot = slot;
-	else if (slot && scene_has_planes(scene) && !output->dark)
-		retry(output, scene, &why);
+	if (error < 0 || output->dark)
+		drop_scene(output, scene, "composition failed");
 	else
-		drop_scene(output, scene, why.text);
+		commit_composed(output, scene, !job->failed);
 	output_schedule(output);
 }
 
@@ -178,7 +177,7 @@ static void count_refused(struct output *output, const struct scene *scene)
 			output->stats.refused++;
 }
 
-static int compose(struct output *output, struct scene *scene, struct waybuf_kms_why *why)
+static int start_composing(struct output *output, struct scene *scene, struct waybuf_kms_why *why)
 {
 	struct slot *slot = slots_free(output, why);
 	if (!slot)
@@ -197,6 +196,14 @@ static int compose(struct output *output, struct scene *scene, struct waybuf_kms
 	int ret = render_start(output->daemon->worker, &output->compose);
 	output->composing = ret == 0;
 	return ret;
+}
+
+static void compose(struct output *output, struct scene *scene)
+{
+	struct waybuf_kms_why why = {.text = ""};
+	count_refused(output, scene);
+	if (start_composing(output, scene, &why) < 0)
+		drop_scene(output, scene, why.text[0] ? why.text : "no worker");
 }
 
 /* What needs no composition. False: something does, or the display refuses it. */
@@ -220,7 +227,6 @@ static bool show(struct output *output, struct scene *scene)
 
 static void repaint(struct output *output)
 {
-	struct waybuf_kms_why why = {.text = ""};
 	output->dirty = false;
 	struct scene *scene = scene_create(output);
 	if (!scene) {
@@ -236,13 +242,10 @@ static void repaint(struct output *output)
 		return;
 	}
 	note(output, scene);
-	if (shown) {
+	if (shown)
 		scene_drop_composed(scene);
-		return;
-	}
-	count_refused(output, scene);
-	if (compose(output, scene, &why) < 0)
-		drop_scene(output, scene, why.text[0] ? why.text : "no worker");
+	else
+		compose(output, scene);
 }
 
 static void count(struct output *output, const struct scene *scene)
