@@ -160,6 +160,8 @@ static void run(struct waybuf_job *base)
 	job->error = ret;
 }
 
+/* ---- images and layers --------------------------------------------------------------------- */
+
 uint32_t render_format(size_t index)
 {
 	_Static_assert(PIXELS_FORMATS + YUV_FORMATS <= RENDER_FORMATS, "lists have room for all");
