@@ -11,7 +11,7 @@
 struct waybuf_account;
 struct waybuf_kms_dumb;
 
-/* What capture.c and capture_v1.c share. */
+/* What capture.c, capture_frame.c and capture_v1.c share. */
 struct capture {
 	struct output *output;
 	struct wl_list frames; // capture_frame.link, those that wait
@@ -79,6 +79,8 @@ void capture_forget_sources(struct capture *capture);
 /* Somebody is about to be told what is new in pictures. */
 void capture_watch(struct capture *capture);
 
+/* The frame of a session that has none; no memory is the client's error. */
+void capture_frame_create(struct capture_session *session, uint32_t id);
 /* Whether its target is ready, and there is something to capture that it has not seen. */
 bool capture_frame_due(const struct capture_frame *frame);
 /* Whether its session has seen no picture at all. */
@@ -92,7 +94,10 @@ void capture_frame_written(struct capture_frame *frame);
 /* It is no longer the one that the display writes for, if it was. NULL is a no-op. */
 void capture_frame_end_direct(struct capture_frame *frame);
 void capture_frame_fail(struct capture_frame *frame);
+/* It fails as its session has been stopped. */
+void capture_frame_stop(struct capture_frame *frame);
 /* There is nothing to be captured any more. */
 void capture_session_stop(struct capture_session *session);
+void capture_session_unref(struct capture_session *session);
 
 #endif
