@@ -345,7 +345,7 @@ static void handle_flipped(void *data, const struct waybuf_kms_flip *flip)
 	power_settle(output);
 	capture_poke(output);
 	schedule_others(output);
-	waybuf_gate_hint(output->daemon->gate, output->flip_ns + output_period_ns(output));
+	waybuf_gate_hint(output->daemon->gate, pace_due_ns(output));
 }
 
 /* Of what was committed last: until the capture was over, or given up, no other could be. */

@@ -81,6 +81,12 @@ static uint64_t deadline_of(const struct output *output)
 	return output->pace.flip_ns + period - margin;
 }
 
+uint64_t pace_due_ns(const struct output *output)
+{
+	const uint64_t deadline = deadline_of(output);
+	return deadline ? deadline - TIMER_NS : output->flip_ns + output_period_ns(output);
+}
+
 /* ---- who is expected ----------------------------------------------------------------------- */
 
 /* Not yet shown, or not any more, is not seen; nor is what was unmapped since the last scene. */

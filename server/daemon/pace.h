@@ -40,6 +40,8 @@ void pace_finish(struct output *output);
 bool pace_waits(struct output *output);
 /* Before the vblank, so early it begins at the latest. 0: it was not measured yet, and none waits. */
 uint64_t pace_margin_ns(const struct output *output);
+/* When what is to be shown by the vblank after the last flip must be there (CLOCK_MONOTONIC). */
+uint64_t pace_due_ns(const struct output *output);
 /* The commit of a repaint was accepted. */
 void pace_committed(struct output *output);
 /* output.shown was flipped to, and its frame callbacks have been sent. */

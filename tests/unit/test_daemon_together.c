@@ -257,6 +257,25 @@ TEST(waits_for_its_fence)
 	stage_finish();
 }
 
+/* So early that a repaint which waits for it still meets the vblank. */
+TEST(gpu_is_told_until_when)
+{
+	struct waybuf_fence *fence;
+	stage_begin();
+	const int drawing = fake_fence();
+	stage_trust(FIRST, SECOND);
+	struct waybuf_syncobj *acquire = draw_later(SECOND);
+	ck_assert_int_eq(waybuf_fence_from_sync_file(fake_sync_file(&drawing, 1), &fence), 0);
+	ck_assert_int_eq(waybuf_syncobj_put_fence(acquire, 1, fence), 0);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS);
+	stage_flip();
+	ck_assert_uint_eq(
+		fake_fence_deadline(drawing), (stage.flip_ms + PERIOD_MS - SLACK_MS - 1) * 1000000);
+	waybuf_fence_unref(fence);
+	waybuf_syncobj_unref(acquire);
+	stage_finish();
+}
+
 /* FIRST has drawn 1 ms after a flip that asks it, SECOND after 3 ms, and its GPU after 12. */
 static void draw_beside_a_gpu(void)
 {
