@@ -15,7 +15,7 @@ struct waybuf_worker;
 struct waybuf_job {
 	/* on the thread: touches nothing but what the job owns */
 	void (*run)(struct waybuf_job *job);
-	/* on the loop's thread; may free the job or submit it again */
+	/* on the loop's thread; may free the job or submit it again, but not destroy the worker */
 	void (*done)(struct waybuf_job *job);
 	struct waybuf_list link; // waybuf_worker.queued or .finished
 };
