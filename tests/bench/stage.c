@@ -162,8 +162,11 @@ static void handle_frame(void *data, struct wl_callback *callback, uint32_t time
 	struct stage_surface *surface = data;
 	wl_callback_destroy(callback);
 	surface->asked = false;
-	if (surface->wanted > 0)
-		commit_next(surface);
+	if (surface->wanted == 0)
+		return;
+	if (surface->stage->draw_us)
+		usleep(surface->stage->draw_us);
+	commit_next(surface);
 }
 
 static const struct wl_callback_listener frame_listener = {.done = handle_frame};
@@ -298,19 +301,27 @@ static const struct xdg_toplevel_listener toplevel_listener = {
 	.close = handle_close,
 };
 
-static void open_window(struct stage *stage)
+static void create_window(struct stage *stage, int32_t width, int32_t height)
 {
-	stage->window = (struct stage_surface){
-		.stage = stage, .width = stage->width, .height = stage->height};
+	stage->window = (struct stage_surface){.stage = stage, .width = width, .height = height};
 	stage->window.surface = wl_compositor_create_surface(stage->compositor);
 	stage->xdg_surface = xdg_wm_base_get_xdg_surface(stage->wm_base, stage->window.surface);
 	xdg_surface_add_listener(stage->xdg_surface, &xdg_surface_listener, stage);
 	stage->toplevel = xdg_surface_get_toplevel(stage->xdg_surface);
 	xdg_toplevel_add_listener(stage->toplevel, &toplevel_listener, stage);
-	xdg_toplevel_set_fullscreen(stage->toplevel, NULL);
+}
+
+static void configure_window(struct stage *stage)
+{
 	wl_surface_commit(stage->window.surface);
 	while (!stage->configured)
 		dispatch(stage);
+}
+
+void stage_open_window(struct stage *stage, int32_t width, int32_t height)
+{
+	create_window(stage, width, height);
+	configure_window(stage);
 }
 
 /* ---- globals ------------------------------------------------------------------------------- */
@@ -398,7 +409,9 @@ void stage_connect(struct stage *stage, const char *socket)
 void stage_init(struct stage *stage, const char *socket)
 {
 	stage_connect(stage, socket);
-	open_window(stage);
+	create_window(stage, stage->width, stage->height);
+	xdg_toplevel_set_fullscreen(stage->toplevel, NULL);
+	configure_window(stage);
 	stage->asks = true;
 	stage_show_window(stage, 1);
 	stage->asks = false;

@@ -8,8 +8,8 @@
 #include <wayland-client.h>
 
 /*
- * A client of any compositor, with standard protocols only: a fullscreen window and subsurfaces in
- * it, each of which commits its next frame when it is asked for. What it has nobody draws into, so
+ * A client of any compositor, with standard protocols only: a window, fullscreen or not, and subsurfaces
+ * in it, each of which commits its next frame when it is asked for. What it has nobody draws into, so
  * that all time is the compositor's. Its buffers are dma-bufs of the system heap, or wl_shm where
  * the compositor takes no dma-bufs. Whatever goes wrong ends the program, by bench_fail().
  */
@@ -57,6 +57,7 @@ struct stage {
 	int32_t width, height;
 	bool configured;
 	bool asks; /* for feedback of each frame */
+	unsigned draw_us; /* for so long it does nothing else between being asked and its commit */
 	pid_t server;
 	struct stage_surface window, children[STAGE_CHILDREN];
 	unsigned n_children;
@@ -67,8 +68,10 @@ struct stage {
 
 /* Connects to @socket, which is waited for, and has no window. */
 void stage_connect(struct stage *stage, const char *socket);
-/* The same, and shows a first frame. */
+/* The same, and shows a first frame, fullscreen. */
 void stage_init(struct stage *stage, const char *socket);
+/* A window of this size, of a stage that has none; shows nothing. */
+void stage_open_window(struct stage *stage, int32_t width, int32_t height);
 /* A round trip. */
 void stage_sync(struct stage *stage);
 /* A buffer of wl_shm, the caller's to destroy. */
