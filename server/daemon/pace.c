@@ -21,10 +21,12 @@
  *   a vblank that would have been met;
  * - it waits only for those that can be relied on, whose state was there in time for TRUSTED refreshes
  *   in a row. Who is waited for in vain, or draws at another rate, has to show that anew: with it all
- *   surfaces of its client, or one could be late after the other.
+ *   surfaces of its client, or one could be late after the other. Once in a while any program is late,
+ *   by a scheduler's doing, and nobody that draws beside others and is not waited for has more than each
+ *   second refresh: so with twice as many in a row it may be late once before that.
  *
  * So what a client can do to its neighbours is to have them committed as late as is safe: if it draws
- * that late itself, or if it does not draw, for one refresh in TRUSTED + 1. What is released with the
+ * that late itself, or if it does not draw, for two refreshes in 2 * TRUSTED + 2. What is released with the
  * commit, by a fence or because it was composed, is released that much later; frame callbacks come with
  * the flip in any case. All are shown by the same vblank as without it, as long as composition takes no
  * longer than it did lately. Who is cheap for long, and then expensive just before the deadline, makes
@@ -41,12 +43,14 @@
  *
  * The margin has what is known, the time in which the display sends no lines, as drivers want to be
  * told before that; what was measured lately, from the beginning of a repaint to its commit, on the
- * worker as well, and how late the timer came; what missed vblanks have taught; and something for all
- * that is different the next time. It is measured where it may be needed: where several are asked, or
+ * worker as well, and how late the timer came, unless that was once: it was the machine's doing then,
+ * and comes again whatever the margin is; what missed vblanks have taught; and something for all that is
+ * different the next time. It is measured where it may be needed: where several are asked, or
  * somebody is expected. Before the first time nobody knows, and nobody waits; nor if it is more than
  * half of a refresh, as then the display has other worries than latency.
  */
 #define TRUSTED 8
+#define FORGIVEN (2 * TRUSTED)
 #define SLACK_NS 1000000
 
 /* Timers count whole milliseconds: a wait ends before its deadline, by less than that. */
@@ -57,11 +61,18 @@
 /* What was learned by a miss more slowly, or it would be learned again each second. */
 #define FORGET_MISS 1024
 
-/* Up to @most: one stall of the loop is not to keep all from waiting for long. */
-static uint64_t longest(uint64_t before, uint64_t now, uint64_t most)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	now = now < most ? now : most;
-	return now > before ? now : before;
+	return a < b ? a : b;
+}
+
+/* Up to @most: one stall of the loop is not to keep all from waiting for long. */
+static void measure(struct pace_measure *measure, uint64_t ns, uint64_t most)
+{
+	const uint64_t again_ns = least(least(ns, measure->last_ns), most);
+	measure->last_ns = ns;
+	if (again_ns > measure->ns)
+		measure->ns = again_ns;
 }
 
 uint64_t pace_margin_ns(const struct output *output)
@@ -69,7 +80,7 @@ uint64_t pace_margin_ns(const struct output *output)
 	const struct pace *pace = &output->pace;
 	if (!pace->measured)
 		return 0;
-	return output->blank_ns + pace->cost_ns + pace->late_ns + pace->missed_ns + SLACK_NS;
+	return output->blank_ns + pace->cost.ns + pace->late.ns + pace->missed_ns + SLACK_NS;
 }
 
 /* When the repaint is to begin, that it may meet the vblank. 0: nobody knows, or there is no room. */
@@ -111,11 +122,12 @@ static bool anybody(const struct output *output)
 static void distrust(struct surface *late)
 {
 	const struct wl_client *client = wl_resource_get_client(late->resource);
+	const unsigned left = late->timely == FORGIVEN ? TRUSTED : 0;
 	struct surface *surface;
 	late->asked_in = 0;
 	wl_list_for_each(surface, &late->daemon->surfaces, link)
-		if (wl_resource_get_client(surface->resource) == client)
-			surface->timely = 0;
+		if (wl_resource_get_client(surface->resource) == client && surface->timely > left)
+			surface->timely = left;
 }
 
 /*
@@ -151,18 +163,27 @@ bool pace_asks(struct surface *surface)
 	return true;
 }
 
+/* Who is relied on was late only if somebody has waited. */
+static void count(struct surface *surface, bool was_in_time)
+{
+	if (was_in_time)
+		surface->timely++;
+	else if (surface->timely < TRUSTED)
+		surface->timely = 0;
+}
+
 void pace_answered(struct surface *surface)
 {
 	struct output *output = outputs_of(surface);
 	const uint64_t asked_in = surface->asked_in;
 	surface->asked_in = 0;
 	surface->ahead = true;
-	if (!asked_in || surface->timely == TRUSTED)
+	if (!asked_in || surface->timely == FORGIVEN)
 		;
 	else if (asked_in != output->pace.refresh)
-		surface->timely = 0;
+		count(surface, false);
 	else if (output->n_visible > 1)
-		surface->timely = in_time(output) ? surface->timely + 1 : 0;
+		count(surface, in_time(output));
 	/* it may change nothing */
 	pace_forget(output);
 }
@@ -192,7 +213,7 @@ static void handle_deadline(void *data)
 		return;
 	pace->waiting = false;
 	pace->waited = true;
-	pace->late_ns = longest(pace->late_ns, late_ns, output_period_ns(output) / 4);
+	measure(&pace->late, late_ns, output_period_ns(output) / 4);
 	output_schedule(output);
 }
 
@@ -267,8 +288,8 @@ bool pace_waits(struct output *output)
 /* With each repaint, not with each wait: a margin that leaves no room to wait would last for ever. */
 static void forget(struct pace *pace)
 {
-	pace->cost_ns -= pace->cost_ns / FORGET;
-	pace->late_ns -= pace->late_ns / FORGET;
+	pace->cost.ns -= pace->cost.ns / FORGET;
+	pace->late.ns -= pace->late.ns / FORGET;
 	pace->missed_ns -= pace->missed_ns / FORGET_MISS;
 }
 
@@ -278,8 +299,7 @@ void pace_committed(struct output *output)
 	if (!pace->begun_ns)
 		return;
 	forget(pace);
-	pace->cost_ns = longest(
-		pace->cost_ns, clock_now_ns() - pace->begun_ns, output_period_ns(output) / 2);
+	measure(&pace->cost, clock_now_ns() - pace->begun_ns, output_period_ns(output) / 2);
 	pace->begun_ns = 0;
 	pace->measured = true;
 }

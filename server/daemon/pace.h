@@ -9,6 +9,12 @@ struct output;
 struct surface;
 struct waybuf_source;
 
+/* The longest of something lately, what was as long only once left out. */
+struct pace_measure {
+	uint64_t ns;
+	uint64_t last_ns; /* it was the last time */
+};
+
 /* When an output is repainted, if others may draw for the same refresh; pace.c has the reasons. */
 struct pace {
 	struct waybuf_source *timer; /* armed while a repaint waits */
@@ -23,8 +29,8 @@ struct pace {
 	uint64_t begun_ns; /* a repaint that is measured; 0: none is */
 
 	bool measured; /* once at least */
-	uint64_t cost_ns; /* the longest lately, from the beginning of a repaint to its commit */
-	uint64_t late_ns; /* the longest lately that the timer came after its time */
+	struct pace_measure cost; /* from the beginning of a repaint to its commit */
+	struct pace_measure late; /* the timer came so long after its time */
 	uint64_t missed_ns; /* what there was to add after a vblank that was missed */
 };
 

@@ -151,7 +151,7 @@ struct surface {
 	uint64_t
 		asked_in; /* the refresh that it was asked to draw for; 0: none, or it has new state */
 	bool ahead; /* it has a new current state since the scene was made by which it is asked */
-	unsigned timely; /* refreshes in a row for which that was there in time */
+	unsigned timely; /* refreshes in a row for which that was in time, up to a number */
 	uint32_t width, height; /* surface coordinates; 0: has no content */
 	struct geometry_box source; /* what of the buffer it shows; in parts of GEOMETRY_ONE */
 	struct wl_resource *extensions[SURFACE_EXTENSIONS]; /* NULL: none of that kind */

@@ -28,7 +28,19 @@ TEST(composition)
 	stage_begin();
 	stage_trust(FIRST, THIRD);
 	compose_for(5);
+	compose_for(5);
 	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 5);
+	stage_flip();
+	stage_finish();
+}
+
+/* Something else was on the CPU. */
+TEST(composition_once)
+{
+	stage_begin();
+	stage_trust(FIRST, THIRD);
+	compose_for(12);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS);
 	stage_flip();
 	stage_finish();
 }
@@ -39,17 +51,19 @@ TEST(long_composition)
 	stage_begin();
 	stage_trust(FIRST, THIRD);
 	compose_for(12);
+	compose_for(12);
 	stage_draw(FIRST);
 	ck_assert(!stage_output()->pace.waiting);
 	stage_flip();
 	stage_finish();
 }
 
-/* Nor is it lost for long where that was once. */
-TEST(long_composition_once)
+/* Nor is it lost for long where that was twice. */
+TEST(long_composition_twice)
 {
 	stage_begin();
 	stage_trust(FIRST, THIRD);
+	compose_for(19);
 	compose_for(19);
 	stage_trust(FIRST, THIRD);
 	stage_draw(FIRST);
@@ -60,10 +74,11 @@ TEST(long_composition_once)
 }
 
 /* It is forgotten by and by. */
-TEST(composition_once)
+TEST(composition_twice)
 {
 	stage_begin();
 	stage_trust(FIRST, THIRD);
+	compose_for(5);
 	compose_for(5);
 	for (int n = 0; n < 500; n++) {
 		stage_commit(FIRST);
@@ -75,17 +90,34 @@ TEST(composition_once)
 	stage_finish();
 }
 
-TEST(late_timer)
+/* By @ms, after what is the latest time for all that was learned before. */
+static void be_late(uint64_t ms)
 {
-	stage_begin();
 	stage_trust(FIRST, SECOND);
 	stage_draw(FIRST);
-	fake_machine_oversleep(PERIOD_MS - SLACK_MS + 3);
+	fake_machine_oversleep(PERIOD_MS - SLACK_MS + ms);
 	world_settle(&stage.world);
 	ck_assert(fake_screen_flipping());
 	stage_flip_after(2);
+}
+
+TEST(late_timer)
+{
+	stage_begin();
+	be_late(3);
+	be_late(3);
 	stage_trust(FIRST, SECOND);
 	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - 3);
+	stage_flip();
+	stage_finish();
+}
+
+TEST(late_timer_once)
+{
+	stage_begin();
+	be_late(3);
+	stage_trust(FIRST, SECOND);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS);
 	stage_flip();
 	stage_finish();
 }
@@ -94,11 +126,8 @@ TEST(late_timer)
 TEST(very_late_timer)
 {
 	stage_begin();
-	stage_trust(FIRST, SECOND);
-	stage_draw(FIRST);
-	fake_machine_oversleep(PERIOD_MS - SLACK_MS + 15);
-	world_settle(&stage.world);
-	stage_flip_after(2);
+	be_late(15);
+	be_late(15);
 	stage_trust(FIRST, SECOND);
 	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS - PERIOD_MS / 4);
 	stage_flip();

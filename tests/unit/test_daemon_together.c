@@ -79,6 +79,34 @@ TEST(in_vain_once)
 	stage_finish();
 }
 
+/* Both have been relied on for long: who is late once is waited for again, who is late twice is not. */
+TEST(forgiven_once)
+{
+	stage_begin();
+	stage_trust(FIRST, SECOND);
+	for (int n = 0; n < 2 * TRUSTED; n++) {
+		stage_draw(FIRST);
+		stage_draw(SECOND);
+		stage_flip();
+	}
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS);
+	stage_draw(SECOND);
+	stage_flip();
+	stage_draw(FIRST);
+	stage_flip();
+	ck_assert_int_eq(stage.answered[SECOND], stage.drawn[SECOND]);
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS);
+	stage_draw(SECOND);
+	stage_flip();
+	stage_draw(FIRST);
+	stage_flip();
+	stage_draw(FIRST);
+	ck_assert(fake_screen_flipping());
+	stage_flip();
+	ck_assert_uint_eq(stage_output()->stats.waits_in_vain, 2);
+	stage_finish();
+}
+
 /* Half as often: whoever draws each time is not delayed by that. */
 TEST(half_the_rate)
 {
