@@ -2,7 +2,6 @@
 #include "client_priv.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 /*
  * Memory from a waybuf_allocator_v1, the compositor's own or that of a service: the listeners of its
@@ -299,29 +298,6 @@ static void share(struct waybuf_client_buffer *buffer)
 	buffer->unanswered++;
 }
 
-/* What the compositor refuses after all is asked for no more; what it cannot even see, of nobody. */
-static void note_refusal(struct waybuf_client_pool *pool, const struct waybuf_layout *layout)
-{
-	struct waybuf_client *client = pool->client;
-	if (layout->memory[0].kind == WAYBUF_MEMORY_DMABUF) {
-		if (pool->n_refused < CLIENT_MAX_REFUSED)
-			pool->refused[pool->n_refused++] = (struct waybuf_client_format){
-				.format = layout->format, .modifier = layout->modifier};
-	} else {
-		snprintf(pool->service_refusal, sizeof(pool->service_refusal), "%.200s",
-			client->error);
-	}
-	pool->renegotiate = client->service == &client->beside;
-}
-
-static int make_wl_buffer(struct waybuf_client_buffer *buffer)
-{
-	int ret = client_present_import(buffer);
-	if (ret == -EOPNOTSUPP)
-		note_refusal(buffer->pool, &buffer->storage->layout);
-	return ret;
-}
-
 static int explain(struct waybuf_client_pool *pool, int64_t deadline_ms, char **out)
 {
 	struct waybuf_client *client = pool->client;
@@ -341,6 +317,6 @@ const struct client_backend client_backend_allocator = {
 	.map = map,
 	.unmap = unmap,
 	.share = share,
-	.make_wl_buffer = make_wl_buffer,
+	.make_wl_buffer = client_foreign_make_wl_buffer,
 	.explain = explain,
 };

@@ -423,6 +423,13 @@ void client_present_commit(struct waybuf_client_buffer *buffer, struct wl_surfac
  */
 int client_dmabuf_import(struct waybuf_client *client, const struct waybuf_layout *layout,
 	const char *whose, struct wl_buffer **out);
+/*
+ * Whether the compositor may be asked. As of version 4 a pair that is not listed is a protocol error,
+ * which ends the connection. Before, it is refused like any other, and a compositor may take more than
+ * it lists.
+ */
+bool client_dmabuf_lists(
+	const struct waybuf_client *client, const struct waybuf_client_format *pair);
 /* Hears no more of imports that were not answered in time: the connection is over. */
 void client_dmabuf_forget(struct waybuf_client *client);
 
@@ -465,6 +472,11 @@ void client_feedback_finish(struct waybuf_client *client);
 
 /* What the compositor takes and has not refused, as a set. -EOPNOTSUPP if that is nothing. */
 int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_constraints **out);
+/*
+ * make_wl_buffer of memory that a service has made: as client_present_import(), and if the answer is
+ * no, the next acquire asks for something else.
+ */
+int client_foreign_make_wl_buffer(struct waybuf_client_buffer *buffer);
 
 /* report.c */
 

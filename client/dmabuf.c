@@ -120,18 +120,16 @@ void client_dmabuf_forget(struct waybuf_client *client)
 		end_question(question);
 }
 
-/*
- * As of version 4 a pair that is not listed is a protocol error, which ends the connection. Before, it
- * is refused like any other, and a compositor may take more than it lists.
- */
-static bool is_listed(const struct waybuf_client *client, uint32_t format, uint64_t modifier)
+bool client_dmabuf_lists(
+	const struct waybuf_client *client, const struct waybuf_client_format *pair)
 {
 	const struct client_offer *offer = &client->offer;
 	if (zwp_linux_dmabuf_v1_get_version(client->dmabuf) <
 		ZWP_LINUX_DMABUF_V1_GET_DEFAULT_FEEDBACK_SINCE_VERSION)
 		return true;
 	for (size_t i = 0; i < offer->n; i++)
-		if (offer->pairs[i].format == format && offer->pairs[i].modifier == modifier)
+		if (offer->pairs[i].format == pair->format &&
+			offer->pairs[i].modifier == pair->modifier)
 			return true;
 	return false;
 }
@@ -140,12 +138,14 @@ static bool is_listed(const struct waybuf_client *client, uint32_t format, uint6
 static int check_listed(
 	struct waybuf_client *client, const struct waybuf_layout *layout, const char *whose)
 {
+	const struct waybuf_client_format pair = {
+		.format = layout->format, .modifier = layout->modifier};
 	char format[WAYBUF_FOURCC_LEN], modifier[WAYBUF_MODIFIER_LEN];
 	/* a newer list may have been read along with what the program waited for */
 	int ret = client_link_dispatch(&client->compositor, false);
 	if (ret < 0)
 		return ret;
-	if (is_listed(client, layout->format, layout->modifier))
+	if (client_dmabuf_lists(client, &pair))
 		return 0;
 	waybuf_fourcc_string(layout->format, format);
 	return client_fail(client, -EOPNOTSUPP,

@@ -2,6 +2,7 @@
 #include "client_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /*
@@ -161,5 +162,43 @@ int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_co
 		ret = build(builder, pairs, count, client->service == &client->beside, out);
 	waybuf_constraints_builder_destroy(builder);
 	free(pairs);
+	return ret;
+}
+
+/* ---- refusals ------------------------------------------------------------------------------ */
+
+/* The service is not asked again for memory to show. */
+static void give_up_service(struct waybuf_client_pool *pool)
+{
+	snprintf(pool->service_refusal, sizeof(pool->service_refusal), "%.200s",
+		pool->client->error);
+}
+
+/*
+ * What the compositor refuses after all is asked for no more; what it cannot even see, of nobody. A
+ * pair that it does not list any more needs no note: who asks next reads the list, where it may be back.
+ */
+static void note_refusal(struct waybuf_client_pool *pool, const struct waybuf_layout *layout)
+{
+	const struct waybuf_client_format pair = {
+		.format = layout->format, .modifier = layout->modifier};
+	pool->renegotiate = waybuf_client_pool_get_path(pool) == WAYBUF_CLIENT_PATH_SERVICE;
+	if (layout->memory[0].kind != WAYBUF_MEMORY_DMABUF) {
+		give_up_service(pool);
+		return;
+	}
+	if (!client_dmabuf_lists(pool->client, &pair) || is_refused(pool, &pair))
+		return;
+	if (pool->n_refused < CLIENT_MAX_REFUSED)
+		pool->refused[pool->n_refused++] = pair;
+	else
+		give_up_service(pool);
+}
+
+int client_foreign_make_wl_buffer(struct waybuf_client_buffer *buffer)
+{
+	int ret = client_present_import(buffer);
+	if (ret == -EOPNOTSUPP)
+		note_refusal(buffer->pool, &buffer->storage->layout);
 	return ret;
 }

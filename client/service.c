@@ -172,7 +172,7 @@ const struct client_backend client_backend_kept = {
 	.unbind = client_local_unbind,
 	.map = kept_map,
 	.unmap = client_local_unmap,
-	.make_wl_buffer = client_present_import,
+	.make_wl_buffer = client_foreign_make_wl_buffer,
 	.explain = client_local_explain,
 };
 

@@ -188,6 +188,88 @@ TEST(the_compositor_refuses)
 	finish();
 }
 
+static void make_memory_of(struct fake_server *server, void *data)
+{
+	server->layout.format = *(uint32_t *)data;
+}
+
+/* Presents a buffer that the compositor refuses, and gives it back. */
+static void present_in_vain(struct waybuf_client_pool *pool, uint32_t format)
+{
+	fake_call(&service, make_memory_of, &format);
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	ck_assert_int_eq(waybuf_client_buffer_present(buffer, fixture.surface), -EOPNOTSUPP);
+	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
+}
+
+/* A service that gives the same again and again does not fill what is noted of the pool. */
+TEST(refused_again_and_again)
+{
+	init();
+	fixture.server.refuses_imports = true;
+	start();
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 1);
+	for (int i = 0; i <= CLIENT_MAX_REFUSED; i++)
+		present_in_vain(pool, DRM_FORMAT_XRGB8888);
+	present_in_vain(pool, DRM_FORMAT_ARGB8888);
+	fixture_acquire(pool);
+	service_heard();
+	ck_path(pool, WAYBUF_CLIENT_PATH_SERVICE, "");
+	ck_assert(asks_for(DRM_FORMAT_NV12));
+	ck_assert(!asks_for(DRM_FORMAT_XRGB8888));
+	ck_assert(!asks_for(DRM_FORMAT_ARGB8888));
+	finish();
+}
+
+/* One that always finds another kind is left alone in the end. */
+TEST(refused_too_often)
+{
+	init();
+	fixture.server.refuses_imports = true;
+	start();
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 1);
+	for (uint32_t i = 0; i <= CLIENT_MAX_REFUSED; i++)
+		present_in_vain(pool, fourcc_code('?', '?', '?', 'A' + i));
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	ck_assert_int_ge(waybuf_client_pool_get_path(pool), WAYBUF_CLIENT_PATH_UDMABUF);
+	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+	finish();
+}
+
+static void list(struct fake_server *server, void *data)
+{
+	fake_send_tranche(server, *(uint32_t *)data);
+	fake_send_done(server);
+}
+
+enum { XR24 = 1 << 0, AB24 = 1 << 5 };
+
+/* The compositor takes these pairs from now on, and the client has heard. */
+static void change_list(uint32_t pairs)
+{
+	fake_call(&fixture.server, list, &pairs);
+	fixture_heard(&fixture);
+	ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 0), 0);
+}
+
+/* What was not listed for a while is as good as before when it is listed again. */
+TEST(listed_again)
+{
+	init();
+	fixture.server.dmabuf_version = 4;
+	start();
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 1);
+	change_list(AB24);
+	present_in_vain(pool, DRM_FORMAT_XRGB8888);
+	change_list(XR24);
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	service_heard();
+	ck_assert(asks_for(DRM_FORMAT_XRGB8888));
+	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+	ck_path(pool, WAYBUF_CLIENT_PATH_SERVICE, "");
+	finish();
+}
+
 /* ---- none ---------------------------------------------------------------------------------- */
 
 static void check_none(const char *reason)
@@ -270,6 +352,26 @@ TEST(buffers_outlive_it)
 	ck_assert_ptr_eq(fixture_acquire(pool), first);
 	ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 0), 0);
 	/* it took its socket along when it was stopped */
+	finish();
+}
+
+/* Nobody makes another kind of it any more, so the pool takes another path. */
+TEST(its_memory_is_refused)
+{
+	init();
+	fixture.server.refuses_imports = true;
+	start();
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 2);
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	fake_call(&service, hang_up, NULL);
+	while (fixture.client->service)
+		ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 100), 0);
+	fixture.client->next_look_ms = INT64_MAX;
+	ck_assert_int_eq(waybuf_client_buffer_present(buffer, fixture.surface), -EOPNOTSUPP);
+	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
+	buffer = fixture_acquire(pool);
+	ck_path(pool, WAYBUF_CLIENT_PATH_SHM, "has ended");
+	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
 	finish();
 }
 
