@@ -202,6 +202,17 @@ int client_allocator_listen(struct waybuf_client_pool *pool, struct waybuf_pool_
 	return 0;
 }
 
+void client_allocator_adopt(struct waybuf_client_pool *pool)
+{
+	struct client_attachment *writer = &pool->writer, *display = &pool->display;
+	if (pool->proxy)
+		waybuf_pool_v1_set_user_data(pool->proxy, pool);
+	if (writer->proxy)
+		waybuf_attachment_v1_set_user_data(writer->proxy, writer);
+	if (display->proxy)
+		waybuf_attachment_v1_set_user_data(display->proxy, display);
+}
+
 int client_allocator_declare(struct waybuf_client_pool *pool, uint32_t count)
 {
 	return client_allocator_listen(pool,

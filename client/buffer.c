@@ -77,15 +77,23 @@ void client_buffer_displayed(struct waybuf_client_buffer *buffer)
 		client_buffer_unmap(buffer);
 }
 
-int client_buffer_create(
-	struct waybuf_client_pool *pool, uint32_t index, struct waybuf_client_buffer **out)
+struct waybuf_client_buffer *client_buffer_new(struct waybuf_client_pool *pool, uint32_t index)
 {
 	struct waybuf_client_buffer *buffer = calloc(1, sizeof(*buffer));
 	if (!buffer)
-		return -ENOMEM;
+		return NULL;
 	buffer->pool = pool;
 	buffer->index = index;
 	buffer->fence = -1;
+	return buffer;
+}
+
+int client_buffer_create(
+	struct waybuf_client_pool *pool, uint32_t index, struct waybuf_client_buffer **out)
+{
+	struct waybuf_client_buffer *buffer = client_buffer_new(pool, index);
+	if (!buffer)
+		return -ENOMEM;
 	if (client_buffer_bind(buffer) < 0) {
 		free(buffer);
 		return -ENOMEM;

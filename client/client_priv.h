@@ -7,6 +7,7 @@
 
 #include <wayland-client-protocol.h>
 
+#include "client_dmabuf.h"
 #include "client_link.h"
 #include "client_storage.h"
 #include "client_timelines.h"
@@ -39,7 +40,8 @@
  *   reason.c      refusals as errnos and sentences
  *   report.c      answers that come as files
  *
- * What link.c, storage.c and timelines.c do is in client_*.h.
+ * What link.c, storage.c and timelines.c do is in client_*.h; dmabuf.c, offer.c, feedback.c and foreign.c
+ * share client_dmabuf.h.
  *
  * All proxies of the library are on its own event queue. Listeners only note what came: no listener
  * waits, and none calls back into the program.
@@ -53,14 +55,6 @@
 #define CLIENT_MAX_SHM_FORMATS 256
 /* Kinds of buffers that a compositor lists and refuses, of one pool. */
 #define CLIENT_MAX_REFUSED 16
-
-struct client_feedback;
-
-/* What a compositor takes through linux-dmabuf; pairs with the implicit modifier come last. */
-struct client_offer {
-	struct waybuf_client_format *pairs;
-	size_t n, n_explicit;
-};
 
 struct waybuf_client {
 	/* to who shows the buffers; and one of our own to a service beside that, if there is one */
@@ -164,6 +158,8 @@ struct waybuf_client_pool {
 	bool stays;
 	/* what it was agreed to have is of no use: the next acquire starts anew */
 	bool renegotiate;
+	/* its buffers from before that, of which some are shown yet; NULL: none are */
+	struct waybuf_client_pool *former;
 	/* local backends: what each storage is like, and the last grant's number */
 	struct waybuf_solution plan;
 	uint64_t serial;
@@ -333,7 +329,10 @@ extern const struct wl_shm_listener client_shm_listener;
 /* Whether the compositor takes such an image through wl_shm. */
 bool client_shm_takes(const struct waybuf_client *client, const struct waybuf_layout *layout);
 
-/* backend_allocator.c, for restore.c */
+/* backend_allocator.c, for pool.c and restore.c */
+
+/* Events of a membership that was another pool's come to this one. */
+void client_allocator_adopt(struct waybuf_client_pool *pool);
 
 /* What the pool was made for, on a membership that is new. 0, -EOPNOTSUPP, -ENOMEM. */
 int client_allocator_attach(struct waybuf_client_pool *pool);
@@ -353,6 +352,11 @@ int client_pool_start(struct waybuf_client_pool *pool, uint32_t count);
 /* Another backend for the same memory, of a pool that is in use. @reason is copied. */
 void client_pool_change_path(
 	struct waybuf_client_pool *pool, const struct client_backend *backend, const char *reason);
+/*
+ * Lets go of buffers from before a change of memory, as soon as the compositor has given them back.
+ * Whether some are left.
+ */
+bool client_pool_drop_former(struct waybuf_client_pool *pool);
 /* As many buffers, if there are less. -ENOMEM. */
 int client_pool_add_buffers(struct waybuf_client_pool *pool, uint32_t count);
 
@@ -371,6 +375,9 @@ int client_pool_return(struct waybuf_client_pool *pool, int64_t deadline_ms);
 void client_pool_restored(struct waybuf_client_pool *pool, uint32_t index, uint32_t reason);
 
 /* buffer.c */
+
+/* One that is not bound. NULL: -ENOMEM. */
+struct waybuf_client_buffer *client_buffer_new(struct waybuf_client_pool *pool, uint32_t index);
 int client_buffer_create(
 	struct waybuf_client_pool *pool, uint32_t index, struct waybuf_client_buffer **out);
 void client_buffer_destroy(struct waybuf_client_buffer *buffer);
@@ -414,25 +421,6 @@ void client_surface_show(struct wl_surface *surface, struct wl_buffer *wl_buffer
 void client_present_commit(struct waybuf_client_buffer *buffer, struct wl_surface *surface,
 	struct wl_buffer *wl_buffer);
 
-/* dmabuf.c */
-
-/*
- * A wl_buffer of @layout, all dma-bufs, through linux-dmabuf, which is there. @whose says of whom the
- * memory is, for people. -EOPNOTSUPP: the compositor says no, or would if it were asked; -ETIMEDOUT,
- * -ENOMEM, -EPIPE, -EPROTO.
- */
-int client_dmabuf_import(struct waybuf_client *client, const struct waybuf_layout *layout,
-	const char *whose, struct wl_buffer **out);
-/*
- * Whether the compositor may be asked. As of version 4 a pair that is not listed is a protocol error,
- * which ends the connection. Before, it is refused like any other, and a compositor may take more than
- * it lists.
- */
-bool client_dmabuf_lists(
-	const struct waybuf_client *client, const struct waybuf_client_format *pair);
-/* Hears no more of imports that were not answered in time: the connection is over. */
-void client_dmabuf_forget(struct waybuf_client *client);
-
 /* swapchain.c */
 
 /* Looks which buffers of a swapchain's pool have come back by their points. */
@@ -451,32 +439,6 @@ void client_swapchain_detach(struct waybuf_client_swapchain *chain);
 
 /* The connection is over. */
 void client_import_detach(struct waybuf_client_import *import);
-
-/* offer.c */
-
-/* Notes a pair; those that are too many, or for which there is no memory, are not. */
-void client_offer_add(struct client_offer *offer, uint32_t format, uint64_t modifier);
-/* Forgets all. */
-void client_offer_finish(struct client_offer *offer);
-/* Fills that of the client (the data), where the global is of version 3. */
-extern const struct zwp_linux_dmabuf_v1_listener client_offer_listener;
-
-/* feedback.c */
-
-/* Asks the compositor for its pairs, and for what becomes of them; without memory it has none. */
-void client_feedback_start(struct waybuf_client *client);
-/* Nothing more is to be heard. A client that has not asked is fine. */
-void client_feedback_finish(struct waybuf_client *client);
-
-/* foreign.c */
-
-/* What the compositor takes and has not refused, as a set. -EOPNOTSUPP if that is nothing. */
-int client_foreign_constraints(struct waybuf_client_pool *pool, struct waybuf_constraints **out);
-/*
- * make_wl_buffer of memory that a service has made: as client_present_import(), and if the answer is
- * no, the next acquire asks for something else.
- */
-int client_foreign_make_wl_buffer(struct waybuf_client_buffer *buffer);
 
 /* report.c */
 

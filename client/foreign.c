@@ -182,7 +182,7 @@ static void note_refusal(struct waybuf_client_pool *pool, const struct waybuf_la
 {
 	const struct waybuf_client_format pair = {
 		.format = layout->format, .modifier = layout->modifier};
-	pool->renegotiate = waybuf_client_pool_get_path(pool) == WAYBUF_CLIENT_PATH_SERVICE;
+	pool->renegotiate = true;
 	if (layout->memory[0].kind != WAYBUF_MEMORY_DMABUF) {
 		give_up_service(pool);
 		return;

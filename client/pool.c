@@ -81,14 +81,11 @@ static void append_reason(struct waybuf_client_pool *pool, const char *name, con
 		length ? "; " : "", name ? name : "", name ? ": " : "", reason);
 }
 
-/* Whether the program or the compositor has one of its buffers. */
-static bool is_in_use(const struct waybuf_client_pool *pool)
+static bool has_any(const struct waybuf_client_pool *pool, enum client_buffer_state state)
 {
-	for (uint32_t i = 0; i < pool->count; i++) {
-		enum client_buffer_state state = pool->buffers[i]->state;
-		if (state == CLIENT_BUFFER_ACQUIRED || state == CLIENT_BUFFER_SHOWN)
+	for (uint32_t i = 0; i < pool->count; i++)
+		if (pool->buffers[i]->state == state)
 			return true;
-	}
 	return false;
 }
 
@@ -134,21 +131,6 @@ void client_pool_change_path(
 	note_path(pool);
 }
 
-/* Memory and path are chosen anew, unless somebody has a buffer: then later. */
-static int renegotiate(struct waybuf_client_pool *pool)
-{
-	if (is_in_use(pool))
-		return 0;
-	for (uint32_t i = 0; i < pool->count; i++)
-		client_buffer_discard(pool->buffers[i]);
-	pool->backend->finish(pool);
-	pool->renegotiate = false;
-	int ret = client_pool_start(pool, pool->count);
-	for (uint32_t i = 0; i < pool->count && ret == 0; i++)
-		ret = client_buffer_bind(pool->buffers[i]);
-	return ret;
-}
-
 enum waybuf_client_path waybuf_client_pool_get_path(const struct waybuf_client_pool *pool)
 {
 	const struct waybuf_client *client = pool->client;
@@ -172,6 +154,97 @@ const char *waybuf_client_path_name(enum waybuf_client_path path)
 	};
 	return (size_t)path < sizeof(names) / sizeof(names[0]) && names[path] ? names[path]
 									      : "unknown";
+}
+
+/* ---- another kind of memory ---------------------------------------------------------------- */
+
+/* As many buffers as the pool has, without anything. */
+static int make_buffers(struct waybuf_client_pool *pool, struct waybuf_client_buffer **buffers)
+{
+	for (uint32_t i = 0; i < pool->count; i++) {
+		buffers[i] = client_buffer_new(pool, i);
+		if (buffers[i])
+			continue;
+		while (i > 0)
+			free(buffers[--i]);
+		return client_fail(pool->client, -ENOMEM, "acquire: out of memory");
+	}
+	return 0;
+}
+
+/* All that @former took over is told to it, and not to the pool that it was of. */
+static void settle_former(struct waybuf_client_pool *former)
+{
+	waybuf_list_init(&former->link);
+	former->constraints = NULL;
+	former->writer.pool = former->display.pool = former;
+	client_allocator_adopt(former);
+	for (uint32_t i = 0; i < former->count; i++) {
+		former->buffers[i]->pool = former;
+		if (former->buffers[i]->state != CLIENT_BUFFER_SHOWN)
+			client_buffer_discard(former->buffers[i]);
+	}
+}
+
+/*
+ * What is shown must stay: nothing replaces it before there is other memory. So the pool goes on with
+ * buffers that are new, and those that it had are with the membership by which they were granted,
+ * because memory that is given back is cleared for the next.
+ */
+static int set_shown_aside(struct waybuf_client_pool *pool)
+{
+	struct waybuf_client_buffer *buffers[WAYBUF_POOL_V1_LIMIT_COUNT];
+	struct waybuf_client_pool *former = malloc(sizeof(*former));
+	if (!former)
+		return client_fail(pool->client, -ENOMEM, "acquire: out of memory");
+	int ret = make_buffers(pool, buffers);
+	if (ret < 0) {
+		free(former);
+		return ret;
+	}
+	*former = *pool;
+	pool->former = former;
+	pool->proxy = NULL;
+	pool->writer.proxy = pool->display.proxy = NULL;
+	memcpy(pool->buffers, buffers, pool->count * sizeof(buffers[0]));
+	settle_former(former);
+	return 0;
+}
+
+bool client_pool_drop_former(struct waybuf_client_pool *pool)
+{
+	struct waybuf_client_pool **at = &pool->former, *former;
+	while ((former = *at)) {
+		if (former->swapchain)
+			client_swapchain_refresh(former->swapchain, former);
+		if (has_any(former, CLIENT_BUFFER_SHOWN)) {
+			at = &former->former;
+			continue;
+		}
+		*at = former->former;
+		former->former = NULL;
+		waybuf_client_pool_destroy(former);
+	}
+	return pool->former;
+}
+
+/* Memory and path are chosen anew, unless the program has a buffer: then later. */
+static int renegotiate(struct waybuf_client_pool *pool)
+{
+	if (has_any(pool, CLIENT_BUFFER_ACQUIRED))
+		return 0;
+	int ret = has_any(pool, CLIENT_BUFFER_SHOWN) ? set_shown_aside(pool) : 0;
+	if (ret < 0)
+		return ret;
+	for (uint32_t i = 0; i < pool->count; i++)
+		client_buffer_discard(pool->buffers[i]);
+	pool->backend->finish(pool);
+	pool->shown = UINT32_MAX;
+	pool->renegotiate = false;
+	ret = client_pool_start(pool, pool->count);
+	for (uint32_t i = 0; i < pool->count && ret == 0; i++)
+		ret = client_buffer_bind(pool->buffers[i]);
+	return ret;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -222,6 +295,7 @@ void waybuf_client_pool_destroy(struct waybuf_client_pool *pool)
 {
 	if (!pool)
 		return;
+	waybuf_client_pool_destroy(pool->former);
 	for (uint32_t i = 0; i < pool->count; i++)
 		client_buffer_destroy(pool->buffers[i]);
 	if (pool->backend)
@@ -333,6 +407,7 @@ static int look_for(
 	struct waybuf_client *client = pool->client;
 	client_service_check(client);
 	client_service_return(pool);
+	client_pool_drop_former(pool);
 	int ret = pool->renegotiate ? renegotiate(pool) : 0;
 	client->wake_fd = client_swapchain_wake_fd(pool->swapchain);
 	if (ret == 0)
@@ -350,7 +425,7 @@ static int look_for(
 	return client_fail_refused(client, &failed->refusal);
 }
 
-/* A service that cannot do it is no reason to fail, as long as nothing was made. */
+/* A service that cannot do it is no reason to fail, as long as the program has nothing of it. */
 static bool goes_elsewhere(struct waybuf_client_pool *pool, int error)
 {
 	struct waybuf_client *client = pool->client;
@@ -359,7 +434,8 @@ static bool goes_elsewhere(struct waybuf_client_pool *pool, int error)
 	if (beside && client->beside.broken && error == client->beside.broken)
 		return !client->compositor.broken;
 	if (error != -EOPNOTSUPP || pool->service_refusal[0] ||
-		waybuf_client_pool_get_path(pool) != WAYBUF_CLIENT_PATH_SERVICE || is_in_use(pool))
+		waybuf_client_pool_get_path(pool) != WAYBUF_CLIENT_PATH_SERVICE ||
+		has_any(pool, CLIENT_BUFFER_ACQUIRED))
 		return false;
 	snprintf(pool->service_refusal, sizeof(pool->service_refusal), "%.200s", client->error);
 	pool->renegotiate = true;

@@ -26,6 +26,8 @@ void client_pool_detach(struct waybuf_client_pool *pool)
 {
 	if (pool->swapchain)
 		client_swapchain_detach(pool->swapchain);
+	waybuf_client_pool_destroy(pool->former);
+	pool->former = NULL;
 	for (uint32_t i = 0; i < pool->count; i++)
 		client_buffer_detach(pool->buffers[i]);
 	pool->backend->finish(pool);

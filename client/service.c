@@ -187,7 +187,8 @@ static void keep_buffer(struct waybuf_client_buffer *buffer)
 		buffer->state = CLIENT_BUFFER_IDLE;
 }
 
-static void keep_pool(struct waybuf_client_pool *pool)
+/* Whether there is any. */
+static bool keep_memory(struct waybuf_client_pool *pool)
 {
 	bool has_memory = false;
 	for (uint32_t i = 0; i < pool->count; i++) {
@@ -196,7 +197,12 @@ static void keep_pool(struct waybuf_client_pool *pool)
 	}
 	client_backend_allocator.finish(pool);
 	pool->backend = &client_backend_kept;
-	pool->renegotiate = !has_memory;
+	return has_memory;
+}
+
+static void keep_pool(struct waybuf_client_pool *pool)
+{
+	pool->renegotiate = !keep_memory(pool);
 	snprintf(pool->path_reason, sizeof(pool->path_reason), "%s",
 		"the service has ended, and the memory is kept");
 	waybuf_info("client: pool \"%s\": %s", pool->name, pool->path_reason);
@@ -222,12 +228,16 @@ void client_service_return(struct waybuf_client_pool *pool)
 
 void client_service_check(struct waybuf_client *client)
 {
-	struct waybuf_client_pool *pool;
+	struct waybuf_client_pool *pool, *former;
 	if (client->service != &client->beside || !client->beside.broken)
 		return;
-	waybuf_list_for_each(pool, &client->pools, link)
+	waybuf_list_for_each(pool, &client->pools, link) {
 		if (pool->backend == &client_backend_allocator)
 			keep_pool(pool);
+		for (former = pool->former; former; former = former->former)
+			if (former->backend == &client_backend_allocator)
+				keep_memory(former);
+	}
 	client_service_leave(client);
 	snprintf(client->service_reason, sizeof(client->service_reason),
 		"the allocation service has ended");

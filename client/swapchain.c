@@ -66,14 +66,14 @@ int client_swapchain_wake_fd(const struct waybuf_client_swapchain *chain)
 void client_swapchain_refresh(
 	struct waybuf_client_swapchain *chain, struct waybuf_client_pool *pool)
 {
-	if (!chain->timelines)
-		return;
 	/* first, so that what comes while we look wakes the next wait */
-	client_timelines_drain(chain->timelines);
+	if (chain->timelines)
+		client_timelines_drain(chain->timelines);
 	for (uint32_t i = 0; i < pool->count; i++) {
 		struct waybuf_client_buffer *buffer = pool->buffers[i];
 		int fence = -1;
-		if (buffer->state != CLIENT_BUFFER_SHOWN ||
+		/* whose commit had points, though later ones may have none */
+		if (buffer->state != CLIENT_BUFFER_SHOWN || !buffer->release.syncobj ||
 			!client_timelines_take_release(buffer, &fence))
 			continue;
 		client_buffer_displayed(buffer);
@@ -180,6 +180,8 @@ struct waybuf_client_pool *waybuf_client_swapchain_get_pool(struct waybuf_client
 /* Somebody holds one of its buffers, or looks at it: QUEUED is behind the reader of a present. */
 static bool is_in_use(struct waybuf_client_pool *pool)
 {
+	if (client_pool_drop_former(pool))
+		return true;
 	for (uint32_t i = 0; i < pool->count; i++) {
 		enum client_buffer_state state = pool->buffers[i]->state;
 		if (state == CLIENT_BUFFER_SHOWN || state == CLIENT_BUFFER_ACQUIRED ||
@@ -352,6 +354,8 @@ static int submit_to_other(struct waybuf_client_swapchain *chain,
 		ret = leave_implicit(chain->client, &buffer->storage->layout, fence);
 	if (ret < 0)
 		return ret;
+	if (!chain->timelines)
+		client_timeline_finish(&buffer->release);
 	client_present_commit(buffer, chain->surface, wl_buffer);
 	buffer->state = CLIENT_BUFFER_SHOWN;
 	return 0;

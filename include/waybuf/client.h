@@ -352,8 +352,9 @@ WAYBUF_EXPORT int waybuf_client_buffer_end_cpu(struct waybuf_client_buffer *buff
  *
  * 0; -EINVAL: not acquired, open to the CPU, no @surface, or no pool with `display`; otherwise the
  * buffer stays the caller's: -EOPNOTSUPP: the compositor does not import it after all, or lists its
- * kind no longer: release it, and an acquire when no buffer is in use gives one of another kind, if
- * there is any; -ETIMEDOUT: it did not answer the import within 5 s; -EPIPE, -EPROTO.
+ * kind no longer: release it, and an acquire when the caller has no buffer of the pool gives one of
+ * another kind, if there is any, while what is shown stays where it is until the compositor gives it
+ * back; -ETIMEDOUT: it did not answer the import within 5 s; -EPIPE, -EPROTO.
  */
 WAYBUF_EXPORT int waybuf_client_buffer_present(
 	struct waybuf_client_buffer *buffer, struct wl_surface *surface);

@@ -8,6 +8,7 @@
 
 #include "client_fixture.h"
 #include "client_priv.h"
+#include "client_surface.h"
 #include "waybuf-allocator-v1-server-protocol.h"
 
 /* A compositor without an allocator, and an allocation service on a connection of its own. */
@@ -270,6 +271,102 @@ TEST(listed_again)
 	finish();
 }
 
+static void count_wl_buffers(struct fake_server *server, void *data)
+{
+	*(unsigned *)data = server->wl_buffers;
+}
+
+static unsigned wl_buffers(void)
+{
+	unsigned n;
+	fixture_heard(&fixture);
+	fake_call(&fixture.server, count_wl_buffers, &n);
+	return n;
+}
+
+/* The first buffer is shown, and the second one is refused: the compositor takes other pairs now. */
+static struct waybuf_client_pool *show_and_change_list(void)
+{
+	init();
+	fixture.server.dmabuf_version = 4;
+	start();
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 2);
+	ck_client_ok(
+		&fixture, waybuf_client_buffer_present(fixture_acquire(pool), fixture.surface));
+	change_list(AB24);
+	service_heard();
+	present_in_vain(pool, DRM_FORMAT_XRGB8888);
+	fake_call(&service, make_memory_of, &(uint32_t){DRM_FORMAT_ABGR8888});
+	return pool;
+}
+
+/* What is shown stays until something of another kind has taken its place, which frees it. */
+TEST(the_list_changes_while_one_is_shown)
+{
+	struct waybuf_client_pool *pool = show_and_change_list();
+	service_heard();
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	/* of those before only the second one is given up */
+	const char *heard = service_heard();
+	ck_assert_ptr_nonnull(strstr(heard, "destroy1 create64x32*2:test "));
+	ck_assert_ptr_null(strstr(heard, "map0 destroy0"));
+	ck_assert_uint_eq(wl_buffers(), 1);
+	for (int i = 0; i < 3; i++) {
+		const struct waybuf_layout *layout = waybuf_client_buffer_get_layout(buffer);
+		ck_assert_uint_eq(layout->format, DRM_FORMAT_ABGR8888);
+		ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+		buffer = fixture_acquire(pool);
+	}
+	ck_assert_ptr_nonnull(strstr(service_heard(), "unmap0 destroy0 "));
+	ck_assert_uint_eq(wl_buffers(), 2);
+	ck_path(pool, WAYBUF_CLIENT_PATH_SERVICE, "");
+	finish();
+}
+
+/* It changes once more before the compositor has given anything back. */
+TEST(the_list_changes_twice)
+{
+	struct waybuf_client_pool *pool = show_and_change_list();
+	struct wl_surface *other = client_surface_create(fixture.display);
+	ck_client_ok(&fixture, waybuf_client_buffer_present(fixture_acquire(pool), other));
+	/* the fake knows one surface only, and gives the first buffer back when it likes */
+	change_list(XR24);
+	present_in_vain(pool, DRM_FORMAT_ABGR8888);
+	fake_call(&service, make_memory_of, &(uint32_t){DRM_FORMAT_XRGB8888});
+	for (int i = 0; i < 3; i++)
+		ck_client_ok(&fixture,
+			waybuf_client_buffer_present(fixture_acquire(pool), fixture.surface));
+	fixture_acquire(pool);
+	ck_assert_uint_eq(wl_buffers(), 2);
+	client_surface_destroy(other);
+	finish();
+}
+
+static void raise_count(struct fake_server *server, void *data)
+{
+	waybuf_pool_v1_send_configured(data, 2, 64, 32, 3);
+}
+
+static void tell_pool(struct fake_server *server, void *data)
+{
+	*(struct wl_resource **)data = server->pool;
+}
+
+/* Events of the membership that what is shown belongs to are not about the one that the pool has now. */
+TEST(the_former_membership_goes_on)
+{
+	struct wl_resource *former = NULL;
+	struct waybuf_client_pool *pool = show_and_change_list();
+	fake_call(&service, tell_pool, &former);
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	fake_call(&service, raise_count, former);
+	service_heard();
+	ck_assert_uint_eq(waybuf_client_pool_get_count(pool), 2);
+	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+	fixture_acquire(pool);
+	finish();
+}
+
 /* ---- none ---------------------------------------------------------------------------------- */
 
 static void check_none(const char *reason)
@@ -372,6 +469,24 @@ TEST(its_memory_is_refused)
 	buffer = fixture_acquire(pool);
 	ck_path(pool, WAYBUF_CLIENT_PATH_SHM, "has ended");
 	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+	finish();
+}
+
+/* Of what is shown from before a change of the list nothing is left with it, either. */
+TEST(it_ends_after_a_change)
+{
+	struct waybuf_client_pool *pool = show_and_change_list();
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	ck_client_ok(&fixture, waybuf_client_buffer_release(fixture_acquire(pool)));
+	fake_call(&service, hang_up, NULL);
+	while (fixture.client->service)
+		ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 100), 0);
+	for (int i = 0; i < 3; i++) {
+		ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
+		buffer = fixture_acquire(pool);
+	}
+	ck_path(pool, WAYBUF_CLIENT_PATH_SERVICE, "has ended");
+	ck_assert_uint_eq(wl_buffers(), 2);
 	finish();
 }
 

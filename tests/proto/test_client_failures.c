@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <drm_fourcc.h>
+
 #include "client_fixture.h"
 #include "client_surface.h"
 #include "fail_alloc.h"
@@ -62,6 +64,36 @@ static bool show(struct story *s)
 	return ok(s, waybuf_client_buffer_present(s->buffer, s->fixture.surface));
 }
 
+static void list_another_kind(struct fake_server *server, void *data)
+{
+	server->layout.format = DRM_FORMAT_ABGR8888;
+	fake_send_tranche(server, 1 << 5);
+	fake_send_done(server);
+}
+
+/* While one is shown the compositor lists another kind, and the next one is of that. */
+static bool change_kind(struct story *s)
+{
+	int ret;
+	fail_here(false);
+	fake_call(&s->fixture.server, list_another_kind, NULL);
+	fail_here(true);
+	do
+		ret = waybuf_client_dispatch(s->fixture.client, 0);
+	while (ret > 0);
+	if (!ok(s, ret))
+		return false;
+	ret = waybuf_client_buffer_present(s->buffer, s->fixture.surface);
+	if (ret != -EOPNOTSUPP)
+		return ok(s, ret);
+	return ok(s, waybuf_client_buffer_release(s->buffer)) && draw(s) && show(s);
+}
+
+static bool leave(struct story *s)
+{
+	return s->way == FOREIGN ? change_kind(s) : ok(s, waybuf_client_buffer_release(s->buffer));
+}
+
 /* As far as it gets; true if to the end. */
 static bool tell(struct story *s)
 {
@@ -73,7 +105,7 @@ static bool tell(struct story *s)
 	struct fixture *f = &s->fixture;
 	return ok(s, waybuf_client_connect_to_display(f->display, &f->client)) &&
 		ok(s, waybuf_client_pool_create(f->client, &options, &s->pool)) && draw(s) &&
-		show(s) && draw(s) && ok(s, waybuf_client_buffer_release(s->buffer)) &&
+		show(s) && draw(s) && leave(s) &&
 		(s->way == ALONE ||
 			ok(s, waybuf_client_pool_explain(s->pool, 2000, &s->explanation)));
 }

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <drm_fourcc.h>
+
 #include "client_fixture.h"
 #include "client_surface.h"
 #include "fake/sync.h"
@@ -27,18 +29,25 @@ static int make_dmabuf(uint64_t size)
 	return fd;
 }
 
-static void set_up(uint32_t capabilities, bool has_syncobj)
+static void set_up_version(uint32_t capabilities, bool has_syncobj, uint32_t dmabuf_version)
 {
 	fake_sync_init();
 	waybuf_dmabuf_forget_probe();
 	fake_init(&fixture.server);
 	fixture.server.capabilities = capabilities;
 	fixture.server.has_dmabuf = true;
+	fixture.server.dmabuf_version = dmabuf_version;
+	fixture.server.has_shm = dmabuf_version;
 	fixture.server.has_syncobj = has_syncobj;
 	fixture.server.layout.kind = WAYBUF_BUFFER_V1_MEMORY_KIND_DMABUF;
 	fixture.server.make_memory = make_dmabuf;
 	drm_fd = fake_syncobj_device();
 	fixture_start(&fixture);
+}
+
+static void set_up(uint32_t capabilities, bool has_syncobj)
+{
+	set_up_version(capabilities, has_syncobj, 0);
 }
 
 static void tear_down(void)
@@ -540,6 +549,101 @@ TEST(resize_with_points)
 TEST(resize_elsewhere)
 {
 	check_resize(FILES, false);
+}
+
+/* ---- another list -------------------------------------------------------------------------- */
+
+enum { XR24 = 1 << 0, AB24 = 1 << 5 };
+
+static void list(struct fake_server *server, void *data)
+{
+	server->layout.format =
+		*(uint32_t *)data & AB24 ? DRM_FORMAT_ABGR8888 : DRM_FORMAT_XRGB8888;
+	fake_send_tranche(server, *(uint32_t *)data);
+	fake_send_done(server);
+}
+
+static void count_wl_buffers(struct fake_server *server, void *data)
+{
+	*(unsigned *)data = server->wl_buffers;
+}
+
+static unsigned wl_buffers(void)
+{
+	unsigned n;
+	fixture_heard(&fixture);
+	fake_call(&fixture.server, count_wl_buffers, &n);
+	return n;
+}
+
+/* The first image is shown, and the second one cannot be: the compositor takes other pairs now. */
+static struct waybuf_client_swapchain *show_and_change_list(bool has_syncobj, uint32_t pairs)
+{
+	int fence;
+	set_up_version(FILES, has_syncobj, 4);
+	struct waybuf_client_swapchain *chain = make_chain(drm_fd);
+	ck_client_ok(&fixture, waybuf_client_swapchain_submit(chain, acquire(chain, &fence), -1));
+	struct waybuf_client_buffer *second = acquire(chain, &fence);
+	fake_call(&fixture.server, list, &pairs);
+	fixture_heard(&fixture);
+	ck_assert_int_eq(waybuf_client_swapchain_submit(chain, second, -1), -EOPNOTSUPP);
+	ck_client_ok(&fixture, waybuf_client_buffer_release(second));
+	return chain;
+}
+
+/* Its release point says when the one that is shown may go, as before. */
+TEST(the_list_changes_with_points)
+{
+	int fence;
+	struct waybuf_client_swapchain *chain = show_and_change_list(true, AB24);
+	struct timeline release = timeline_open(1);
+	for (int i = 0; i < 2; i++)
+		ck_client_ok(&fixture,
+			waybuf_client_swapchain_submit(chain, acquire(chain, &fence), -1));
+	ck_assert_uint_eq(wl_buffers(), 3);
+	ck_assert_int_eq(waybuf_syncobj_signal(release.syncobj, 1), 0);
+	struct waybuf_client_buffer *none;
+	ck_assert_int_eq(waybuf_client_swapchain_acquire(chain, 0, &none, &fence), -EAGAIN);
+	ck_assert_uint_eq(wl_buffers(), 2);
+	timeline_close(&release);
+	waybuf_client_swapchain_destroy(chain);
+	tear_down();
+}
+
+/* The next images go through wl_shm, and the point of the one that is shown counts all the same. */
+TEST(the_list_ends_with_points)
+{
+	int fence;
+	struct waybuf_client_swapchain *chain = show_and_change_list(true, 0);
+	struct timeline release = timeline_open(1);
+	ck_client_ok(&fixture, waybuf_client_buffer_release(acquire(chain, &fence)));
+	ck_assert_int_eq(waybuf_client_swapchain_get_fences(chain), WAYBUF_CLIENT_FENCES_IMPLICIT);
+	ck_assert_uint_eq(wl_buffers(), 1);
+	ck_assert_int_eq(waybuf_syncobj_signal(release.syncobj, 1), 0);
+	ck_client_ok(&fixture, waybuf_client_swapchain_submit(chain, acquire(chain, &fence), -1));
+	ck_assert_uint_eq(wl_buffers(), 0);
+	timeline_close(&release);
+	waybuf_client_swapchain_destroy(chain);
+	tear_down();
+}
+
+/* What is from before a change is from before a resize as well. */
+TEST(the_list_changes_before_a_resize)
+{
+	int fence;
+	struct waybuf_client_swapchain *chain = show_and_change_list(false, AB24);
+	struct waybuf_client_buffer *buffer = acquire(chain, &fence);
+	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
+	for (int i = 0; i < 2; i++)
+		ck_client_ok(&fixture, waybuf_client_swapchain_resize(chain, 64, 32));
+	ck_assert_uint_eq(wl_buffers(), 1);
+	for (int i = 0; i < 2; i++)
+		ck_client_ok(&fixture,
+			waybuf_client_swapchain_submit(chain, acquire(chain, &fence), -1));
+	acquire(chain, &fence);
+	ck_assert_uint_eq(wl_buffers(), 2);
+	waybuf_client_swapchain_destroy(chain);
+	tear_down();
 }
 
 TEST_TIMEOUT(40)
