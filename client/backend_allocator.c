@@ -312,6 +312,8 @@ static void share(struct waybuf_client_buffer *buffer)
 static int explain(struct waybuf_client_pool *pool, int64_t deadline_ms, char **out)
 {
 	struct waybuf_client *client = pool->client;
+	if (!pool->proxy)
+		return client_fail(client, -EOPNOTSUPP, "explain: the pool has no memory");
 	struct waybuf_report_v1 *report = waybuf_pool_v1_explain(pool->proxy);
 	if (!report)
 		return client_fail(client, -ENOMEM, "explain: out of memory");

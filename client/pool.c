@@ -240,10 +240,11 @@ static int renegotiate(struct waybuf_client_pool *pool)
 		client_buffer_discard(pool->buffers[i]);
 	pool->backend->finish(pool);
 	pool->shown = UINT32_MAX;
-	pool->renegotiate = false;
 	ret = client_pool_start(pool, pool->count);
 	for (uint32_t i = 0; i < pool->count && ret == 0; i++)
 		ret = client_buffer_bind(pool->buffers[i]);
+	/* half of it is of no use */
+	pool->renegotiate = ret < 0;
 	return ret;
 }
 

@@ -228,6 +228,30 @@ TEST(listed_no_longer)
 	fixture_finish(&fixture);
 }
 
+/* A pool for which there is no memory at all says so until there is. */
+TEST(nothing_is_listed_for_a_while)
+{
+	init();
+	fixture.server.dmabuf_version = 4;
+	fixture_start(&fixture);
+	struct waybuf_client_pool *pool = fixture_pool(&fixture, 2);
+	struct waybuf_client_buffer *buffer = fixture_acquire(pool);
+	fake_call(&fixture.server, list_nothing, NULL);
+	fixture_heard(&fixture);
+	ck_assert_int_eq(waybuf_client_buffer_present(buffer, fixture.surface), -EOPNOTSUPP);
+	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(waybuf_client_pool_acquire(pool, 0, &buffer), -EOPNOTSUPP);
+		ck_client_says(&fixture, "takes no buffers through linux-dmabuf");
+	}
+	fake_call(&fixture.server, list_again, NULL);
+	fixture_heard(&fixture);
+	ck_assert_int_ge(waybuf_client_dispatch(fixture.client, 0), 0);
+	ck_client_ok(
+		&fixture, waybuf_client_buffer_present(fixture_acquire(pool), fixture.surface));
+	fixture_finish(&fixture);
+}
+
 /* A server that repeats itself gets back what it cannot have meant. */
 TEST(import_answered_again)
 {
