@@ -38,7 +38,10 @@ int client_dmabuf_import(struct waybuf_client *client, const struct waybuf_layou
  */
 bool client_dmabuf_lists(
 	const struct waybuf_client *client, const struct waybuf_client_format *pair);
-/* Hears no more of imports that were not answered in time: the connection is over. */
+/*
+ * Before the client leaves its connection: imports that were not answered in time are no concern of it
+ * any more. Those on a connection of the program's go on without it.
+ */
 void client_dmabuf_forget(struct waybuf_client *client);
 
 /* offer.c */

@@ -43,8 +43,8 @@
  * What link.c, storage.c and timelines.c do is in client_*.h; dmabuf.c, offer.c, feedback.c and foreign.c
  * share client_dmabuf.h.
  *
- * All proxies of the library are on its own event queue. Listeners only note what came: no listener
- * waits, and none calls back into the program.
+ * All proxies of the library are on its own event queue, but for imports that outlast the client
+ * (dmabuf.c). Listeners only note what came: no listener waits, and none calls back into the program.
  */
 
 /* The limit of waits for things that a healthy server does at once. */

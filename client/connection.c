@@ -212,7 +212,6 @@ static void drop_foreign(struct waybuf_client *client)
 {
 	drop_shm(client);
 	client_feedback_finish(client);
-	client_dmabuf_forget(client);
 	if (client->dmabuf)
 		zwp_linux_dmabuf_v1_destroy(client->dmabuf);
 	client->dmabuf = NULL;
@@ -237,6 +236,7 @@ static void stop(struct waybuf_client *client)
 	struct waybuf_client_import *import;
 	waybuf_list_for_each(import, &client->imports, link)
 		client_import_detach(import);
+	client_dmabuf_forget(client);
 	client_service_leave(client);
 	fd_close(&client->epoll_fd);
 	drop_foreign(client);

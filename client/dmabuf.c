@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <wayland-client.h>
+
 #include "core/format.h"
 
 /*
@@ -12,7 +14,7 @@
  *
  * If it is too slow, nobody waits for it any more, but the answer is still heard: libwayland drops an
  * event whose receiver is gone, and then takes the next object that the compositor makes for a mistake,
- * which ends the connection.
+ * which ends the connection. That may be the program's own, which goes on when the client has ended.
  */
 
 /* Whether it makes a wl_buffer. */
@@ -113,11 +115,39 @@ static int take_answer(struct waybuf_client *client, struct question *question, 
 	return 0;
 }
 
+/* Whether the connection is the program's, and events may still come. */
+static bool goes_on(const struct client_link *link)
+{
+	return !link->owned && client_link_is_live(link) &&
+		wl_display_get_error(link->display) == 0;
+}
+
+/*
+ * From here on another thread may hear the answer and free it. The default queue is the one that
+ * programs dispatch; without that, and without an answer, it lasts as long as the process.
+ */
+static void leave_to_program(struct question *question)
+{
+	waybuf_list_remove(&question->link);
+	wl_proxy_set_queue((struct wl_proxy *)question->params, NULL);
+}
+
 void client_dmabuf_forget(struct waybuf_client *client)
 {
+	struct client_link *link = &client->compositor;
 	struct question *question, *tmp;
-	waybuf_list_for_each_safe(question, tmp, &client->late_imports, link)
-		end_question(question);
+	if (waybuf_list_empty(&client->late_imports))
+		return;
+	bool stays = goes_on(link);
+	waybuf_list_for_each_safe(question, tmp, &client->late_imports, link) {
+		if (stays)
+			leave_to_program(question);
+		else
+			end_question(question);
+	}
+	/* what was read before has come to our own queue, and would be lost with it */
+	if (stays)
+		client_link_dispatch(link, false);
 }
 
 bool client_dmabuf_lists(

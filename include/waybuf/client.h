@@ -111,7 +111,9 @@ WAYBUF_EXPORT int waybuf_client_connect_to_display(
 
 /**
  * Destroys the client with the pools and imports it still has. A connection of its own is closed, so
- * what the caller made on it (surfaces) must be gone. NULL is a no-op.
+ * what the caller made on it (surfaces) must be gone. On a connection of the caller's, an import that
+ * was not answered in time is left to the default queue until the compositor answers it: if that is not
+ * dispatched, or the compositor never answers, some hundred bytes stay behind. NULL is a no-op.
  */
 WAYBUF_EXPORT void waybuf_client_destroy(struct waybuf_client *client);
 
@@ -141,8 +143,8 @@ WAYBUF_EXPORT int waybuf_client_reconnect(
 
 /**
  * The same on @display, a connection of the caller's, borrowed as for connect_to_display. If the
- * former one was the caller's, too, it must still be there, and may go afterwards. Errors as for
- * waybuf_client_reconnect().
+ * former one was the caller's, too, it must still be there, and may go afterwards, or stay as after
+ * waybuf_client_destroy(). Errors as for waybuf_client_reconnect().
  */
 WAYBUF_EXPORT int waybuf_client_reconnect_to_display(
 	struct waybuf_client *client, struct wl_display *display);

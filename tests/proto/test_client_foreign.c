@@ -270,6 +270,11 @@ static void keep_silent(struct fake_server *server, void *data)
 	server->silent = true;
 }
 
+static void answer(struct fake_server *server, void *data)
+{
+	fake_answer_import(server);
+}
+
 TEST(import_never_answered)
 {
 	init();
@@ -279,6 +284,9 @@ TEST(import_never_answered)
 	ck_assert_int_eq(waybuf_client_buffer_present(buffer, fixture.surface), -ETIMEDOUT);
 	ck_client_says(&fixture, "import");
 	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
+	/* or whoever listens on the program's connection would stay behind */
+	fake_call(&fixture.server, answer, NULL);
+	fixture_heard(&fixture);
 	fixture_finish(&fixture);
 }
 

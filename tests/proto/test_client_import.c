@@ -360,6 +360,51 @@ TEST(answered_late)
 	end();
 }
 
+/* The program's connection goes on: the answer comes, and the next object has the next id. */
+static void check_connection_outlives_client(void)
+{
+	struct waybuf_client *next = NULL;
+	struct waybuf_client_import *made = NULL;
+	fake_call(&fixture.server, speak, NULL);
+	ck_assert_int_ge(wl_display_roundtrip(fixture.display), 0);
+	ck_assert_int_eq(waybuf_client_connect_to_display(fixture.display, &next), 0);
+	ck_assert_int_eq(waybuf_client_import_create(next, &layout, &made), 0);
+	ck_assert_int_eq(waybuf_client_import_present(made, fixture.surface), 0);
+	ck_assert_int_ge(wl_display_roundtrip(fixture.display), 0);
+	ck_assert_int_eq(wl_display_get_error(fixture.display), 0);
+	ck_assert_uint_eq(fixture.server.wl_buffers, 1);
+	waybuf_client_destroy(next);
+}
+
+TEST(answered_after_the_client)
+{
+	begin();
+	fake_call(&fixture.server, keep_silent, NULL);
+	expect_refused(-ETIMEDOUT, "did not answer");
+	waybuf_client_destroy(fixture.client);
+	fixture.client = NULL;
+	check_connection_outlives_client();
+	end();
+}
+
+/* It is in the client's queue when that goes. */
+TEST(answered_before_a_reconnect)
+{
+	struct fixture other;
+	begin();
+	fake_call(&fixture.server, keep_silent, NULL);
+	expect_refused(-ETIMEDOUT, "did not answer");
+	fake_call(&fixture.server, speak, NULL);
+	ck_assert_int_ge(wl_display_roundtrip(fixture.display), 0);
+	fake_init(&other.server);
+	fixture_start_display(&other);
+	ck_client_ok(&fixture, waybuf_client_reconnect_to_display(fixture.client, other.display));
+	check_connection_outlives_client();
+	end();
+	wl_display_disconnect(other.display);
+	fake_stop(&other.server);
+}
+
 TEST(no_surface)
 {
 	begin();
