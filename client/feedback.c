@@ -33,6 +33,7 @@ struct client_feedback {
 	size_t n;
 	bool *named; /* of each entry: by a tranche of the list that is coming */
 	struct client_offer incoming;
+	bool unreadable; /* lists of this table cannot be known */
 };
 
 static void drop_table(struct client_feedback *feedback)
@@ -44,7 +45,7 @@ static void drop_table(struct client_feedback *feedback)
 	feedback->n = 0;
 }
 
-/* One that cannot be read names nothing. */
+/* Of one that cannot be read no list becomes known, and what was known before is the best guess. */
 static void handle_table(
 	void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy, int32_t fd, uint32_t size)
 {
@@ -54,6 +55,7 @@ static void handle_table(
 	if (size <= MAX_ENTRIES * sizeof(struct entry) && peer_file_read(fd, size, &table) == 0)
 		feedback->named = calloc(size / sizeof(struct entry) + 1, sizeof(bool));
 	feedback->table = (struct entry *)table;
+	feedback->unreadable = !feedback->named;
 	feedback->n = feedback->named ? size / sizeof(struct entry) : 0;
 	close(fd);
 }
@@ -90,9 +92,11 @@ static void handle_done(void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy)
 {
 	struct client_feedback *feedback = data;
 	struct client_offer *offer = &feedback->client->offer;
-	client_offer_finish(offer);
-	*offer = feedback->incoming;
-	feedback->incoming = (struct client_offer){0};
+	if (!feedback->unreadable) {
+		client_offer_finish(offer);
+		*offer = feedback->incoming;
+		feedback->incoming = (struct client_offer){0};
+	}
 	/* the next list may be of the same table */
 	for (size_t i = 0; i < feedback->n; i++)
 		feedback->named[i] = false;

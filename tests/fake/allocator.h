@@ -140,6 +140,8 @@ void fake_grant(struct fake_buffer *buffer);
 void fake_end_claims(struct fake_server *server);
 /* Breaks the silence about an import. */
 void fake_answer_import(struct fake_server *server);
+/* The feedback has its table once more. */
+void fake_send_table(struct fake_server *server);
 /* The feedback names pairs of the table that it has sent, as bits; when it is done they are the list. */
 void fake_send_tranche(struct fake_server *server, uint32_t pairs);
 void fake_send_done(struct fake_server *server);

@@ -230,8 +230,9 @@ static void handle_create_params(
 		params, &params_impl, wl_resource_get_user_data(resource), params_gone);
 }
 
-static void send_table(struct fake_server *server, struct wl_resource *feedback)
+void fake_send_table(struct fake_server *server)
 {
+	struct wl_resource *feedback = server->feedback;
 	int fd = memfd_create("table", MFD_CLOEXEC);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, pairs, sizeof(pairs)), (ssize_t)sizeof(pairs));
@@ -294,7 +295,7 @@ static void handle_get_feedback(struct wl_client *client, struct wl_resource *re
 	struct wl_array device = {.data = &(dev_t){0}, .size = sizeof(dev_t)};
 	wl_resource_set_implementation(feedback, &feedback_impl, server, feedback_gone);
 	server->feedback = feedback;
-	send_table(server, feedback);
+	fake_send_table(server);
 	zwp_linux_dmabuf_feedback_v1_send_main_device(feedback, &device);
 	send_tranche(server, first, sizeof(first) - 1);
 	send_tranche(server, second, sizeof(second));

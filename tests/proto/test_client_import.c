@@ -334,6 +334,48 @@ TEST(the_list_changes)
 	end();
 }
 
+static void send_table(struct fake_server *server, void *data)
+{
+	server->table_cut = *(uint32_t *)data;
+	fake_send_table(server);
+}
+
+/* What was listed before is as good as can be known, until a table comes that can be read. */
+static void expect_list_kept(uint32_t table_cut, bool has_memory)
+{
+	begin_at(4);
+	const struct waybuf_client_format *formats;
+	size_t before = waybuf_client_get_formats(fixture.client, &formats);
+	fake_call(&fixture.server, send_table, &table_cut);
+	fake_call(&fixture.server, name_pairs, &(uint32_t){AB24});
+	fake_call(&fixture.server, end_list, NULL);
+	fixture_heard(&fixture);
+	fail_elsewhere(false);
+	fail_alloc_at(has_memory ? 0 : 1);
+	fail_here(true);
+	int ret = waybuf_client_dispatch(fixture.client, 0);
+	fail_here(false);
+	ck_assert_int_gt(ret, 0);
+	ck_assert(has_memory || fail_alloc_happened());
+	fail_alloc_at(0);
+	expect_formats(before, DRM_FORMAT_XRGB8888);
+	fake_call(&fixture.server, send_table, &(uint32_t){0});
+	fake_call(&fixture.server, name_pairs, &(uint32_t){AB24});
+	fake_call(&fixture.server, end_list, NULL);
+	expect_formats(1, DRM_FORMAT_ABGR8888);
+	end();
+}
+
+TEST(a_table_that_cannot_be_read)
+{
+	expect_list_kept(1, true);
+}
+
+TEST(no_memory_for_a_table)
+{
+	expect_list_kept(0, false);
+}
+
 static void keep_silent(struct fake_server *server, void *data)
 {
 	server->silent = true;
