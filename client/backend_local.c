@@ -99,7 +99,8 @@ static int fill_storage(struct waybuf_client_pool *pool, struct client_storage *
 static int make_storage(struct waybuf_client_buffer *buffer)
 {
 	struct waybuf_client_pool *pool = buffer->pool;
-	struct client_storage *storage = client_storage_create(1, pool->backend->name);
+	const uint32_t generation = pool->former_generation + 1;
+	struct client_storage *storage = client_storage_create(generation, pool->backend->name);
 	if (!storage)
 		return -ENOMEM;
 	int ret = fill_storage(pool, storage);
@@ -112,6 +113,7 @@ static int make_storage(struct waybuf_client_buffer *buffer)
 		return ret;
 	}
 	buffer->storage = storage;
+	client_pool_note_generation(pool, generation);
 	return 0;
 }
 

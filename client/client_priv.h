@@ -158,6 +158,8 @@ struct waybuf_client_pool {
 	bool stays;
 	/* what it was agreed to have is of no use: the next acquire starts anew */
 	bool renegotiate;
+	/* the newest that a buffer has had, and had before such a start */
+	uint32_t generation, former_generation;
 	/* its buffers from before that, of which some are shown yet; NULL: none are */
 	struct waybuf_client_pool *former;
 	/* local backends: what each storage is like, and the last grant's number */
@@ -357,6 +359,8 @@ void client_pool_change_path(
  * Whether some are left.
  */
 bool client_pool_drop_former(struct waybuf_client_pool *pool);
+/* That it has been given to a buffer. */
+void client_pool_note_generation(struct waybuf_client_pool *pool, uint32_t generation);
 /* As many buffers, if there are less. -ENOMEM. */
 int client_pool_add_buffers(struct waybuf_client_pool *pool, uint32_t count);
 

@@ -7,13 +7,22 @@
 
 /* ---- storage ------------------------------------------------------------------------------- */
 
+/*
+ * A server counts each pool's generations from 1. For the program it is one pool, whatever it starts
+ * anew, and what it keeps of a buffer must not pass for what is of other memory.
+ */
+static uint32_t count_generation(const struct waybuf_client_buffer *buffer, uint32_t generation)
+{
+	return buffer->pool->former_generation + generation;
+}
+
 static void handle_layout(void *data, struct waybuf_buffer_v1 *proxy, uint32_t generation,
 	uint32_t width, uint32_t height, uint32_t format, uint32_t modifier_hi,
 	uint32_t modifier_lo, struct wl_array *planes, const char *exporter)
 {
 	struct waybuf_client_buffer *buffer = data;
 	client_storage_destroy(buffer->incoming);
-	buffer->incoming = client_storage_create(generation, exporter);
+	buffer->incoming = client_storage_create(count_generation(buffer, generation), exporter);
 	if (!buffer->incoming)
 		return;
 	struct waybuf_layout *layout = &buffer->incoming->layout;
@@ -60,6 +69,7 @@ static bool settle_storage(struct waybuf_client_buffer *buffer, uint32_t generat
 	if (incoming) {
 		client_storage_destroy(*place);
 		*place = incoming;
+		client_pool_note_generation(buffer->pool, generation);
 	}
 	return *place && (*place)->layout.generation == generation;
 }
@@ -99,7 +109,7 @@ static void handle_mapped(void *data, struct waybuf_buffer_v1 *proxy, uint32_t g
 	if (buffer->unanswered == 0)
 		return;
 	/* Also for a cancelled map: the layout is not sent again. */
-	bool sound = settle_storage(buffer, generation);
+	bool sound = settle_storage(buffer, count_generation(buffer, generation));
 	if (!take_answer(buffer)) {
 		fd_close(&buffer->fence);
 		return;
@@ -141,6 +151,7 @@ static void handle_revoke(
 static void handle_retired(void *data, struct waybuf_buffer_v1 *proxy, uint32_t generation)
 {
 	struct waybuf_client_buffer *buffer = data;
+	generation = count_generation(buffer, generation);
 	if (generation > buffer->retired)
 		buffer->retired = generation;
 	client_buffer_drop_retired(buffer);

@@ -228,6 +228,12 @@ bool client_pool_drop_former(struct waybuf_client_pool *pool)
 	return pool->former;
 }
 
+void client_pool_note_generation(struct waybuf_client_pool *pool, uint32_t generation)
+{
+	if (generation > pool->generation)
+		pool->generation = generation;
+}
+
 /* Memory and path are chosen anew, unless the program has a buffer: then later. */
 static int renegotiate(struct waybuf_client_pool *pool)
 {
@@ -240,6 +246,7 @@ static int renegotiate(struct waybuf_client_pool *pool)
 		client_buffer_discard(pool->buffers[i]);
 	pool->backend->finish(pool);
 	pool->shown = UINT32_MAX;
+	pool->former_generation = pool->generation;
 	ret = client_pool_start(pool, pool->count);
 	for (uint32_t i = 0; i < pool->count && ret == 0; i++)
 		ret = client_buffer_bind(pool->buffers[i]);

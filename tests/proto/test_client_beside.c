@@ -314,6 +314,7 @@ TEST(the_list_changes_while_one_is_shown)
 	for (int i = 0; i < 3; i++) {
 		const struct waybuf_layout *layout = waybuf_client_buffer_get_layout(buffer);
 		ck_assert_uint_eq(layout->format, DRM_FORMAT_ABGR8888);
+		ck_assert_uint_eq(layout->generation, 2);
 		ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
 		buffer = fixture_acquire(pool);
 	}
@@ -468,6 +469,7 @@ TEST(its_memory_is_refused)
 	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
 	buffer = fixture_acquire(pool);
 	ck_path(pool, WAYBUF_CLIENT_PATH_SHM, "has ended");
+	ck_assert_uint_eq(waybuf_client_buffer_get_layout(buffer)->generation, 2);
 	ck_client_ok(&fixture, waybuf_client_buffer_present(buffer, fixture.surface));
 	finish();
 }
