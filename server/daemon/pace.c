@@ -119,15 +119,21 @@ static bool anybody(const struct output *output)
 	return false;
 }
 
+/* All that its client has not drawn for this refresh is late with it, and once. */
 static void distrust(struct surface *late)
 {
 	const struct wl_client *client = wl_resource_get_client(late->resource);
+	const uint64_t refresh = late->asked_in;
 	const unsigned left = late->timely == FORGIVEN ? TRUSTED : 0;
 	struct surface *surface;
-	late->asked_in = 0;
-	wl_list_for_each(surface, &late->daemon->surfaces, link)
-		if (wl_resource_get_client(surface->resource) == client && surface->timely > left)
+	wl_list_for_each(surface, &late->daemon->surfaces, link) {
+		if (wl_resource_get_client(surface->resource) != client)
+			continue;
+		if (surface->asked_in == refresh)
+			surface->asked_in = 0;
+		if (surface->timely > left)
 			surface->timely = left;
+	}
 }
 
 /*

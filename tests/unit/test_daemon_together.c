@@ -107,6 +107,33 @@ TEST(forgiven_once)
 	stage_finish();
 }
 
+/* As one: what was late together was late once. */
+TEST(forgiven_together)
+{
+	stage_begin();
+	stage_trust(FIRST, SECOND);
+	for (int n = 0; n < 3 * TRUSTED; n++) {
+		stage_commit(FIRST);
+		stage_commit(SECOND);
+		stage_draw(THIRD);
+		stage_flip();
+	}
+	stage_check_waits_until(FIRST, PERIOD_MS - SLACK_MS);
+	stage_commit(SECOND);
+	stage_draw(THIRD);
+	stage_flip();
+	stage_draw(FIRST);
+	stage_flip();
+	stage_draw(FIRST);
+	ck_assert(stage_output()->pace.waiting);
+	stage_commit(SECOND);
+	stage_draw(THIRD);
+	ck_assert(fake_screen_flipping());
+	stage_flip();
+	ck_assert_uint_eq(stage_output()->stats.waits_in_vain, 1);
+	stage_finish();
+}
+
 /* Half as often: whoever draws each time is not delayed by that. */
 TEST(half_the_rate)
 {
