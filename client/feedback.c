@@ -97,6 +97,8 @@ static void handle_done(void *data, struct zwp_linux_dmabuf_feedback_v1 *proxy)
 		*offer = feedback->incoming;
 		feedback->incoming = (struct client_offer){0};
 	}
+	/* and what came before a table that cannot be read */
+	client_offer_finish(&feedback->incoming);
 	/* the next list may be of the same table */
 	for (size_t i = 0; i < feedback->n; i++)
 		feedback->named[i] = false;

@@ -371,6 +371,23 @@ TEST(a_table_that_cannot_be_read)
 	expect_list_kept(1, true);
 }
 
+/* Nothing of the list that it came into is left for the next. */
+TEST(a_table_that_cannot_be_read_in_between)
+{
+	begin_at(4);
+	const struct waybuf_client_format *formats;
+	size_t before = waybuf_client_get_formats(fixture.client, &formats);
+	fake_call(&fixture.server, name_pairs, &(uint32_t){XR24});
+	fake_call(&fixture.server, send_table, &(uint32_t){1});
+	fake_call(&fixture.server, end_list, NULL);
+	expect_formats(before, DRM_FORMAT_XRGB8888);
+	fake_call(&fixture.server, send_table, &(uint32_t){0});
+	fake_call(&fixture.server, name_pairs, &(uint32_t){AB24});
+	fake_call(&fixture.server, end_list, NULL);
+	expect_formats(1, DRM_FORMAT_ABGR8888);
+	end();
+}
+
 TEST(no_memory_for_a_table)
 {
 	expect_list_kept(0, false);
