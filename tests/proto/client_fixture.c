@@ -66,3 +66,16 @@ const char *fixture_heard(struct fixture *fixture)
 	fake_call(&fixture->server, take_log, log);
 	return log;
 }
+
+static void count_wl_buffers(struct fake_server *server, void *data)
+{
+	*(unsigned *)data = server->wl_buffers;
+}
+
+unsigned fixture_wl_buffers(struct fixture *fixture)
+{
+	unsigned n;
+	fixture_heard(fixture);
+	fake_call(&fixture->server, count_wl_buffers, &n);
+	return n;
+}

@@ -30,6 +30,8 @@ struct waybuf_client_buffer *fixture_acquire(struct waybuf_client_pool *pool);
 
 /* Waits until the server has seen everything that was sent; what it heard since the last call. */
 const char *fixture_heard(struct fixture *fixture);
+/* How many wl_buffers the server has after that. */
+unsigned fixture_wl_buffers(struct fixture *fixture);
 
 /* Fails the test with what the library says. */
 #define ck_client_ok(fixture, expression) \

@@ -271,19 +271,6 @@ TEST(listed_again)
 	finish();
 }
 
-static void count_wl_buffers(struct fake_server *server, void *data)
-{
-	*(unsigned *)data = server->wl_buffers;
-}
-
-static unsigned wl_buffers(void)
-{
-	unsigned n;
-	fixture_heard(&fixture);
-	fake_call(&fixture.server, count_wl_buffers, &n);
-	return n;
-}
-
 /* The first buffer is shown, and the second one is refused: the compositor takes other pairs now. */
 static struct waybuf_client_pool *show_and_change_list(void)
 {
@@ -310,7 +297,7 @@ TEST(the_list_changes_while_one_is_shown)
 	const char *heard = service_heard();
 	ck_assert_ptr_nonnull(strstr(heard, "destroy1 create64x32*2:test "));
 	ck_assert_ptr_null(strstr(heard, "map0 destroy0"));
-	ck_assert_uint_eq(wl_buffers(), 1);
+	ck_assert_uint_eq(fixture_wl_buffers(&fixture), 1);
 	for (int i = 0; i < 3; i++) {
 		const struct waybuf_layout *layout = waybuf_client_buffer_get_layout(buffer);
 		ck_assert_uint_eq(layout->format, DRM_FORMAT_ABGR8888);
@@ -319,7 +306,7 @@ TEST(the_list_changes_while_one_is_shown)
 		buffer = fixture_acquire(pool);
 	}
 	ck_assert_ptr_nonnull(strstr(service_heard(), "unmap0 destroy0 "));
-	ck_assert_uint_eq(wl_buffers(), 2);
+	ck_assert_uint_eq(fixture_wl_buffers(&fixture), 2);
 	ck_path(pool, WAYBUF_CLIENT_PATH_SERVICE, "");
 	finish();
 }
@@ -338,7 +325,7 @@ TEST(the_list_changes_twice)
 		ck_client_ok(&fixture,
 			waybuf_client_buffer_present(fixture_acquire(pool), fixture.surface));
 	fixture_acquire(pool);
-	ck_assert_uint_eq(wl_buffers(), 2);
+	ck_assert_uint_eq(fixture_wl_buffers(&fixture), 2);
 	client_surface_destroy(other);
 	finish();
 }
@@ -488,7 +475,7 @@ TEST(it_ends_after_a_change)
 		buffer = fixture_acquire(pool);
 	}
 	ck_path(pool, WAYBUF_CLIENT_PATH_SERVICE, "has ended");
-	ck_assert_uint_eq(wl_buffers(), 2);
+	ck_assert_uint_eq(fixture_wl_buffers(&fixture), 2);
 	finish();
 }
 

@@ -563,19 +563,6 @@ static void list(struct fake_server *server, void *data)
 	fake_send_done(server);
 }
 
-static void count_wl_buffers(struct fake_server *server, void *data)
-{
-	*(unsigned *)data = server->wl_buffers;
-}
-
-static unsigned wl_buffers(void)
-{
-	unsigned n;
-	fixture_heard(&fixture);
-	fake_call(&fixture.server, count_wl_buffers, &n);
-	return n;
-}
-
 /* The first image is shown, and the second one cannot be: the compositor takes other pairs now. */
 static struct waybuf_client_swapchain *show_and_change_list(bool has_syncobj, uint32_t pairs)
 {
@@ -600,11 +587,11 @@ TEST(the_list_changes_with_points)
 	for (int i = 0; i < 2; i++)
 		ck_client_ok(&fixture,
 			waybuf_client_swapchain_submit(chain, acquire(chain, &fence), -1));
-	ck_assert_uint_eq(wl_buffers(), 3);
+	ck_assert_uint_eq(fixture_wl_buffers(&fixture), 3);
 	ck_assert_int_eq(waybuf_syncobj_signal(release.syncobj, 1), 0);
 	struct waybuf_client_buffer *none;
 	ck_assert_int_eq(waybuf_client_swapchain_acquire(chain, 0, &none, &fence), -EAGAIN);
-	ck_assert_uint_eq(wl_buffers(), 2);
+	ck_assert_uint_eq(fixture_wl_buffers(&fixture), 2);
 	timeline_close(&release);
 	waybuf_client_swapchain_destroy(chain);
 	tear_down();
@@ -618,10 +605,10 @@ TEST(the_list_ends_with_points)
 	struct timeline release = timeline_open(1);
 	ck_client_ok(&fixture, waybuf_client_buffer_release(acquire(chain, &fence)));
 	ck_assert_int_eq(waybuf_client_swapchain_get_fences(chain), WAYBUF_CLIENT_FENCES_IMPLICIT);
-	ck_assert_uint_eq(wl_buffers(), 1);
+	ck_assert_uint_eq(fixture_wl_buffers(&fixture), 1);
 	ck_assert_int_eq(waybuf_syncobj_signal(release.syncobj, 1), 0);
 	ck_client_ok(&fixture, waybuf_client_swapchain_submit(chain, acquire(chain, &fence), -1));
-	ck_assert_uint_eq(wl_buffers(), 0);
+	ck_assert_uint_eq(fixture_wl_buffers(&fixture), 0);
 	timeline_close(&release);
 	waybuf_client_swapchain_destroy(chain);
 	tear_down();
@@ -636,12 +623,12 @@ TEST(the_list_changes_before_a_resize)
 	ck_client_ok(&fixture, waybuf_client_buffer_release(buffer));
 	for (int i = 0; i < 2; i++)
 		ck_client_ok(&fixture, waybuf_client_swapchain_resize(chain, 64, 32));
-	ck_assert_uint_eq(wl_buffers(), 1);
+	ck_assert_uint_eq(fixture_wl_buffers(&fixture), 1);
 	for (int i = 0; i < 2; i++)
 		ck_client_ok(&fixture,
 			waybuf_client_swapchain_submit(chain, acquire(chain, &fence), -1));
 	acquire(chain, &fence);
-	ck_assert_uint_eq(wl_buffers(), 2);
+	ck_assert_uint_eq(fixture_wl_buffers(&fixture), 2);
 	waybuf_client_swapchain_destroy(chain);
 	tear_down();
 }
