@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/format.h"
+#include "core/manager.h"
 #include "exporter/exporter.h"
 
 void fixture_init(struct fixture *f)
@@ -56,6 +57,13 @@ void fixture_settle(struct fixture *f, uint64_t bytes)
 	for (int i = 0; i < 500 && waybuf_account_bytes(f->account) != bytes; i++)
 		fixture_run(f, 10);
 	ck_assert_uint_eq(waybuf_account_bytes(f->account), bytes);
+}
+
+void fixture_run_until_cleaned(struct fixture *f, uint64_t n)
+{
+	for (int i = 0; i < 500 && f->manager->recycler.cleaned != n; i++)
+		fixture_run(f, 10);
+	ck_assert_uint_eq(f->manager->recycler.cleaned, n);
 }
 
 struct waybuf_pool *fixture_pool(struct fixture *f, uint32_t width, uint32_t height, uint32_t count)

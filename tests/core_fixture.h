@@ -25,6 +25,8 @@ void fixture_wait(struct fixture *f, const bool *flag);
 void fixture_run(struct fixture *f, int ms);
 /* Until the worker is done with what it has begun, and @bytes are charged. */
 void fixture_settle(struct fixture *f, uint64_t bytes);
+/* Until @n memories have been cleared that are kept to be used again. */
+void fixture_run_until_cleaned(struct fixture *f, uint64_t n);
 struct waybuf_pool *fixture_pool(
 	struct fixture *f, uint32_t width, uint32_t height, uint32_t count);
 

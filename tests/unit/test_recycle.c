@@ -99,8 +99,7 @@ TEST(cleared_while_nobody_waits)
 	struct user user;
 	fixture_init(&f);
 	struct fd_id first = user_come_and_go(&user, &f);
-	fixture_run(&f, 4 * RECYCLE_CLEAN_MS);
-	ck_assert_uint_eq(recycler(&f)->cleaned, 1);
+	fixture_run_until_cleaned(&f, 1);
 	user_open(&user, &f);
 	seat_map(&user.seat, WAYBUF_READ);
 	ck_assert(user.seat.answered);
