@@ -7,7 +7,8 @@
 
 #define LINEAR DRM_FORMAT_MOD_LINEAR
 #define XR24 DRM_FORMAT_XRGB8888
-#define SETTLE 20
+/* a busy machine has been away for 20 ms between two lines of a test */
+#define SETTLE 100
 
 struct world {
 	struct fixture_server server;
